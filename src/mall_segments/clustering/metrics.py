@@ -1,0 +1,372 @@
+"""Measures of a partition, computed from distinct points and customer counts.
+
+Customers with equal feature values share one point, so a point carries a weight:
+the number of its customers. Every function here returns what scikit-learn returns
+when each point is repeated once per customer, without repeating anything. Where a
+measure is undefined (one segment, or one segment per customer) it is ``None``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mall_segments.clustering import FloatArray, IntArray
+
+TABLE_DIMENSIONS = 2
+
+CHUNK_DISTANCES = 4_000_000
+"""Distances held in memory at once: 32 MB of doubles."""
+
+
+def inertia(points: FloatArray, weights: IntArray, labels: IntArray) -> float:
+    """Sum of the customers' squared distances to the mean of their segment.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+        Distinct or repeated points, in scaled units.
+    weights : array of shape (n_points,)
+        Customers per point, at least 1.
+    labels : array of shape (n_points,)
+        Segment of each point, any integers.
+
+    Returns
+    -------
+    float
+        In squared scaled units.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or a weight is below 1.
+
+    Examples
+    --------
+    >>> inertia(np.array([[0.0], [3.0]]), np.array([2, 1]), np.array([0, 0]))
+    6.0
+    """
+    _check(points, weights, labels)
+    members = _Members(points, weights, labels)
+    return float(members.within.sum())
+
+
+def silhouettes(
+    points: FloatArray, weights: IntArray, labelings: Sequence[IntArray]
+) -> list[FloatArray | None]:
+    """Silhouette of a customer on each point, for many labelings in one pass.
+
+    All customers on a point have the same silhouette. Each chunk of distances is
+    computed once and multiplied with the one-hot, weighted labelings side by side.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+        Points, in scaled units.
+    weights : array of shape (n_points,)
+        Customers per point, at least 1.
+    labelings : sequence of arrays of shape (n_points,)
+        Partitions to judge, any integers.
+
+    Returns
+    -------
+    list of (array of shape (n_points,) or None)
+        From -1 (misplaced) to 1 (well separated); 0 for the only customer of a
+        segment. ``None`` where a labeling has one segment or one per customer.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or a weight is below 1.
+
+    References
+    ----------
+    .. [1] Rousseeuw (1987), "Silhouettes", J. Comput. Appl. Math. 20, 53-65.
+
+    Examples
+    --------
+    >>> values = silhouettes(
+    ...     np.array([[0.0], [4.0]]), np.array([2, 1]), [np.array([0, 1])]
+    ... )[0]
+    >>> values.tolist()
+    [1.0, 0.0]
+    """
+    for labels in labelings:
+        _check(points, weights, labels)
+    codes = [np.unique(labels, return_inverse=True)[1] for labels in labelings]
+    counts = [int(code.max()) + 1 for code in codes]
+    n_customers = int(weights.sum())
+    defined = [place for place, count in enumerate(counts) if 1 < count < n_customers]
+    results: list[FloatArray | None] = [None] * len(labelings)
+    if not defined:
+        return results
+
+    n_points = len(points)
+    memberships = np.zeros((n_points, sum(counts[place] for place in defined)))
+    starts = {}
+    start = 0
+    for place in defined:
+        memberships[np.arange(n_points), start + codes[place]] = weights
+        starts[place] = start
+        start += counts[place]
+
+    for place in defined:
+        results[place] = np.empty(n_points)
+    rows = max(1, CHUNK_DISTANCES // n_points)
+    for first in range(0, n_points, rows):
+        chunk = slice(first, min(first + rows, n_points))
+        sums = cdist(points[chunk], points) @ memberships
+        for place in defined:
+            values = results[place]
+            if values is not None:
+                end = starts[place] + counts[place]
+                sizes = memberships[:, starts[place] : end].sum(axis=0)
+                values[chunk] = _silhouettes_from_sums(
+                    sums[:, starts[place] : end], sizes, codes[place][chunk]
+                )
+    return results
+
+
+def mean_silhouette(
+    points: FloatArray, weights: IntArray, labels: IntArray
+) -> float | None:
+    """Average silhouette over customers, or ``None`` where it is undefined.
+
+    Parameters and errors are those of :func:`silhouettes`, for one labeling.
+
+    Examples
+    --------
+    >>> mean_silhouette(np.array([[0.0], [4.0]]), np.array([3, 1]), np.array([0, 1]))
+    0.75
+    """
+    values = silhouettes(points, weights, [labels])[0]
+    return None if values is None else weighted_mean(values, weights)
+
+
+def weighted_mean(values: FloatArray, weights: IntArray) -> float:
+    """Mean of ``values`` over customers; both arrays of shape (n_points,)."""
+    return float((values * weights).sum() / weights.sum())
+
+
+def calinski_harabasz(
+    points: FloatArray, weights: IntArray, labels: IntArray
+) -> float | None:
+    """Ratio of the spread between segments to the spread within them.
+
+    Parameters
+    ----------
+    points, weights, labels
+        As for :func:`inertia`.
+
+    Returns
+    -------
+    float or None
+        Higher is better. ``None`` for one segment, one segment per customer, or no
+        spread within any segment, where the ratio has no value (scikit-learn
+        returns 1 there).
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or a weight is below 1.
+
+    References
+    ----------
+    .. [1] Calinski and Harabasz (1974), "A dendrite method for cluster analysis",
+       Communications in Statistics 3, 1-27.
+    """
+    _check(points, weights, labels)
+    members = _Members(points, weights, labels)
+    n_customers = int(weights.sum())
+    within = float(members.within.sum())
+    if not 1 < members.n_segments < n_customers or within == 0:
+        return None
+    overall = (points * weights[:, None]).sum(axis=0) / n_customers
+    between = float(
+        (members.sizes * ((members.means - overall) ** 2).sum(axis=1)).sum()
+    )
+    return (
+        between
+        * (n_customers - members.n_segments)
+        / (within * (members.n_segments - 1))
+    )
+
+
+def davies_bouldin(
+    points: FloatArray, weights: IntArray, labels: IntArray
+) -> float | None:
+    """Average, over segments, of the worst spread-to-separation ratio.
+
+    Parameters
+    ----------
+    points, weights, labels
+        As for :func:`inertia`.
+
+    Returns
+    -------
+    float or None
+        Lower is better, 0 at best. ``None`` for one segment, one segment per
+        customer, or two segments with the same mean.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or a weight is below 1.
+
+    References
+    ----------
+    .. [1] Davies and Bouldin (1979), "A cluster separation measure", IEEE Trans.
+       Pattern Anal. Mach. Intell. 1, 224-227.
+    """
+    _check(points, weights, labels)
+    members = _Members(points, weights, labels)
+    if not 1 < members.n_segments < int(weights.sum()):
+        return None
+    separations = cdist(members.means, members.means)
+    np.fill_diagonal(separations, np.inf)
+    if (separations == 0).any():
+        return None
+    spreads = (
+        np.bincount(
+            members.codes,
+            weights=weights
+            * np.sqrt(((points - members.means[members.codes]) ** 2).sum(axis=1)),
+        )
+        / members.sizes
+    )
+    ratios = (spreads[:, None] + spreads[None, :]) / separations
+    return float(ratios.max(axis=1).mean())
+
+
+def adjusted_rand(labels: IntArray, others: IntArray, weights: IntArray) -> float:
+    """Agreement of two partitions of the customers, corrected for chance.
+
+    Parameters
+    ----------
+    labels, others : arrays of shape (n_points,)
+        Two partitions of the same points, any integers.
+    weights : array of shape (n_points,)
+        Customers per point, at least 1.
+
+    Returns
+    -------
+    float
+        1 for equal partitions, around 0 for unrelated ones.
+
+    Raises
+    ------
+    ValueError
+        If the shapes disagree or a weight is below 1.
+
+    References
+    ----------
+    .. [1] Hubert and Arabie (1985), "Comparing partitions", J. Classification 2.
+
+    Examples
+    --------
+    >>> adjusted_rand(np.array([0, 0, 1]), np.array([5, 5, 2]), np.array([2, 1, 4]))
+    1.0
+    """
+    _check_counts(len(labels), weights, labels)
+    _check_counts(len(labels), weights, others)
+    rows = np.unique(labels, return_inverse=True)[1]
+    columns = np.unique(others, return_inverse=True)[1]
+    n_columns = int(columns.max()) + 1
+    customers = weights.astype(np.float64)
+    cells = np.bincount(rows * n_columns + columns, weights=customers)
+    # Python integers: squares of 100 million customers overflow 64 bits when
+    # multiplied, and doubles would lose the last digits.
+    together = _sum_of_squares(cells)
+    in_rows = _sum_of_squares(np.bincount(rows, weights=customers))
+    in_columns = _sum_of_squares(np.bincount(columns, weights=customers))
+    n_customers = int(weights.sum())
+    both = together - n_customers
+    only_rows = in_rows - together
+    only_columns = in_columns - together
+    neither = n_customers**2 - n_customers - both - only_rows - only_columns
+    if only_rows == 0 and only_columns == 0:
+        return 1.0
+    return (
+        2
+        * (both * neither - only_rows * only_columns)
+        / (
+            (both + only_rows) * (only_rows + neither)
+            + (both + only_columns) * (only_columns + neither)
+        )
+    )
+
+
+class _Members:
+    """Sizes, means and spreads of the segments of one labeling."""
+
+    def __init__(self, points: FloatArray, weights: IntArray, labels: IntArray) -> None:
+        _, first, self.codes = np.unique(labels, return_index=True, return_inverse=True)
+        self.n_segments = len(first)
+        self.sizes = np.bincount(self.codes, weights=weights)
+        # Offsets from a member keep the mean of equal points exactly on them.
+        anchors = points[first]
+        offsets = points - anchors[self.codes]
+        self.means = anchors + (
+            _sum_by_segment(offsets * weights[:, None], self.codes, self.n_segments)
+            / self.sizes[:, None]
+        )
+        self.within = _sum_by_segment(
+            weights[:, None] * (points - self.means[self.codes]) ** 2,
+            self.codes,
+            self.n_segments,
+        ).sum(axis=1)
+
+
+def _sum_by_segment(values: FloatArray, codes: IntArray, n_segments: int) -> FloatArray:
+    return np.column_stack(
+        [
+            np.bincount(codes, weights=column, minlength=n_segments)
+            for column in values.T
+        ]
+    )
+
+
+def _silhouettes_from_sums(
+    sums: FloatArray, sizes: FloatArray, codes: IntArray
+) -> FloatArray:
+    """Silhouettes from each point's summed distances to every segment."""
+    rows = np.arange(len(sums))
+    own_sizes = sizes[codes]
+    alone = own_sizes == 1
+    own = sums[rows, codes] / np.where(alone, 1, own_sizes - 1)
+    means = sums / sizes
+    means[rows, codes] = np.inf
+    nearest = means.min(axis=1)
+    scale = np.maximum(own, nearest)
+    values: FloatArray = (nearest - own) / np.where(scale == 0, 1, scale)
+    values[alone] = 0
+    return values
+
+
+def _sum_of_squares(counts: Iterable[float]) -> int:
+    return sum(int(count) ** 2 for count in counts)
+
+
+def _check(points: FloatArray, weights: IntArray, labels: IntArray) -> None:
+    if points.ndim != TABLE_DIMENSIONS or not len(points):
+        raise ValueError(
+            f"points has shape {points.shape}; a table of one or more rows is needed"
+        )
+    _check_counts(len(points), weights, labels)
+
+
+def _check_counts(n_points: int, weights: IntArray, labels: IntArray) -> None:
+    if weights.shape != (n_points,) or labels.shape != (n_points,):
+        raise ValueError(
+            f"weights has shape {weights.shape} and labels {labels.shape}; "
+            f"both must be ({n_points},), one value per point"
+        )
+    if weights.min() < 1:
+        raise ValueError(
+            f"weights holds {weights.min()}; every point needs at least 1 customer"
+        )

@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn import metrics as sklearn_metrics
+
+from mall_segments.clustering import metrics
+
+TOLERANCE = 1e-9
+
+
+@st.composite
+def weighted_data(draw):
+    """Points with repeats and ties, counts, and two labelings with lone customers."""
+    n_points = draw(st.integers(3, 14))
+    n_features = draw(st.integers(1, 3))
+    coordinate = st.integers(-4, 4).map(lambda value: value / 4)
+    rows = st.lists(coordinate, min_size=n_features, max_size=n_features)
+    points = np.array(draw(st.lists(rows, min_size=n_points, max_size=n_points)))
+    counts = st.lists(st.integers(1, 5), min_size=n_points, max_size=n_points)
+    weights = np.array(draw(counts))
+    labels = st.lists(st.integers(0, 4), min_size=n_points, max_size=n_points)
+    return points, weights, np.array(draw(labels)), np.array(draw(labels))
+
+
+def expand(points, weights, labels):
+    return np.repeat(points, weights, axis=0), np.repeat(labels, weights)
+
+
+def is_defined(labels):
+    return 2 <= len(np.unique(labels)) < len(labels)
+
+
+def close(value):
+    return pytest.approx(value, rel=TOLERANCE, abs=TOLERANCE)
+
+
+@settings(max_examples=200, deadline=None)
+@given(weighted_data())
+def test_silhouettes_equal_scikit_learn_on_the_expanded_rows(data):
+    points, weights, first, second = data
+    results = metrics.silhouettes(points, weights, [first, second])
+    for labels, values in zip((first, second), results, strict=True):
+        rows, row_labels = expand(points, weights, labels)
+        if not is_defined(row_labels):
+            assert values is None
+            assert metrics.mean_silhouette(points, weights, labels) is None
+            continue
+        expected = sklearn_metrics.silhouette_samples(
+            cdist(rows, rows), row_labels, metric="precomputed"
+        )
+        assert np.repeat(values, weights) == close(expected)
+        mean = metrics.mean_silhouette(points, weights, labels)
+        assert mean == close(expected.mean())
+
+
+@settings(max_examples=200, deadline=None)
+@given(weighted_data())
+def test_inertia_and_calinski_harabasz_equal_the_expanded_rows(data):
+    points, weights, labels, _ = data
+    rows, row_labels = expand(points, weights, labels)
+    within = sum(
+        ((members - members.mean(axis=0)) ** 2).sum()
+        for members in (rows[row_labels == label] for label in np.unique(labels))
+    )
+    assert metrics.inertia(points, weights, labels) == close(within)
+    value = metrics.calinski_harabasz(points, weights, labels)
+    if not is_defined(row_labels) or within < 1e-20:
+        assert value is None
+    else:
+        expected = sklearn_metrics.calinski_harabasz_score(rows, row_labels)
+        assert value == close(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(weighted_data())
+def test_davies_bouldin_equals_scikit_learn_on_the_expanded_rows(data):
+    points, weights, labels, _ = data
+    rows, row_labels = expand(points, weights, labels)
+    value = metrics.davies_bouldin(points, weights, labels)
+    if not is_defined(row_labels):
+        assert value is None
+        return
+    means = [rows[row_labels == label].mean(axis=0) for label in np.unique(labels)]
+    separations = cdist(means, means)[np.triu_indices(len(means), 1)]
+    if separations.min() > 1e-12:
+        expected = sklearn_metrics.davies_bouldin_score(rows, row_labels)
+        assert value == close(expected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(weighted_data())
+def test_adjusted_rand_equals_scikit_learn_on_the_expanded_rows(data):
+    points, weights, first, second = data
+    _, row_first = expand(points, weights, first)
+    _, row_second = expand(points, weights, second)
+    expected = sklearn_metrics.adjusted_rand_score(row_first, row_second)
+    assert metrics.adjusted_rand(first, second, weights) == close(expected)
+
+
+def test_silhouette_of_a_lone_customer_is_zero_and_of_repeated_ones_is_exact():
+    points = np.array([[0.0], [1.0], [5.0]])
+    weights = np.array([2, 1, 1])
+    labels = np.array([7, 7, -3])
+    values = metrics.silhouettes(points, weights, [labels])[0]
+    # On 0: own (0 + 1) / 2, other 5. On 1: own (1 + 1) / 2, other 4.
+    assert values.tolist() == [0.9, 0.75, 0.0]
+
+
+def test_chunks_do_not_change_silhouettes(monkeypatch):
+    generator = np.random.default_rng(3)
+    points = generator.normal(size=(50, 2))
+    weights = generator.integers(1, 4, 50)
+    labels = generator.integers(0, 3, 50)
+    whole = metrics.silhouettes(points, weights, [labels])[0]
+    monkeypatch.setattr(metrics, "CHUNK_DISTANCES", 130)
+    chunked = metrics.silhouettes(points, weights, [labels])[0]
+    assert chunked == pytest.approx(whole, abs=1e-12)
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
+def test_undefined_measures_are_none(labels):
+    points, weights = np.array([[0.0], [1.0], [2.5]]), np.array([1, 1, 1])
+    partition = np.array(labels)
+    assert metrics.silhouettes(points, weights, [partition]) == [None]
+    assert metrics.mean_silhouette(points, weights, partition) is None
+    assert metrics.calinski_harabasz(points, weights, partition) is None
+    assert metrics.davies_bouldin(points, weights, partition) is None
+
+
+def test_ratios_without_a_value_are_none():
+    points = np.array([[0.1], [0.7]])
+    stacked, labels = np.array([3, 3]), np.array([0, 1])
+    assert metrics.calinski_harabasz(points, stacked, labels) is None
+    assert metrics.davies_bouldin(points, stacked, labels) == 0
+    concentric = np.array([[-1.0], [0.0], [1.0]])
+    ring = np.array([0, 1, 0])
+    assert metrics.davies_bouldin(concentric, np.array([1, 2, 1]), ring) is None
+
+
+def test_adjusted_rand_is_exact_for_a_hundred_million_customers():
+    weights = np.array([60_000_000, 39_999_999, 1])
+    value = metrics.adjusted_rand(np.array([0, 1, 1]), np.array([0, 1, 0]), weights)
+    assert 0.99999 < value < 1
+
+
+@pytest.mark.parametrize(
+    ("points", "weights", "labels", "message"),
+    [
+        (np.zeros((2, 1)), [1], [0, 1], r"weights has shape \(1,\)"),
+        (np.zeros((2, 1)), [1, 1], [0], r"labels \(1,\)"),
+        (np.zeros((2, 1)), [1, 0], [0, 1], "at least 1 customer"),
+        (np.zeros((0, 1)), [], [], "one or more rows"),
+        (np.zeros(2), [1, 1], [0, 1], "one or more rows"),
+    ],
+)
+def test_refuses_arrays_that_do_not_fit(points, weights, labels, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.inertia(points, np.array(weights, dtype=int), np.array(labels))
