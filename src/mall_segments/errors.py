@@ -1,8 +1,24 @@
 """Errors a user may see: each says what is wrong, what was found and what is allowed."""
 
+from types import TracebackType
+
 
 class MallSegmentsError(Exception):
-    """A refusal with a sentence for the user; never shown with a traceback."""
+    """A refusal in a sentence for the user.
+
+    It carries no stack, because the one who reads it can change a file or a setting,
+    not this code: whatever prints it (dbt, the command line, a service) prints the
+    sentence only.
+    """
+
+    @property
+    def __traceback__(self) -> TracebackType | None:  # type: ignore[override]
+        """No stack is ever shown for a refusal."""
+        return None
+
+    @__traceback__.setter
+    def __traceback__(self, value: TracebackType | None) -> None:
+        """Accept and drop a stack that Python code assigns."""
 
 
 class SettingsError(MallSegmentsError):

@@ -1,0 +1,72 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SQL_FOLDERS := models analyses tests/data
+
+export DBT_PROFILES_DIR := $(CURDIR)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
+		| awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/python requirements.txt pyproject.toml
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/development: $(VENV)/runtime requirements-dev.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/runtime ## Make the environment in .venv
+
+.PHONY: build
+build: $(VENV)/runtime ## Build and publish the segments from the customer file
+	$(BIN)/dbt build
+	@$(BIN)/mall-segments summary
+
+.PHONY: test
+test: $(VENV)/development ## Run every test
+	$(BIN)/pytest
+
+.PHONY: lint
+lint: $(VENV)/development ## Check layout, style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
+
+.PHONY: check
+check: lint build test ## What CI runs: lint, build and test
+
+.PHONY: format
+format: $(VENV)/development ## Rewrite code in the project's layout
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar $(SQL_FOLDERS)
+
+.PHONY: lock
+lock: ## Pin the newest allowed dependencies (needs uv on the path)
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
+		requirements.in --output-file requirements.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
+		requirements-dev.in --output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove everything made here except published generations
+	rm -rf $(VENV) target logs warehouse

@@ -1,0 +1,75 @@
+with
+
+customers as (
+
+    select * from {{ ref('int_customers_imputed') }}
+
+),
+
+segment_points as (
+
+    select * from {{ ref('int_segment_points') }}
+
+),
+
+segments as (
+
+    select * from {{ ref('dim_segments') }}
+
+),
+
+assigned as (
+{% for segmentation in var('segmentations') %}
+    select
+        segment_points.segmentation,
+        customers.customer_id,
+
+        segment_points.segment_id,
+        segment_points.distance,
+        segment_points.second_segment_id,
+        segment_points.second_distance,
+        segment_points.membership,
+        segment_points.margin,
+        segment_points.is_outlier,
+        {% for feature in segmentation.features -%}
+        customers.is_{{ feature }}_imputed {{ 'or ' if not loop.last }}
+        {%- endfor %} as is_imputed
+
+    from customers
+
+    inner join segment_points
+        on
+            segment_points.segmentation = '{{ segmentation.name }}'
+            {%- for feature in var('features')
+                if feature.name in segmentation.features %}
+            and case
+                when customers.is_{{ feature.name }}_imputed
+                    then customers.{{ feature.name }}
+                else {{ on_grid(feature, 'customers.' ~ feature.name) }}
+            end = segment_points.{{ feature.name }}
+            {%- endfor %}
+    {% if not loop.last %}
+    union all
+    {% endif %}
+{%- endfor %}
+)
+
+select
+    assigned.segmentation,
+    assigned.customer_id,
+    assigned.segment_id,
+    segments.segment_name,
+    assigned.distance,
+    assigned.second_segment_id,
+    assigned.second_distance,
+    assigned.membership,
+    assigned.margin,
+    assigned.is_outlier,
+    assigned.is_imputed
+
+from assigned
+
+inner join segments
+    on
+        assigned.segmentation = segments.segmentation
+        and assigned.segment_id = segments.segment_id

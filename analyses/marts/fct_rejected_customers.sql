@@ -1,0 +1,20 @@
+with
+
+customers as (
+
+    select * from {{ ref('int_customers_checked') }}
+
+)
+
+select
+    source_row,
+    customer_id,
+    gender_text,
+    age_years_text,
+    annual_income_kusd_text,
+    spending_score_text,
+    rejection_reasons
+
+from customers
+
+where not is_accepted

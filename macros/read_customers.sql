@@ -1,0 +1,124 @@
+{#- How a customer file is read: which columns it has and what their cells mean. -#}
+
+{% macro ask_package(function, payload) %}
+    {#- Call one of the package's SQL functions; raise the error it answers with. -#}
+    {%- set argument = tojson(payload) | replace("'", "''") -%}
+    {%- set answer = fromjson(
+        run_query("select " ~ function ~ "('" ~ argument ~ "')").rows[0][0]
+    ) -%}
+    {%- if answer.error -%}
+        {{ exceptions.raise_compiler_error(answer.error) }}
+    {%- endif -%}
+    {{ return(answer) }}
+{% endmacro %}
+
+{% macro settings() %}
+    {#- Every setting of the project as one mapping, as the package reads it. -#}
+    {{ return({
+        'customers_path': var('customers_path'),
+        'customer_id': var('customer_id'),
+        'gender': var('gender'),
+        'features': var('features'),
+        'segmentations': var('segmentations'),
+        'missing_values': var('missing_values'),
+        'max_rejected_share': var('max_rejected_share'),
+        'min_segment_share': var('min_segment_share'),
+        'export_rows_limit': var('export_rows_limit'),
+        'keep_generations': var('keep_generations'),
+    }) }}
+{% endmacro %}
+
+{% macro refuse_impossible_builds() %}
+    {#- Before any model runs: settings, the customer file, k against its points. -#}
+    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
+        {%- set seed = graph.nodes.values()
+            | selectattr('resource_type', 'equalto', 'seed')
+            | selectattr('name', 'equalto', 'Mall_Customers') | first -%}
+        {%- do ask_package('mall_segments_preflight', {
+            'settings': settings(),
+            'command_line_vars': invocation_args_dict.vars,
+            'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
+        }) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro recognised_columns(relation) %}
+    {#-
+    The column of `relation` that holds each canonical name, as a dictionary:
+
+        {'customer_id': {'name': 'CustomerID', 'is_text': true}, 'gender': ...}
+
+    Before the file is loaded (`dbt compile` on a fresh clone) the first alias of
+    each stands in. A name absent from the file (only gender may be) is none.
+    -#}
+    {%- set published = {
+        'customer_id': {'name': var('customer_id').aliases[0], 'is_text': true},
+        'gender': {'name': var('gender').aliases[0], 'is_text': true},
+    } -%}
+    {%- for feature in var('features') -%}
+        {%- do published.update(
+            {feature.name: {'name': feature.aliases[0], 'is_text': true}}
+        ) -%}
+    {%- endfor -%}
+    {%- if not execute -%}{{ return(published) }}{%- endif -%}
+
+    {%- set columns = adapter.get_columns_in_relation(relation)
+        | rejectattr('name', 'equalto', 'source_row') | list -%}
+    {%- if not columns -%}{{ return(published) }}{%- endif -%}
+
+    {%- set found = ask_package('mall_segments_recognise', {
+        'header': columns | map(attribute='name') | list,
+        'settings': settings(),
+    }).columns -%}
+    {%- set recognised = {} -%}
+    {%- for name in published -%}
+        {%- set column = columns | selectattr('name', 'equalto', found[name]) | first
+            if found.get(name) is not none else none -%}
+        {%- do recognised.update({name: {
+            'name': column.name,
+            'is_text': column.is_string(),
+        } if column else none}) -%}
+    {%- endfor -%}
+    {{ return(recognised) }}
+{% endmacro %}
+
+{% macro trimmed_text(column) %}
+    {#- The cell as text without surrounding blanks; blank and "no value" are null. -#}
+    {%- set text = 'trim(' ~ dbt.cast(adapter.quote(column.name), dbt.type_string())
+        ~ ')' -%}
+    case
+        when lower({{ text }}) not in (
+            '', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a'
+        )
+            then {{ text }}
+    end
+{%- endmacro %}
+
+{% macro number_from(column, text) %}
+    {#- The cell as a double; text such as 150,000.00 loses its thousands commas. -#}
+    {%- if column.is_text -%}
+    try_cast(
+        case
+            when {{ matches_pattern(
+                text, '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$'
+            ) }}
+                then replace({{ text }}, ',', '')
+            else {{ text }}
+        end as double
+    )
+    {%- else -%}
+    cast({{ adapter.quote(column.name) }} as double)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro matches_pattern(text, pattern) %}
+    {{- return(adapter.dispatch('matches_pattern')(text, pattern)) -}}
+{% endmacro %}
+
+{% macro default__matches_pattern(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
+{% macro duckdb__matches_pattern(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}

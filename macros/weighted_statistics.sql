@@ -1,0 +1,42 @@
+{% macro weighted_quantile(probability) -%}
+    {#-
+    The quantile of customers from their counts per distinct value, interpolated
+    linearly between the two customers around it (as numpy and scikit-learn do).
+
+    Input, one row per value: value, n_cumulative (customers up to and including this
+    value, in the order of the values), n_total (customers in the group).
+    Output, one row per group: the quantile, in the unit of the value.
+    -#}
+    {%- set position = '((n_total - 1) * ' ~ probability ~ ')' -%}
+    {%- set lower -%}
+        min(case when n_cumulative > floor({{ position }}) then value end)
+    {%- endset -%}
+    {%- set upper -%}
+        min(case when n_cumulative > ceil({{ position }}) then value end)
+    {%- endset -%}
+    {{ lower }}
+        + ({{ upper }} - {{ lower }})
+        * max({{ position }} - floor({{ position }}))
+{%- endmacro %}
+
+{% macro on_grid(feature, expression) -%}
+    {#- The value grouped to the feature's resolution; exact where values lie on it. -#}
+    {%- if feature.resolution == 1 -%}
+        round({{ expression }})
+    {%- else -%}
+        round({{ expression }} / {{ feature.resolution }}) * {{ feature.resolution }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro age_band(is_known, age_years) -%}
+    case
+        when not {{ is_known }} then 'unknown'
+        when {{ age_years }} < 18 then 'under 18'
+        when {{ age_years }} < 25 then '18-24'
+        when {{ age_years }} < 35 then '25-34'
+        when {{ age_years }} < 45 then '35-44'
+        when {{ age_years }} < 55 then '45-54'
+        when {{ age_years }} < 65 then '55-64'
+        else '65 and over'
+    end
+{%- endmacro %}

@@ -1,0 +1,140 @@
+with
+
+customers as (
+
+    select * from {{ ref('int_customers_checked') }}
+
+),
+
+grouped as (
+
+    select * from {{ ref('int_customers_grouped') }}
+
+),
+
+statistics as (
+
+    select * from {{ ref('int_feature_statistics') }}
+
+),
+
+input_rows as (
+
+    select count(*) as n from customers
+
+),
+
+accepted as (
+
+    select
+        coalesce(sum(n_customers), 0) as n_accepted,
+        coalesce(sum(
+            case
+                when
+                    {%- for feature in var('features') %}
+                    {{ feature.name }} is null {{- ' or' if not loop.last }}
+                    {%- endfor %}
+                    then n_customers
+                else 0
+            end
+        ), 0) as n_imputed
+
+    from grouped
+
+),
+{% for segmentation in var('segmentations') %}
+{{ segmentation.name }}_points as (
+
+    select
+        {%- for feature in segmentation.features %}
+        {{ feature }},
+        {%- endfor %}
+        sum(n_customers) as n_customers
+
+    from grouped
+
+    where
+        {%- for feature in segmentation.features %}
+        {{ 'and ' if not loop.first }}{{ feature }} is not null
+        {%- endfor %}
+
+    group by
+        {%- for feature in segmentation.features %}
+        {{ feature }}{{ ',' if not loop.last }}
+        {%- endfor %}
+
+),
+{% endfor %}
+counts as (
+
+    select
+        'input rows' as measure,
+        '' as subject,
+        n
+
+    from input_rows
+
+    union all
+
+    select
+        'accepted customers' as measure,
+        '' as subject,
+        n_accepted as n
+
+    from accepted
+
+    union all
+
+    select
+        'rejected rows' as measure,
+        '' as subject,
+        input_rows.n - accepted.n_accepted as n
+
+    from input_rows
+
+    cross join accepted
+
+    union all
+
+    select
+        'imputed customers' as measure,
+        '' as subject,
+        n_imputed as n
+
+    from accepted
+
+    union all
+
+    select
+        'distinct values' as measure,
+        feature as subject,
+        n_distinct as n
+
+    from statistics
+{% for segmentation in var('segmentations') %}
+    union all
+
+    select
+        'complete customers' as measure,
+        '{{ segmentation.name }}' as subject,
+        coalesce(sum(n_customers), 0) as n
+
+    from {{ segmentation.name }}_points
+
+    union all
+
+    select
+        'distinct points' as measure,
+        '{{ segmentation.name }}' as subject,
+        count(*) as n
+
+    from {{ segmentation.name }}_points
+{% endfor %}
+)
+
+select
+    measure,
+    subject,
+    cast(n as bigint) as n
+
+from counts

@@ -1,0 +1,69 @@
+{%- set columns = recognised_columns(ref('base_mall__customers')) -%}
+
+with
+
+customers as (
+
+    select * from {{ ref('base_mall__customers') }}
+
+),
+
+texts as (
+
+    select
+        source_row,
+
+        {{ trimmed_text(columns.customer_id) }} as customer_id,
+        {{ trimmed_text(columns.gender) if columns.gender else 'null' }}
+            as gender_text,
+        {%- for feature in var('features') %}
+        {{ trimmed_text(columns[feature.name]) }} as {{ feature.name }}_text,
+        {%- endfor %}
+
+        customers.*
+
+    from customers
+
+),
+
+typed as (
+
+    select
+        source_row,
+        customer_id,
+
+        case
+            {%- for gender in ['female', 'male'] %}
+            when
+                lower(gender_text) in (
+                    '{{ var("gender")[gender] | join("', '") }}'
+                )
+                then '{{ gender }}'
+            {%- endfor %}
+            else 'unknown'
+        end as gender,
+        {%- for feature in var('features') %}
+        {{ number_from(columns[feature.name], feature.name ~ '_text') }}
+            as {{ feature.name }},
+        {%- endfor %}
+
+        gender_text,
+        {%- for feature in var('features') %}
+        {{ feature.name }}_text,
+        {%- endfor %}
+
+        coalesce(lower(customer_id) = lower(
+            '{{ columns.customer_id.name | replace("'", "''") }}'
+        ), false) as is_repeated_header,
+        coalesce(
+            customer_id like '<<<<<<<%'
+            or customer_id like '=======%'
+            or customer_id like '>>>>>>>%',
+            false
+        ) as is_conflict_marker
+
+    from texts
+
+)
+
+select * from typed
