@@ -1,0 +1,104 @@
+{#- Twenty bins at most, as wide as a whole number of the feature's steps. -#}
+with
+
+customers as (
+
+    select * from {{ ref('int_customers_grouped') }}
+
+),
+
+feature_summary as (
+
+    select * from {{ ref('fct_feature_summary') }}
+
+),
+
+feature_values as (
+{% for feature in var('features') %}
+    select
+        '{{ feature.name }}' as feature,
+        gender,
+        {{ feature.name }} as value,
+        cast({{ feature.resolution }} as double) as resolution,
+
+        n_customers
+
+    from customers
+
+    where {{ feature.name }} is not null
+    {% if not loop.last %}
+    union all
+    {% endif %}
+{%- endfor %}
+),
+
+widths as (
+
+    select
+        feature_values.feature,
+
+        max(feature_values.resolution)
+        * ceil(
+            (
+                (max(feature_summary.maximum) - max(feature_summary.minimum))
+                / max(feature_values.resolution) + 1
+            ) / 20
+        ) as bin_width
+
+    from feature_values
+
+    inner join feature_summary
+        on feature_values.feature = feature_summary.feature
+
+    group by feature_values.feature
+
+),
+
+binned as (
+
+    select
+        feature_values.feature,
+        feature_values.gender,
+        widths.bin_width,
+        floor(feature_values.value / widths.bin_width) as bin_number,
+
+        feature_values.n_customers
+
+    from feature_values
+
+    inner join widths
+        on feature_values.feature = widths.feature
+
+),
+
+counted as (
+
+    select
+        feature,
+        gender,
+        bin_number * bin_width as bin_from,
+        (bin_number + 1) * bin_width as bin_to,
+
+        cast(sum(n_customers) as bigint) as n_customers
+
+    from binned
+
+    group by
+        feature,
+        gender,
+        bin_number,
+        bin_width
+
+)
+
+select
+    feature,
+    gender,
+    bin_from,
+    bin_to,
+    n_customers,
+    cast(n_customers as double) / cast(
+        sum(n_customers) over (partition by feature) as double
+    ) as customer_share
+
+from counted
