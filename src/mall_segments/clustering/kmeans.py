@@ -1,0 +1,657 @@
+"""Weighted K-means that ends in the same place for any order, seed and threads.
+
+Points are sorted and merged first. scikit-learn draws k-means++ starts, a
+deterministic search improves on them, and Lloyd's iteration with the one rule of
+assignment (nearest centroid, ties to the lower segment) is then run to its fixed
+point on all points in a fixed order. Only that last step decides what is returned;
+scikit-learn's labels are never used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mall_segments.clustering import FloatArray, IntArray
+
+N_STARTS = 10
+"""k-means++ starts; the search after them needs one good start, not many."""
+
+SEARCH_LIMIT = 1_000
+"""Points on which segments are searched for; more are represented by a sample."""
+
+N_PLACES = 200
+"""Points to which the search considers moving a centroid, at most."""
+
+N_RELOCATIONS = 100
+"""Moves tried per round of the search, for up to 200 points; fewer for more."""
+
+N_EXCHANGED = 3
+"""Best moves of a round that are refined further by exchanging single points."""
+
+MAX_ROUNDS = 100
+"""Rounds after which a search or an iteration stops; never reached in practice."""
+
+RELATIVE_TIE = 1e-9
+"""Inertias closer than this, relative to the smaller, count as equal."""
+
+LARGEST_VALUE = 1e100
+"""Largest magnitude of a coordinate whose square is still a finite double."""
+
+ROUNDING = 1e-9
+"""Difference of two distances that rounding could hide, per unit of coordinates."""
+
+CHUNK_POINTS = 16_384
+"""Points whose distances are computed at once, so that they stay in the cache."""
+
+
+@dataclass(frozen=True)
+class KMeansFit:
+    """A fixed point of weighted K-means.
+
+    Attributes
+    ----------
+    centroids : array of shape (n_segments, n_features)
+        Means of the segments, in scaled units; by customers descending, then by
+        coordinates ascending.
+    labels : array of shape (n_points,)
+        Row of ``centroids`` nearest to each point, ties to the lower row.
+    sizes : array of shape (n_segments,)
+        Customers per segment, at least 1.
+    inertia : float
+        Sum of the customers' squared distances to their centroid.
+    """
+
+    centroids: FloatArray
+    labels: IntArray
+    sizes: IntArray
+    inertia: float
+
+
+def fit_kmeans(
+    points: FloatArray, weights: IntArray, *, n_segments: int, random_seed: int
+) -> KMeansFit:
+    """Partition weighted points into the segments of least inertia found.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+        Points in scaled units, in any order, repeated or not.
+    weights : array of shape (n_points,)
+        Customers per point; points without customers are labelled, not fitted.
+    n_segments : int
+        From 1 to the number of distinct points with customers.
+    random_seed : int
+        From 0 to 2**32 - 1. Decides where the search starts, not how it ends.
+
+    Returns
+    -------
+    KMeansFit
+        Bit-identical for any order of the points and any number of threads.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite or beyond 1e100, a weight is negative, or a setting
+        is outside its range.
+
+    Notes
+    -----
+    K-means has many local optima. Ten k-means++ starts [1]_ are followed by rounds
+    of relocation: each segment in turn is dissolved and its centroid moved to each
+    of the places where it would help most, Lloyd's iteration [2]_ is run from all of
+    these at once, and single points are exchanged between segments [3]_ where that
+    lowers the inertia. With more than 1,000 points this happens on a systematic
+    sample of the customers, and the result is then iterated on all of them.
+    Partitions with equal inertia are told apart by their centroids: the table that
+    comes first in ascending order wins.
+
+    References
+    ----------
+    .. [1] Arthur and Vassilvitskii (2007), "k-means++", SODA, 1027-1035.
+    .. [2] Lloyd (1982), "Least squares quantization in PCM", IEEE Trans. Inf.
+       Theory 28, 129-137.
+    .. [3] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
+
+    Examples
+    --------
+    >>> fit = fit_kmeans(
+    ...     np.array([[0.0], [1.0], [9.0]]),
+    ...     np.array([1, 1, 3]),
+    ...     n_segments=2,
+    ...     random_seed=0,
+    ... )
+    >>> fit.centroids.tolist(), fit.sizes.tolist(), fit.inertia
+    ([[9.0], [0.5]], [3, 2], 0.5)
+    """
+    return fit_kmeans_range(
+        points, weights, n_segments=[n_segments], random_seed=random_seed
+    )[n_segments]
+
+
+def fit_kmeans_range(
+    points: FloatArray,
+    weights: IntArray,
+    *,
+    n_segments: Iterable[int],
+    random_seed: int,
+) -> dict[int, KMeansFit]:
+    """Fit several numbers of segments, sharing the preparation of the points.
+
+    Each fit is the one :func:`fit_kmeans` returns for that number; the parameters
+    and errors are the same.
+    """
+    numbers = list(n_segments)
+    _check_points(points, weights)
+    distinct, counts = merge_points(points, weights)
+    for number in numbers:
+        if not 1 <= number <= len(distinct):
+            raise ValueError(
+                f"n_segments={number} is outside 1 to {len(distinct)}, the number of "
+                "distinct points with customers"
+            )
+    if not 0 <= random_seed < 2**32:
+        raise ValueError(f"random_seed={random_seed} is outside 0 to 2**32 - 1")
+    sample, sample_counts = sample_customers(distinct, counts, limit=SEARCH_LIMIT)
+    fits = {}
+    for number in numbers:
+        fitted = _fit(distinct, counts, sample, sample_counts, number, random_seed)
+        fits[number] = KMeansFit(
+            centroids=fitted.centroids,
+            labels=assign_points(points, fitted.centroids),
+            sizes=fitted.sizes,
+            inertia=fitted.inertia,
+        )
+    return fits
+
+
+def assign_points(points: FloatArray, centroids: FloatArray) -> IntArray:
+    """Label each point with its nearest centroid, ties to the lower row.
+
+    Squared distances are summed feature by feature in column order, as the SQL of
+    the project does, so both agree to the last bit.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+        Points in scaled units.
+    centroids : array of shape (n_segments, n_features)
+        Centroids in the same units.
+
+    Returns
+    -------
+    array of shape (n_points,)
+        Rows of ``centroids``.
+
+    Examples
+    --------
+    >>> assign_points(np.array([[1.0], [4.0]]), np.array([[0.0], [2.0]])).tolist()
+    [0, 1]
+    """
+    return _nearest_two(points, centroids)[0]
+
+
+def squared_distances(points: FloatArray, centroids: FloatArray) -> FloatArray:
+    """Squared distance of each point to each centroid, (n_points, n_segments)."""
+    total = np.zeros((len(points), len(centroids)))
+    for column, targets in zip(points.T, centroids.T, strict=True):
+        total += (column[:, None] - targets) ** 2
+    return total
+
+
+def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, IntArray]:
+    """Sort points, merge equal ones and drop those without customers.
+
+    Returns
+    -------
+    tuple of arrays of shape (n_distinct, n_features) and (n_distinct,)
+        Points in ascending order, first feature first, and their customers.
+    """
+    used = weights > 0
+    kept, counts = points[used] + 0.0, weights[used].astype(np.int64)
+    order = np.lexsort(kept.T[::-1])
+    kept, counts = kept[order], counts[order]
+    if not len(kept):
+        return kept, counts
+    first = np.concatenate([[True], (kept[1:] != kept[:-1]).any(axis=1)])
+    return kept[first], np.add.reduceat(counts, np.flatnonzero(first))
+
+
+def sample_customers(
+    points: FloatArray, weights: IntArray, *, limit: int
+) -> tuple[FloatArray, IntArray]:
+    """Take every so many-th customer along the sorted points.
+
+    Parameters
+    ----------
+    points, weights
+        Sorted, merged points and their customers.
+    limit : int
+        With more points than this, that many customers are taken.
+
+    Returns
+    -------
+    tuple of arrays of shape (n_sampled, n_features) and (n_sampled,)
+        The points themselves when they are few enough; otherwise at most ``limit``
+        of them with their sampled customers. Nothing is random.
+    """
+    if len(points) <= limit:
+        return points, weights
+    ends = np.cumsum(weights)
+    places = (2 * np.arange(limit, dtype=np.int64) + 1) * int(ends[-1]) // (2 * limit)
+    chosen, counts = np.unique(
+        np.searchsorted(ends, places, side="right"), return_counts=True
+    )
+    return points[chosen], counts.astype(np.int64)
+
+
+def settle_centroids(
+    points: FloatArray, weights: IntArray, centroids: FloatArray
+) -> KMeansFit:
+    """Iterate assignment and means from the given centroids to a fixed point.
+
+    Parameters
+    ----------
+    points : array of shape (n_points, n_features)
+        Sorted, merged points in scaled units.
+    weights : array of shape (n_points,)
+        Customers per point, at least 1.
+    centroids : array of shape (n_segments, n_features)
+        Where to start, at most one per point. Their order is kept: a tie goes to
+        the lower row.
+
+    Returns
+    -------
+    KMeansFit
+        A segment that loses all its customers on the way restarts at the point
+        that is farthest from its centroid, so none is empty.
+    """
+    centroids = centroids.copy()
+    customers = weights.astype(np.float64)
+    columns = [customers * column for column in points.T]
+    slack = ROUNDING * float(np.abs(points).max())
+    labels, margins = _nearest_two(points, centroids)
+    labels = _fill_empty(points, centroids, labels)
+    for _ in range(MAX_ROUNDS**2):
+        means = _means(columns, customers, labels, len(centroids))
+        shifts = np.sqrt(((means - centroids) ** 2).sum(axis=1))
+        centroids = means
+        # A point can only change hands once the centroids have moved by more than
+        # the difference of its two smallest distances.
+        margins -= shifts[labels] + shifts.max()
+        doubtful = np.flatnonzero(margins <= slack)
+        if not len(doubtful):
+            break
+        found, margins[doubtful] = _nearest_two(points[doubtful], centroids)
+        previous = labels
+        labels = labels.copy()
+        labels[doubtful] = found
+        labels = _fill_empty(points, centroids, labels)
+        if np.array_equal(labels, previous):
+            break
+    distances = np.zeros(len(points))
+    for column, targets in zip(points.T, centroids.T, strict=True):
+        distances += (column - targets[labels]) ** 2
+    return KMeansFit(
+        centroids=centroids,
+        labels=labels,
+        sizes=np.bincount(labels, weights=customers).astype(np.int64),
+        inertia=float(np.cumsum(customers * distances)[-1]),
+    )
+
+
+def run_lloyd(
+    points: FloatArray, weights: FloatArray, centroids: FloatArray
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Iterate many starts of K-means side by side.
+
+    Parameters
+    ----------
+    points : array of shape (n_features, n_runs or 1, n_points)
+        Points of each run, or one set for all.
+    weights : array of shape (n_runs or 1, n_points)
+        Customers per point of each run, possibly 0, or one set for all.
+    centroids : array of shape (n_runs, n_segments, n_features)
+        Where each run starts.
+
+    Returns
+    -------
+    tuple of arrays of shape (n_runs, n_segments, n_features), (n_runs,) and
+    (n_runs, n_points)
+        Final centroids, inertia and nearest centroid per point of each run.
+        A segment that loses its customers keeps its centroid.
+    """
+    n_runs, n_segments, _ = centroids.shape
+    n_points = points.shape[2]
+    centroids = centroids.copy()
+    inertias = np.empty(n_runs)
+    labels = np.full((n_runs, n_points), -1)
+    active = np.arange(n_runs)
+    for _ in range(MAX_ROUNDS):
+        columns = points if points.shape[1] == 1 else points[:, active]
+        customers = weights if len(weights) == 1 else weights[active]
+        nearest, distances = _nearest_in_runs(columns, centroids[active])
+        inertias[active] = (distances * customers).sum(axis=1)
+        changed = (nearest != labels[active]).any(axis=1)
+        labels[active] = nearest
+        active, nearest = active[changed], nearest[changed]
+        if not len(active):
+            break
+        if len(customers) > 1:
+            customers = customers[changed]
+        if columns.shape[1] > 1:
+            columns = columns[:, changed]
+        cells = (nearest + n_segments * np.arange(len(active))[:, None]).ravel()
+        shape = (len(active), n_points)
+        n_cells = len(active) * n_segments
+
+        def total(
+            values: FloatArray,
+            *,
+            cells: IntArray = cells,
+            shape: tuple[int, int] = shape,
+            n_cells: int = n_cells,
+        ) -> FloatArray:
+            spread = np.broadcast_to(values, shape).ravel()
+            return _count(cells, spread, n_cells)
+
+        sizes = total(customers)
+        sums = np.column_stack([total(column * customers) for column in columns])
+        means = sums / np.where(sizes > 0, sizes, 1)[:, None]
+        kept = centroids[active].reshape(means.shape)
+        centroids[active] = np.where(sizes[:, None] > 0, means, kept).reshape(
+            len(active), n_segments, -1
+        )
+    return centroids, inertias, labels
+
+
+def draw_starts(
+    points: FloatArray,
+    weights: FloatArray,
+    *,
+    n_segments: int,
+    n_runs: int,
+    generator: np.random.Generator,
+) -> FloatArray:
+    """Draw k-means++ starts for many runs side by side.
+
+    Parameters
+    ----------
+    points, weights
+        As for :func:`run_lloyd`.
+    n_segments, n_runs : int
+        Centroids per run, and runs.
+    generator : numpy.random.Generator
+        Source of the draws.
+
+    Returns
+    -------
+    array of shape (n_runs, n_segments, n_features)
+        Points drawn with a chance proportional to their customers times the squared
+        distance to the centroids drawn before [1]_.
+
+    References
+    ----------
+    .. [1] Arthur and Vassilvitskii (2007), "k-means++", SODA, 1027-1035.
+    """
+    n_features, n_sets, n_points = points.shape
+    runs = np.arange(n_runs)
+    sets = runs if n_sets > 1 else np.zeros(n_runs, dtype=np.int64)
+    starts = np.empty((n_runs, n_segments, n_features))
+    distances = np.full((n_runs, n_points), np.inf)
+    chances = np.broadcast_to(weights, (n_runs, n_points))
+    for place in range(n_segments):
+        ends = np.cumsum(chances, axis=1)
+        draws = generator.random(n_runs) * ends[:, -1]
+        drawn = np.minimum((ends <= draws[:, None]).sum(axis=1), n_points - 1)
+        starts[:, place] = points[:, sets, drawn].T
+        nearest = np.zeros((n_runs, n_points))
+        for feature in range(n_features):
+            nearest += (points[feature] - starts[:, place, feature, None]) ** 2
+        distances = np.minimum(distances, nearest)
+        chances = distances * weights
+    return starts
+
+
+def _fit(
+    points: FloatArray,
+    weights: IntArray,
+    sample: FloatArray,
+    sample_weights: IntArray,
+    n_segments: int,
+    random_seed: int,
+) -> KMeansFit:
+    """Search on the sample, settle on all points, number by the stated order."""
+    if len(sample) < n_segments:
+        sample, sample_weights = points, weights
+    candidates = _search(sample, sample_weights, n_segments, random_seed)
+    fits = [_settle_in_order(points, weights, start) for start in candidates]
+    least = min(fit.inertia for fit in fits)
+    tied = [fit for fit in fits if fit.inertia <= least * (1 + RELATIVE_TIE)]
+    return min(tied, key=lambda fit: fit.centroids.tolist())
+
+
+def _settle_in_order(
+    points: FloatArray, weights: IntArray, centroids: FloatArray
+) -> KMeansFit:
+    """Settle, renumbering until numbers and ties agree."""
+    fit = settle_centroids(points, weights, centroids)
+    for _ in range(MAX_ROUNDS):
+        order = np.lexsort((*fit.centroids.T[::-1], -fit.sizes))
+        if np.array_equal(order, np.arange(len(order))):
+            break
+        fit = settle_centroids(points, weights, fit.centroids[order])
+    return fit
+
+
+def _search(
+    points: FloatArray, weights: IntArray, n_segments: int, random_seed: int
+) -> FloatArray:
+    """Find the best centroids known: one table, or several of equal inertia."""
+    if n_segments == 1:
+        return np.average(points, axis=0, weights=weights)[None, None]
+    if n_segments == len(points):
+        return points[None]
+    columns = np.ascontiguousarray(points.T)[:, None]
+    customers = weights.astype(np.float64)
+    starts = _draw_best_start(points, customers, n_segments, random_seed)
+    best, inertias, _ = run_lloyd(columns, customers[None], starts[None])
+    least = inertias[0]
+    for _ in range(MAX_ROUNDS):
+        moved = _relocate(points, customers, best[0])
+        found, inertias, labels = run_lloyd(columns, customers[None], moved)
+        leaders = np.argsort(inertias, kind="stable")[:N_EXCHANGED]
+        exchanged = np.stack(
+            [_exchange(points, customers, labels[run], n_segments) for run in leaders]
+        )
+        refined, refined_inertias, _ = run_lloyd(columns, customers[None], exchanged)
+        found = np.concatenate([best, found, refined])
+        inertias = np.concatenate([[least], inertias, refined_inertias])
+        improved = inertias.min() < least * (1 - RELATIVE_TIE)
+        least = inertias.min()
+        best = _distinct(found[inertias <= least * (1 + RELATIVE_TIE)])
+        if not improved:
+            break
+    return best
+
+
+def _draw_best_start(
+    points: FloatArray, customers: FloatArray, n_segments: int, random_seed: int
+) -> FloatArray:
+    """Take the best of a few k-means++ starts of scikit-learn."""
+    from sklearn.cluster import KMeans  # noqa: PLC0415  Loads in seconds.
+    from threadpoolctl import (  # type: ignore[import-untyped]  # noqa: PLC0415
+        threadpool_limits,
+    )
+
+    # Several threads would add up distances in an order of their own.
+    with threadpool_limits(limits=1):
+        model = KMeans(
+            n_segments, n_init=N_STARTS, tol=0, random_state=random_seed
+        ).fit(points, sample_weight=customers)
+    centroids: FloatArray = model.cluster_centers_
+    return centroids
+
+
+def _relocate(
+    points: FloatArray, customers: FloatArray, centroids: FloatArray
+) -> FloatArray:
+    """Move each centroid in turn to places where one more would help most."""
+    n_segments = len(centroids)
+    distances = squared_distances(points, centroids)
+    nearest = distances.min(axis=1)
+    labels = distances.argmin(axis=1)
+    distances[np.arange(len(points)), labels] = np.inf
+    losses = _count(labels, customers * (distances.min(axis=1) - nearest), n_segments)
+    step = -(-len(points) // N_PLACES)
+    places = points[::step]
+    reach = squared_distances(places, points)
+    n_moves = max(n_segments, N_RELOCATIONS * min(1, N_PLACES / len(points)))
+    n_places = min(len(places), max(n_segments, int(n_moves) // n_segments))
+    chosen, gains = [], []
+    for _ in range(n_places):
+        # Greedy: each place is judged with the ones before it already taken.
+        saved = (np.maximum(0, nearest - reach) * customers).sum(axis=1)
+        place = int(saved.argmax())
+        chosen.append(place)
+        gains.append(saved[place])
+        nearest = np.minimum(nearest, reach[place])
+    rows = np.repeat(np.arange(n_segments), n_places)
+    targets = np.tile(np.array(chosen), n_segments)
+    expected = losses[rows] - np.tile(np.array(gains), n_segments)
+    order = np.argsort(expected, kind="stable")[: int(max(n_moves, n_segments**2))]
+    moved = np.repeat(centroids[None], len(order), axis=0)
+    moved[np.arange(len(order)), rows[order]] = places[targets[order]]
+    return moved
+
+
+def _exchange(
+    points: FloatArray, customers: FloatArray, labels: IntArray, n_segments: int
+) -> FloatArray:
+    """Hand single points to other segments while that lowers the inertia."""
+    rows = np.arange(len(points))
+    labels = labels.copy()
+    columns = [customers * column for column in points.T]
+    for _ in range(MAX_ROUNDS):
+        sizes = _count(labels, customers, n_segments)
+        centroids = _means(columns, customers, labels, n_segments)
+        costs = squared_distances(points, centroids) * customers[:, None]
+        rest = sizes[labels] - customers
+        saved = np.where(rest > 0, sizes[labels] / np.where(rest > 0, rest, 1), 0)
+        saved *= costs[rows, labels]
+        costs *= sizes / (sizes + customers[:, None])
+        costs[rows, labels] = np.inf
+        targets = costs.argmin(axis=1)
+        gains = saved - costs[rows, targets]
+        point = int(gains.argmax())
+        if gains[point] <= RELATIVE_TIE * saved.sum():
+            break
+        labels[point] = targets[point]
+    return _means(columns, customers, labels, n_segments)
+
+
+def _distinct(centroids: FloatArray) -> FloatArray:
+    """Drop tables of centroids that repeat, whatever the order of their rows."""
+    tables: dict[bytes, FloatArray] = {}
+    for table in centroids:
+        ordered = table[np.lexsort(table.T[::-1])]
+        tables.setdefault(np.round(ordered, 9).tobytes(), ordered)
+    return np.stack(list(tables.values()))
+
+
+def _count(labels: IntArray, values: FloatArray, n_segments: int) -> FloatArray:
+    """Add up values by label, in their order."""
+    return np.bincount(labels, weights=values, minlength=n_segments).astype(np.float64)
+
+
+def _means(
+    columns: list[FloatArray], customers: FloatArray, labels: IntArray, n_segments: int
+) -> FloatArray:
+    """Means of the labelled points, added up in their order; 0 where empty."""
+    sizes = _count(labels, customers, n_segments)
+    sums = [_count(labels, column, n_segments) for column in columns]
+    return np.column_stack(sums) / np.where(sizes > 0, sizes, 1)[:, None]
+
+
+def _fill_empty(
+    points: FloatArray, centroids: FloatArray, labels: IntArray
+) -> IntArray:
+    """Give each empty segment the point that is farthest from its centroid."""
+    counts = np.bincount(labels, minlength=len(centroids))
+    if counts.all():
+        return labels
+    labels = labels.copy()
+    distances = ((points - centroids[labels]) ** 2).sum(axis=1)
+    for segment in np.flatnonzero(counts == 0):
+        place = int(np.where(counts[labels] > 1, distances, -1).argmax())
+        counts[labels[place]] -= 1
+        counts[segment] = 1
+        labels[place] = segment
+        distances[place] = 0
+    return labels
+
+
+def _nearest_two(
+    points: FloatArray, centroids: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Nearest centroid and how much farther the second is, in scaled units."""
+    labels = np.empty(len(points), dtype=np.int64)
+    margins = np.empty(len(points))
+    for start in range(0, len(points), CHUNK_POINTS):
+        chunk = slice(start, start + CHUNK_POINTS)
+        part = points[chunk]
+        nearest = np.full(len(part), np.inf)
+        second = np.full(len(part), np.inf)
+        found = np.zeros(len(part), dtype=np.int64)
+        for row, centroid in enumerate(centroids):
+            distances = (part[:, 0] - centroid[0]) ** 2
+            for feature in range(1, len(centroid)):
+                distances += (part[:, feature] - centroid[feature]) ** 2
+            closer = distances < nearest
+            np.copyto(found, row, where=closer)
+            second = np.minimum(second, np.maximum(nearest, distances))
+            nearest = np.minimum(nearest, distances)
+        labels[chunk] = found
+        margins[chunk] = np.sqrt(second) - np.sqrt(nearest)
+    return labels, margins
+
+
+def _nearest_in_runs(
+    columns: FloatArray, centroids: FloatArray
+) -> tuple[IntArray, FloatArray]:
+    """Nearest centroid and squared distance, both of shape (n_runs, n_points)."""
+    n_runs, n_segments, n_features = centroids.shape
+    shape = (n_runs, columns.shape[2])
+    labels = np.zeros(shape, dtype=np.int64)
+    nearest = np.full(shape, np.inf)
+    for segment in range(n_segments):
+        distances = (columns[0] - centroids[:, segment, 0, None]) ** 2
+        for feature in range(1, n_features):
+            distances += (columns[feature] - centroids[:, segment, feature, None]) ** 2
+        closer = distances < nearest
+        np.copyto(labels, segment, where=closer)
+        np.copyto(nearest, distances, where=closer)
+    return labels, nearest
+
+
+def _check_points(points: FloatArray, weights: IntArray) -> None:
+    if points.ndim != np.ndim([[]]) or not points.shape[1]:
+        raise ValueError(
+            f"points has shape {points.shape}; a table of one or more columns is needed"
+        )
+    if weights.shape != (len(points),):
+        raise ValueError(
+            f"weights has shape {weights.shape}; it must be ({len(points)},), one "
+            "value per point"
+        )
+    if len(weights) and weights.min() < 0:
+        raise ValueError(f"weights holds {weights.min()}; 0 is the least allowed")
+    if not (np.abs(points) <= LARGEST_VALUE).all():
+        raise ValueError(
+            f"points holds a value that is not finite or beyond {LARGEST_VALUE:g}"
+        )
