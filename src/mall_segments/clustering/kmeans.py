@@ -374,8 +374,8 @@ def draw_starts(
     points: FloatArray,
     weights: FloatArray,
     *,
+    given: FloatArray,
     n_segments: int,
-    n_runs: int,
     generator: np.random.Generator,
 ) -> FloatArray:
     """Draw k-means++ starts for many runs side by side.
@@ -384,37 +384,40 @@ def draw_starts(
     ----------
     points, weights
         As for :func:`run_lloyd`.
-    n_segments, n_runs : int
-        Centroids per run, and runs.
+    given : array of shape (n_runs, n_given, n_features)
+        Centroids each run already has, possibly none.
+    n_segments : int
+        Centroids per run, at least ``n_given``.
     generator : numpy.random.Generator
         Source of the draws.
 
     Returns
     -------
     array of shape (n_runs, n_segments, n_features)
-        Points drawn with a chance proportional to their customers times the squared
-        distance to the centroids drawn before [1]_.
+        The given centroids, then points drawn with a chance proportional to their
+        customers times the squared distance to the nearest centroid so far [1]_.
 
     References
     ----------
     .. [1] Arthur and Vassilvitskii (2007), "k-means++", SODA, 1027-1035.
     """
-    n_features, n_sets, n_points = points.shape
-    runs = np.arange(n_runs)
-    sets = runs if n_sets > 1 else np.zeros(n_runs, dtype=np.int64)
+    n_runs, n_given, n_features = given.shape
+    n_points = points.shape[2]
+    runs = np.arange(n_runs) if points.shape[1] > 1 else np.zeros(n_runs, dtype=int)
     starts = np.empty((n_runs, n_segments, n_features))
+    starts[:, :n_given] = given
     distances = np.full((n_runs, n_points), np.inf)
-    chances = np.broadcast_to(weights, (n_runs, n_points))
     for place in range(n_segments):
-        ends = np.cumsum(chances, axis=1)
-        draws = generator.random(n_runs) * ends[:, -1]
-        drawn = np.minimum((ends <= draws[:, None]).sum(axis=1), n_points - 1)
-        starts[:, place] = points[:, sets, drawn].T
+        if place >= n_given:
+            chances = weights * (distances if place else np.ones((n_runs, 1)))
+            ends = np.cumsum(chances, axis=1)
+            draws = generator.random(n_runs) * ends[:, -1]
+            drawn = np.minimum((ends <= draws[:, None]).sum(axis=1), n_points - 1)
+            starts[:, place] = points[:, runs, drawn].T
         nearest = np.zeros((n_runs, n_points))
         for feature in range(n_features):
             nearest += (points[feature] - starts[:, place, feature, None]) ** 2
         distances = np.minimum(distances, nearest)
-        chances = distances * weights
     return starts
 
 
