@@ -1,0 +1,39 @@
+"""Where things live: the working database and the published generations."""
+
+import os
+from pathlib import Path
+
+HOME_VARIABLE = "MALL_SEGMENTS_HOME"
+
+
+def find_home(home: str | Path | None = None) -> Path:
+    """Find the folder that holds ``warehouse/`` and ``published/``.
+
+    Parameters
+    ----------
+    home : str or Path, optional
+        The folder, when the caller knows it. Otherwise the environment variable
+        ``MALL_SEGMENTS_HOME`` decides, and without it the current folder, which
+        is the project folder for every dbt and make command.
+
+    Returns
+    -------
+    Path
+        An absolute path; the folder need not exist yet.
+
+    Examples
+    --------
+    >>> find_home("/srv/segments").as_posix()
+    '/srv/segments'
+    """
+    return Path(home or os.environ.get(HOME_VARIABLE) or Path.cwd()).absolute()
+
+
+def warehouse_file(home: Path) -> Path:
+    """Name the working database that ``dbt build`` writes to."""
+    return home / "warehouse" / "mall_segments_working.duckdb"
+
+
+def published_folder(home: Path) -> Path:
+    """Name the folder that holds ``generations/`` and the link ``current``."""
+    return home / "published"
