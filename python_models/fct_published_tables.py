@@ -1,0 +1,45 @@
+from mall_segments.engine import to_engine, to_pandas
+from mall_segments.publishing import publish_generation, qualify
+
+
+def model(dbt, session):
+    # Referring to every table makes this the last node: dbt runs it after them, and
+    # only when every test upstream of it has passed.
+    tables = {
+        "dim_customers": dbt.ref("dim_customers"),
+        "dim_segments": dbt.ref("dim_segments"),
+        "fct_algorithm_scores": dbt.ref("fct_algorithm_scores"),
+        "fct_cluster_count_scores": dbt.ref("fct_cluster_count_scores"),
+        "fct_customer_segments": dbt.ref("fct_customer_segments"),
+        "fct_feature_correlation": dbt.ref("fct_feature_correlation"),
+        "fct_feature_distribution": dbt.ref("fct_feature_distribution"),
+        "fct_feature_drift": dbt.ref("fct_feature_drift"),
+        "fct_feature_summary": dbt.ref("fct_feature_summary"),
+        "fct_principal_components": dbt.ref("fct_principal_components"),
+        "fct_rejected_customers": dbt.ref("fct_rejected_customers"),
+        "fct_segment_demographics": dbt.ref("fct_segment_demographics"),
+        "fct_segment_migrations": dbt.ref("fct_segment_migrations"),
+        "fct_segment_profiles": dbt.ref("fct_segment_profiles"),
+        "fct_segment_rules": dbt.ref("fct_segment_rules"),
+    }
+    sources = {
+        "int_customers_segmented": dbt.ref("int_customers_segmented"),
+        "int_customers_standardised": dbt.ref("int_customers_standardised"),
+        "int_feature_statistics": dbt.ref("int_feature_statistics"),
+        "int_input_counts": dbt.ref("int_input_counts"),
+        "int_scaler_parameters": dbt.ref("int_scaler_parameters"),
+        "segments": dbt.ref("segments"),
+    }
+    build = to_pandas(dbt.ref("int_build_started")).iloc[0]
+    settings = dbt.config.get("meta")
+
+    published = publish_generation(
+        session,
+        qualify(dbt.this.database, dbt.this.schema, list(tables)),
+        qualify(dbt.this.database, dbt.this.schema, list(sources)),
+        settings=settings,
+        build_id=build["build_id"],
+        invocation=build["invocation_id"],
+        home=settings["home"],
+    )
+    return to_engine(session, published)

@@ -1,7 +1,7 @@
-from mall_segments.publishing import read_published_customer_segments
+from mall_segments.previous import previous_customer_segments
 
 
 def model(dbt, session):
-    settings = dbt.config.get("meta")
+    home = dbt.config.get("meta")["home"]
 
-    return read_published_customer_segments(session, settings["home"])
+    return previous_customer_segments(session, home)

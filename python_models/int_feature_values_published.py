@@ -1,7 +1,8 @@
-from mall_segments.publishing import read_published_feature_values
+from mall_segments.previous import previous_feature_values
 
 
 def model(dbt, session):
     settings = dbt.config.get("meta")
+    features = [feature["name"] for feature in settings["features"]]
 
-    return read_published_feature_values(session, settings["home"], settings)
+    return previous_feature_values(session, settings["home"], features)

@@ -19,6 +19,12 @@ previous_customers as (
 
 ),
 
+current_build as (
+
+    select build_id as current_build_id from {{ ref('int_build_started') }}
+
+),
+
 previous_builds as (
 
     select distinct previous_build_id from previous_customers
@@ -73,7 +79,7 @@ select
     end as movement,
     moves.n_customers,
     previous_builds.previous_build_id,
-    '{{ build_id() }}' as current_build_id
+    current_build.current_build_id
 
 from moves
 
@@ -81,3 +87,5 @@ inner join known_segmentations
     on moves.segmentation = known_segmentations.segmentation
 
 cross join previous_builds
+
+cross join current_build
