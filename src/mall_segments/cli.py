@@ -1,0 +1,53 @@
+"""The command ``mall-segments``: one module of ``mall_segments.commands`` each."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mall_segments import commands
+from mall_segments.errors import MallSegmentsError
+from mall_segments.home import HOME_VARIABLE, find_home
+
+
+class _Commands(click.Group):
+    """Every module of the package `mall_segments.commands`, by its name.
+
+    A module offers its ``click`` command as ``command`` and imports what is heavy
+    inside it, so that ``--help`` answers at once.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Name the commands, in the order of the alphabet."""
+        modules = Path(commands.__file__).parent.glob("[!_]*.py")
+        return sorted(module.stem.replace("_", "-") for module in modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load the command of this name; None if there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; show a refusal as one error, not as a traceback."""
+        try:
+            return super().invoke(ctx)
+        except MallSegmentsError as error:
+            raise click.ClickException(str(error)) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mall-segments")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Folder that holds warehouse/ and published/ "
+    f"[default: ${HOME_VARIABLE}, else the current folder]",
+)
+@click.pass_context
+def main(ctx: click.Context, home: Path | None) -> None:
+    """Segment mall customers: use, check and serve what `dbt build` published."""
+    ctx.obj = find_home(home)
