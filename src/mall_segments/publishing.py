@@ -32,10 +32,10 @@ from mall_segments.tables import (
     attached,
     copy_tables,
     describe_table,
-    first_line,
     quote_identifier,
     quote_text,
     read_rows,
+    reason,
 )
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def publish_generation(
     )
     root = find_home(home)
     created_at = datetime.now(UTC)
-    files = input_files(parsed.customers_path, project or Path())
+    files = _describe_input(parsed.customers_path, project or Path())
     with new_generation(
         root,
         new_build_id(invocation, now=created_at),
@@ -157,8 +157,7 @@ def publish_generation(
             counts = _input_counts(cursor, relations["int_input_counts"])
         except duckdb.Error as error:
             raise PublishError(
-                f"the generation {draft.build_id} cannot be written: "
-                f"{first_line(error)}"
+                f"{published_folder(root)} cannot be written: {reason(error)}"
             ) from None
         finally:
             cursor.close()
@@ -173,7 +172,7 @@ def publish_generation(
                 "versions": {package: _version(package) for package in _PACKAGES},
                 "storage_version": STORAGE_VERSION,
                 "settings": asdict(parsed),
-                "input": {"files": _describe_files(files), **counts},
+                "input": {"files": files, **counts},
                 "row_level_exported": exported,
                 "checksum_method": CHECKSUM_METHOD,
                 "tables": described,
@@ -506,15 +505,25 @@ def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
     }
 
 
-def _describe_files(files: Sequence[Path]) -> list[dict[str, Any]]:
-    return [
-        {
-            "path": path.as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": file_sha256(path),
-        }
-        for path in files
-    ]
+def _describe_input(customers_path: str | None, project: Path) -> list[dict[str, Any]]:
+    if customers_path and "://" in customers_path:
+        return [{"path": customers_path, "bytes": None, "sha256": None}]
+    files = input_files(customers_path, project)
+    if not files:
+        raise PublishError(f"customers_path={customers_path!r} is not there any more")
+    try:
+        return [
+            {
+                "path": path.as_posix(),
+                "bytes": path.stat().st_size,
+                "sha256": file_sha256(path),
+            }
+            for path in files
+        ]
+    except OSError as error:
+        raise PublishError(
+            f"the customer file {error.filename} cannot be read: {error.strerror}"
+        ) from None
 
 
 def _version(package: str) -> str | None:

@@ -1,6 +1,8 @@
 """Tables in a published DuckDB file: how they are named, copied and compared."""
 
+import errno
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -197,12 +199,24 @@ def verify_tables(
                     with_checksum=written_by == duckdb.__version__,
                 )
     except duckdb.Error as error:
-        raise PublishError(f"{database} cannot be read: {first_line(error)}") from None
+        raise PublishError(f"{database} cannot be read: {reason(error)}") from None
 
 
-def first_line(error: BaseException) -> str:
-    """Shorten an error to its first line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def reason(error: duckdb.Error) -> str:
+    r"""Say in a few words why DuckDB failed.
+
+    Examples
+    --------
+    >>> reason(duckdb.IOException("Could not write: No space left on device (28)"))
+    'No space left on device'
+    >>> reason(duckdb.BinderException("Binder Error: no column x\nLINE 1: ..."))
+    'Binder Error: no column x'
+    """
+    text = str(error)
+    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+        if os.strerror(number) in text:
+            return os.strerror(number)
+    return text.partition("\n")[0]
 
 
 def _plain(value: object) -> object:
