@@ -1,0 +1,259 @@
+"""Names, personas and actions from the level of each feature in a segment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from mall_segments.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    import pandas as pd
+
+LEVELS = ("low", "average", "high")
+
+LEVEL_THRESHOLD = 0.5
+"""Standard deviations from the customers' mean at which a level is not average."""
+
+MAX_FEATURES_NAMED = 3
+"""Features a name mentions; with more, only the most unusual of them."""
+
+MAX_DIGITS = 15
+"""Significant digits tried to tell two centroids apart."""
+
+PERSONAS = "seeds/segment_personas.csv"
+
+
+def level_of(z_score: float) -> str:
+    """Say whether a centroid is low, average or high among all customers.
+
+    Parameters
+    ----------
+    z_score : float
+        Centroid less the mean of all customers, in their standard deviations.
+
+    Returns
+    -------
+    str
+        ``low`` below -0.5, ``high`` above 0.5, else ``average``. About a third of
+        normally distributed customers fall on each level.
+
+    Examples
+    --------
+    >>> [level_of(z_score) for z_score in (-0.6, -0.5, 0.0, 0.7)]
+    ['low', 'average', 'average', 'high']
+    """
+    if z_score < -LEVEL_THRESHOLD:
+        return "low"
+    return "high" if z_score > LEVEL_THRESHOLD else "average"
+
+
+def name_segments(
+    z_scores: Sequence[Mapping[str, float]],
+    centroids: Sequence[Mapping[str, float]],
+    features: Sequence[Mapping[str, Any]],
+    *,
+    taken: Collection[str] = (),
+) -> list[str]:
+    """Name the segments of one segmentation, no two alike.
+
+    Parameters
+    ----------
+    z_scores : sequence of mappings from feature name to float
+        Centroid of each segment in standard deviations from all customers.
+    centroids : sequence of mappings from feature name to float
+        The same centroids in original units.
+    features : sequence of mappings
+        Settings of the features in use: ``name``, and optionally ``label`` (the
+        feature in a name; its name by default) and ``level_words`` (a mapping of
+        levels to words).
+    taken : collection of str
+        Names other segments of this segmentation already have.
+
+    Returns
+    -------
+    list of str
+        Such as "High income and low spending". Segments that would share a name are
+        told apart by their centroid: "Average income and spending (age 52)".
+
+    Notes
+    -----
+    A level is named by its own word and the feature's label ("low income"). Another
+    word in ``level_words`` replaces both ("older", "frequent visits").
+
+    Examples
+    --------
+    >>> name_segments(
+    ...     [{"income": 1.2, "spending": -0.9}],
+    ...     [{"income": 88, "spending": 17}],
+    ...     [{"name": "income"}, {"name": "spending"}],
+    ... )
+    ['High income and low spending']
+    """
+    plain = [_plain_name(scores, features) for scores in z_scores]
+    counts = Counter(plain)
+    names: list[str] = []
+    used = set(taken)
+    for place, name in enumerate(plain):
+        alike = [other for other, text in enumerate(plain) if text == name]
+        if counts[name] > 1 or name in used:
+            name = _qualified_name(  # noqa: PLW2901
+                name, place, alike, z_scores, centroids, features, used
+            )
+        used.add(name)
+        names.append(name)
+    return names
+
+
+def choose_persona(
+    levels: Mapping[str, str], personas: pd.DataFrame
+) -> tuple[str, str]:
+    """Find the persona and the recommended action for a segment.
+
+    Parameters
+    ----------
+    levels : mapping from feature name to level
+        Of the features the segmentation uses.
+    personas : pandas.DataFrame
+        Rows of ``seeds/segment_personas.csv``: ``priority``, one column per feature
+        holding a level or nothing for any, ``persona``, ``recommended_action``.
+
+    Returns
+    -------
+    tuple of str
+        Persona and recommended action of the first row by priority whose levels all
+        hold. A level asked of a feature that the segmentation does not use never
+        holds; a feature without a column may have any level.
+
+    Raises
+    ------
+    SettingsError
+        If a column is missing, a cell holds no level, or no row matches.
+    """
+    features = _check_personas(personas)
+    ordered = personas.sort_values("priority", kind="stable")
+    for row in ordered.to_dict("records"):
+        asked = {name: _cell(row[name]) for name in features}
+        if all(not level or levels.get(name) == level for name, level in asked.items()):
+            return str(row["persona"]), str(row["recommended_action"])
+    found = ", ".join(f"{name} {level}" for name, level in levels.items())
+    raise SettingsError(
+        f"{PERSONAS} has no row for a segment with {found}; its last row must leave "
+        "every feature blank to match any segment."
+    )
+
+
+def _plain_name(
+    z_scores: Mapping[str, float], features: Sequence[Mapping[str, Any]]
+) -> str:
+    """Join the phrases of the levels, with the average ones of a run merged."""
+    mentioned = list(features)
+    if len(mentioned) > MAX_FEATURES_NAMED:
+        unusual = sorted(
+            (
+                feature
+                for feature in mentioned
+                if level_of(z_scores[feature["name"]]) != "average"
+            ),
+            key=lambda feature: -abs(z_scores[feature["name"]]),
+        )[:MAX_FEATURES_NAMED]
+        mentioned = [feature for feature in mentioned if feature in unusual]
+    phrases: list[str] = []
+    merges = False
+    for feature in mentioned:
+        level = level_of(z_scores[feature["name"]])
+        word = _level_word(feature, level)
+        is_plain = word == level
+        if merges and is_plain and level == "average":
+            phrases[-1] += f" and {_label(feature)}"
+            merges = False
+            continue
+        phrases.append(f"{word} {_label(feature)}" if is_plain else word)
+        merges = is_plain and level == "average"
+    if not phrases:
+        return "Average customers"
+    last = phrases.pop()
+    joint = ", " if " and " in last else " and "
+    text = joint.join([", ".join(phrases), last]) if phrases else last
+    return text[0].upper() + text[1:]
+
+
+def _qualified_name(
+    name: str,
+    place: int,
+    alike: Sequence[int],
+    z_scores: Sequence[Mapping[str, float]],
+    centroids: Sequence[Mapping[str, float]],
+    features: Sequence[Mapping[str, Any]],
+    used: Collection[str],
+) -> str:
+    """Add the value of the feature in which segments of the same name differ most."""
+
+    def spread(feature: Mapping[str, Any]) -> float:
+        values = [z_scores[other][feature["name"]] for other in alike]
+        return max(values) - min(values)
+
+    feature = max(features, key=spread)
+    values = [centroids[other][feature["name"]] for other in alike]
+    value = centroids[place][feature["name"]]
+    for digits in range(2, MAX_DIGITS + 1):
+        text = _number(value, digits)
+        qualified = f"{name} ({_label(feature)} {text})"
+        shared = [_number(other, digits) for other in values].count(text) > 1
+        if not shared and qualified not in used:
+            return qualified
+    number = 2
+    while f"{name} ({number})" in used:
+        number += 1
+    return f"{name} ({number})"
+
+
+def _number(value: float, digits: int) -> str:
+    """Write a value with some significant digits, but whole numbers in full.
+
+    >>> _number(51.53, 2), _number(51.53, 3), _number(123456.7, 2)
+    ('52', '51.5', '123457')
+    """
+    rounded = float(f"{value:.{digits}g}")
+    if abs(value) >= 10**digits:
+        rounded = round(value)
+    return f"{rounded:.15g}"
+
+
+def _label(feature: Mapping[str, Any]) -> str:
+    label = feature.get("label")
+    return str(label) if label else str(feature["name"]).replace("_", " ")
+
+
+def _level_word(feature: Mapping[str, Any], level: str) -> str:
+    words = feature.get("level_words") or {}
+    return str(words.get(level) or level)
+
+
+def _cell(value: object) -> str:
+    """Return the level in a cell, or nothing for a blank, None or NaN."""
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _check_personas(personas: pd.DataFrame) -> list[str]:
+    """Return the feature columns, all of whose cells hold a level or nothing."""
+    required = ("priority", "persona", "recommended_action")
+    columns = [str(column) for column in personas.columns]
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise SettingsError(
+            f"{PERSONAS} has no column {', '.join(missing)}; its columns are "
+            f"{', '.join(columns)}."
+        )
+    features = [column for column in columns if column not in required]
+    for row in personas.to_dict("records"):
+        for feature in features:
+            level = _cell(row[feature])
+            if level not in ("", *LEVELS):
+                raise SettingsError(
+                    f"{PERSONAS}, priority {row['priority']}: {feature} is "
+                    f"'{level}'; allowed are {', '.join(LEVELS)} or nothing for any."
+                )
+    return features
