@@ -15,10 +15,13 @@ def model(dbt, session):
         "fct_feature_distribution": dbt.ref("fct_feature_distribution"),
         "fct_feature_drift": dbt.ref("fct_feature_drift"),
         "fct_feature_summary": dbt.ref("fct_feature_summary"),
+        "fct_input_counts": dbt.ref("fct_input_counts"),
         "fct_principal_components": dbt.ref("fct_principal_components"),
         "fct_rejected_customers": dbt.ref("fct_rejected_customers"),
         "fct_segment_demographics": dbt.ref("fct_segment_demographics"),
+        "fct_segment_feature_values": dbt.ref("fct_segment_feature_values"),
         "fct_segment_migrations": dbt.ref("fct_segment_migrations"),
+        "fct_segment_points": dbt.ref("fct_segment_points"),
         "fct_segment_profiles": dbt.ref("fct_segment_profiles"),
         "fct_segment_rules": dbt.ref("fct_segment_rules"),
     }

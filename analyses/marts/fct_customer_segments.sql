@@ -8,13 +8,7 @@ customers as (
 
 segment_points as (
 
-    select * from {{ ref('int_segment_points') }}
-
-),
-
-segments as (
-
-    select * from {{ ref('dim_segments') }}
+    select * from {{ ref('fct_segment_points') }}
 
 ),
 
@@ -25,11 +19,13 @@ assigned as (
         customers.customer_id,
 
         segment_points.segment_id,
+        segment_points.segment_name,
         segment_points.distance,
         segment_points.second_segment_id,
         segment_points.second_distance,
         segment_points.membership,
         segment_points.margin,
+        segment_points.silhouette,
         segment_points.is_outlier,
         {% for feature in segmentation.features -%}
         customers.is_{{ feature }}_imputed {{ 'or ' if not loop.last }}
@@ -55,21 +51,17 @@ assigned as (
 )
 
 select
-    assigned.segmentation,
-    assigned.customer_id,
-    assigned.segment_id,
-    segments.segment_name,
-    assigned.distance,
-    assigned.second_segment_id,
-    assigned.second_distance,
-    assigned.membership,
-    assigned.margin,
-    assigned.is_outlier,
-    assigned.is_imputed
+    segmentation,
+    customer_id,
+    segment_id,
+    segment_name,
+    distance,
+    second_segment_id,
+    second_distance,
+    membership,
+    margin,
+    silhouette,
+    is_outlier,
+    is_imputed
 
 from assigned
-
-inner join segments
-    on
-        assigned.segmentation = segments.segmentation
-        and assigned.segment_id = segments.segment_id

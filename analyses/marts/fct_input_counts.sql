@@ -1,0 +1,6 @@
+select
+    measure,
+    subject,
+    n
+
+from {{ ref('int_input_counts') }}

@@ -1,0 +1,8 @@
+select
+    segmentation,
+    segment_id,
+    feature,
+    value,
+    n_customers
+
+from {{ ref('int_segment_feature_values') }}

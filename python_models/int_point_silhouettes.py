@@ -1,0 +1,11 @@
+from mall_segments.engine import to_engine, to_pandas
+from mall_segments.exploration import silhouette_points
+
+
+def model(dbt, session):
+    silhouettes = silhouette_points(
+        to_pandas(dbt.ref("int_feature_points")),
+        to_pandas(dbt.ref("int_segment_points")),
+        dbt.config.get("meta"),
+    )
+    return to_engine(session, silhouettes)
