@@ -3,6 +3,9 @@ from mall_segments.publishing import read_published_segments
 
 
 def model(dbt, session):
-    home = dbt.config.get("meta")["home"]
+    settings = dbt.config.get("meta")
+    features = [feature["name"] for feature in settings["features"]]
 
-    return to_engine(session, read_published_segments(home))
+    return to_engine(
+        session, read_published_segments(settings["home"], features=features)
+    )
