@@ -1,0 +1,167 @@
+"""SQL functions by which dbt asks this package about settings and the customer file.
+
+Each takes one JSON text and returns one, and none raises: an engine wraps what a
+function raises in its own words, so the answer carries the error instead, as
+``{"error": "..."}``. dbt's macros raise it in the user's sight.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from duckdb.func import SPECIAL
+
+from mall_segments.columns import recognise_columns
+from mall_segments.errors import MallSegmentsError
+from mall_segments.home import find_home, warehouse_file
+from mall_segments.inputs import (
+    SURPLUS_COLUMN,
+    CustomerInput,
+    inspect_input,
+    inspect_seed,
+)
+from mall_segments.preflight import check_points
+from mall_segments.settings import Settings, check_project_vars, parse_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import duckdb
+
+
+def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register every function of this module on a connection.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The connection; its cursors have the functions, too.
+    """
+    for name, function in _FUNCTIONS.items():
+        connection.create_function(
+            name,
+            _answering(function),
+            ["VARCHAR"],
+            "VARCHAR",
+            null_handling=SPECIAL,
+            side_effects=True,
+        )
+
+
+def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the settings and the customer file before any model runs.
+
+    Parameters
+    ----------
+    request : mapping
+        ``settings`` (the vars); optionally ``command_line_vars``, ``project_vars``,
+        ``seed_path`` (absolute path of the seed) and ``copies`` (folder for copies).
+
+    Returns
+    -------
+    dict
+        ``notes``: list of sentences for the user.
+
+    Raises
+    ------
+    MallSegmentsError
+        If the build must not start.
+    """
+    check_project_vars(request.get("project_vars"), request.get("command_line_vars"))
+    settings = _settings(request)
+    customers = _inspect(request, settings)
+    check_points(customers, settings)
+    return {"notes": list(customers.notes)}
+
+
+def recognise(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Map the canonical names to the columns of a relation.
+
+    Parameters
+    ----------
+    request : mapping
+        ``header`` (list of column names) and ``settings``.
+
+    Returns
+    -------
+    dict
+        ``columns``: canonical name to column, ``extra``: list of the other columns.
+
+    Raises
+    ------
+    MallSegmentsError
+        If a required column is missing or ambiguous.
+    """
+    found = recognise_columns(request["header"], _settings(request))
+    return {"columns": dict(found.columns), "extra": list(found.extra)}
+
+
+def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell SQL how to read the customer file.
+
+    Parameters
+    ----------
+    request : mapping
+        As for :func:`preflight`.
+
+    Returns
+    -------
+    dict
+        ``relation`` (what follows ``from``), ``header`` (its columns, without the
+        surplus one), ``columns`` and ``extra`` as :func:`recognise`,
+        ``surplus_column`` (name or null), ``paths`` and ``notes``.
+
+    Raises
+    ------
+    MallSegmentsError
+        If the file cannot be read.
+    """
+    customers = _inspect(request, _settings(request))
+    return {
+        "relation": customers.relation,
+        "header": list(customers.column_names),
+        "columns": dict(customers.columns.columns),
+        "extra": list(customers.columns.extra),
+        "surplus_column": SURPLUS_COLUMN if customers.has_surplus_column else None,
+        "paths": [str(path.absolute()) for path in customers.paths],
+        "notes": list(customers.notes),
+    }
+
+
+_FUNCTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "mall_segments_preflight": preflight,
+    "mall_segments_recognise": recognise,
+    "mall_segments_input": describe_input,
+}
+
+
+def _answering(
+    function: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> Callable[[str | None], str]:
+    def answer(text: str | None) -> str:
+        try:
+            request = json.loads(text or "{}")
+            return json.dumps({"error": None, **function(request)})
+        except MallSegmentsError as error:
+            return json.dumps({"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - the answer carries it
+            kind = type(error).__name__
+            return json.dumps(
+                {"error": f"{function.__name__} failed unexpectedly: {kind}: {error}"}
+            )
+
+    return answer
+
+
+def _settings(request: Mapping[str, Any]) -> Settings:
+    return parse_settings(request.get("settings", {}))
+
+
+def _inspect(request: Mapping[str, Any], settings: Settings) -> CustomerInput:
+    copies = request.get("copies")
+    folder = Path(copies) if copies else warehouse_file(find_home()).parent / "copies"
+    if settings.customers_path is not None:
+        return inspect_input(settings.customers_path, settings, copies=folder)
+    return inspect_seed(request["seed_path"], settings, copies=folder)
