@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import glob
 import re
+import zlib
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -125,6 +126,10 @@ def inspect_input(
         return _inspect_csv_files(paths, settings, copies)
     except OSError as error:
         raise InputError(_system_error(error, paths[0])) from None
+    except (EOFError, zlib.error):
+        raise InputError(
+            f"{_source(paths)} is compressed and cut off or damaged: copy it again."
+        ) from None
 
 
 def inspect_seed(
