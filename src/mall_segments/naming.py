@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from mall_segments.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-
-    import pandas as pd
 
 LEVELS = ("low", "average", "high")
 
@@ -133,7 +134,8 @@ def choose_persona(
         If a column is missing, a cell holds no level, or no row matches.
     """
     features = _check_personas(personas)
-    ordered = personas.sort_values("priority", kind="stable")
+    # dbt loads seeds as text, whose order would put 100 before 20.
+    ordered = personas.sort_values("priority", key=pd.to_numeric, kind="stable")
     for row in ordered.to_dict("records"):
         asked = {name: _cell(row[name]) for name in features}
         if all(not level or levels.get(name) == level for name, level in asked.items()):
@@ -249,6 +251,11 @@ def _check_personas(personas: pd.DataFrame) -> list[str]:
         )
     features = [column for column in columns if column not in required]
     for row in personas.to_dict("records"):
+        if not re.fullmatch("[0-9]+", str(row["priority"])):
+            raise SettingsError(
+                f"{PERSONAS}, persona {row['persona']}: priority is "
+                f"'{row['priority']}'; a whole number is expected."
+            )
         for feature in features:
             level = _cell(row[feature])
             if level not in ("", *LEVELS):
