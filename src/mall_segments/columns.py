@@ -11,6 +11,7 @@ import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mall_segments.errors import InputError
@@ -35,6 +36,7 @@ _SHOWN_ALIASES: Final = 4
 _LONGEST_SPLIT: Final = 4
 _SHORTEST_SCALED: Final = 3
 _LONGEST_SUGGESTED: Final = 40
+_LONGEST_COMPARED: Final = 200
 _MOST_COMPARED: Final = 200
 _SHORTEST_SHARED: Final = 3
 _LEAST_LIKENESS: Final = 0.75
@@ -107,22 +109,28 @@ def normalise(header: str) -> str:
     >>> normalise("Income (monthly)")
     'incomemonthly'
     """
-    words = _without_scale(_words(header))
-    while len(words) > 1 and words[-1] in _UNIT_WORDS:
-        words.pop()
-        while len(words) > 1 and words[-1] in _UNIT_LINKS:
-            words.pop()
-    return "".join(words)
+    return "".join(_without_units(_words(header)))
 
 
 def _words(header: str) -> list[str]:
     # "AnnualIncome" is two words, as "annual_income" is.
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header[:_LONGEST_COMPARED])
+    # A currency is a unit as good as a word, and "/100" is "of 100".
+    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(r"[$£¥€]", " usd ", spaced))
     decomposed = unicodedata.normalize("NFKD", spaced.casefold())
     bare = "".join(
         character for character in decomposed if not unicodedata.combining(character)
     )
     return re.findall(r"[^\W_]+", bare)
+
+
+def _without_units(words: list[str]) -> list[str]:
+    kept = _without_scale(words)
+    while len(kept) > 1 and kept[-1] in _UNIT_WORDS:
+        kept = kept[:-1]
+        while len(kept) > 1 and kept[-1] in _UNIT_LINKS:
+            kept = kept[:-1]
+    return kept
 
 
 def _without_scale(words: list[str]) -> list[str]:
@@ -238,13 +246,18 @@ class _HeaderNames:
     def best(self, spellings: Sequence[str]) -> list[int]:
         """Return the columns that fit the earliest alias, with its unit if any does."""
         for spelling in spellings:
-            for columns, key in (
-                (self.exact, "".join(_words(spelling))),
-                (self.normalised, normalise(spelling)),
-            ):
-                if key and key in columns:
-                    return columns[key]
+            key = normalise(spelling)
+            fitting = self.normalised.get(key, []) if key else []
+            if fitting:
+                return self._in_unit(fitting, spellings)
         return []
+
+    def _in_unit(self, fitting: list[int], spellings: Sequence[str]) -> list[int]:
+        for spelling in spellings:
+            exact = self.exact.get("".join(_words(spelling)), [])
+            if preferred := [at for at in fitting if at in exact]:
+                return preferred
+        return fitting
 
 
 def _aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
@@ -282,18 +295,15 @@ def _split_parts(
     shifted, so reading the column ``Income`` would read another one's values.
     """
     wanted = {normalise(spelling) for spelling in spellings}
-    short = {at for at, text in enumerate(header) if len(text) <= _LONGEST_SUGGESTED}
-    for start in sorted(short):
+    words = [_words(text) for text in header]
+    for start in range(len(header)):
         for end in range(start + 2, min(start + _LONGEST_SPLIT, len(header)) + 1):
-            window = range(start, end)
-            if not short.issuperset(window) or (
-                found is not None and found not in window
-            ):
+            if found is not None and found not in range(start, end):
                 continue
-            parts = [header[at] for at in window]
-            joined = normalise(" ".join(parts))
-            if joined in wanted and joined not in map(normalise, parts):
-                return parts
+            joined = "".join(_without_units(list(chain(*words[start:end]))))
+            parts = {"".join(_without_units(part)) for part in words[start:end]}
+            if joined in wanted and joined not in parts:
+                return list(header[start:end])
     return []
 
 
