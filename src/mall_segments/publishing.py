@@ -87,6 +87,7 @@ def publish_generation(
     *,
     settings: Mapping[str, Any],
     invocation: str,
+    build_id: str | None = None,
     home: str | Path | None = None,
     project: Path | None = None,
     artefacts: Sequence[ArtefactWriter] = (),
@@ -107,6 +108,8 @@ def publish_generation(
         The vars of ``dbt_project.yml``; other keys are ignored.
     invocation : str
         The id of the dbt invocation; its first digits end the build id.
+    build_id : str, optional
+        The name of the generation, where tables mention it; see `new_build_id`.
     home : str or Path, optional
         The folder that holds ``published/``, see `find_home`.
     project : Path, optional
@@ -137,7 +140,7 @@ def publish_generation(
     files = _describe_input(parsed.customers_path, project or Path())
     with new_generation(
         root,
-        new_build_id(invocation, now=created_at),
+        build_id or new_build_id(invocation, now=created_at),
         keep_generations=parsed.keep_generations,
     ) as draft:
         retired = _used_segment_ids(root)
