@@ -160,7 +160,9 @@ def read_current(home: Path) -> Generation:
     """Read the manifest of the current generation.
 
     A reader that takes all its files from the ``Generation`` returned reads one
-    generation, even when a build publishes the next one meanwhile.
+    generation, even when a build publishes the next one meanwhile. It has until the
+    generation is pruned, ``keep_generations`` builds later, to open them; a file once
+    open stays readable.
 
     Raises
     ------
@@ -313,10 +315,7 @@ def new_generation(
         try:
             draft.folder.mkdir()
             yield draft
-            _flush(draft.folder)
-            draft.folder.rename(generation_folder(home, build_id))
-            _flush_folder(_generations_folder(home))
-            _switch(home, build_id)
+            _complete(home, draft)
         except BaseException:
             shutil.rmtree(draft.folder, ignore_errors=True)
             if _linked_build_id(home) != build_id:
@@ -514,6 +513,15 @@ def _flush_path(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _complete(home: Path, draft: Draft) -> None:
+    if not (draft.folder / MANIFEST).is_file():
+        raise PublishError(f"{draft.folder / MANIFEST} is missing")
+    _flush(draft.folder)
+    draft.folder.rename(generation_folder(home, draft.build_id))
+    _flush_folder(_generations_folder(home))
+    _switch(home, draft.build_id)
 
 
 def _switch(home: Path, build_id: str) -> None:

@@ -1,0 +1,145 @@
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mall_segments.cli import main
+from mall_segments.generations import current_generation, list_generations
+from small_warehouse import publish, write_project
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    home = write_project(tmp_path / "home")
+    publish(home)
+    publish(home)
+    return home
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_help_lists_every_command() -> None:
+    result = run("--help")
+
+    assert result.exit_code == 0
+    commands = result.output.partition("Commands:")[2]
+    for command in ("generations", "rollback", "verify"):
+        assert f"\n  {command}" in commands
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from mall_segments.cli import main;"
+        "main(['--help'], standalone_mode=False);"
+        "print(*sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    loaded = set(result.stdout.splitlines()[-1].split())
+    heavy = {"duckdb", "pandas", "numpy", "sklearn", "fastapi", "great_expectations"}
+    assert heavy & loaded == set()
+
+
+def test_says_its_version() -> None:
+    assert run("--version").output.strip().endswith(version("mall-segments"))
+
+
+def test_lists_generations_and_marks_the_current_one(home: Path) -> None:
+    first, second = list_generations(home)
+
+    result = run("--home", home, "generations")
+
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        f"  {first}  5 customers",
+        f"* {second}  5 customers",
+    ]
+
+
+def test_lists_a_damaged_generation_as_such(home: Path) -> None:
+    (home / "published" / "current" / "manifest.json").unlink()
+
+    lines = run("--home", home, "generations").output.splitlines()
+
+    assert lines[1].endswith("damaged: mall-segments verify says where")
+
+
+def test_lists_nothing_before_the_first_build(tmp_path: Path) -> None:
+    assert run("--home", tmp_path, "generations").output == "nothing is published yet\n"
+
+
+def test_rolls_back_to_the_generation_before(home: Path) -> None:
+    first, _ = list_generations(home)
+
+    result = run("--home", home, "rollback")
+
+    assert result.exit_code == 0
+    assert result.output == f"published/current is now {first}\n"
+    current = current_generation(home)
+    assert current is not None
+    assert current.name == first
+
+
+def test_rolls_back_to_the_generation_named(home: Path) -> None:
+    first, second = list_generations(home)
+    run("--home", home, "rollback", first)
+
+    assert second in run("--home", home, "rollback", second).output
+
+
+def test_takes_the_home_from_the_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALL_SEGMENTS_HOME", str(home))
+    assert len(run("generations").output.splitlines()) == 2
+
+
+def test_takes_the_current_folder_for_the_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MALL_SEGMENTS_HOME", raising=False)
+    monkeypatch.chdir(home)
+    assert len(run("generations").output.splitlines()) == 2
+
+
+def test_verifies_the_current_generation_and_any_other(home: Path) -> None:
+    first, second = list_generations(home)
+
+    assert run("--home", home, "verify").output == (
+        f"{second} is intact: 6 files, 3 tables\n"
+    )
+    assert run("--home", home, "verify", first).output == (
+        f"{first} is intact: 6 files, 3 tables\n"
+    )
+
+
+def test_a_refusal_is_one_line_and_exit_code_1(home: Path) -> None:
+    model = current_generation(home) or home
+    (model / "model.json").unlink()
+
+    result = run("--home", home, "verify")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert "model.json" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_refuses_to_verify_what_is_not_kept(home: Path) -> None:
+    result = run("--home", home, "verify", "yesterday")
+
+    assert result.exit_code == 1
+    assert "there is no generation yesterday; kept are 2" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["rolback"], ["rollback", "a", "b"], ["--x"]])
+def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
