@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -54,7 +54,7 @@ def level_of(z_score: float) -> str:
 def name_segments(
     z_scores: Sequence[Mapping[str, float]],
     centroids: Sequence[Mapping[str, float]],
-    features: Sequence[Mapping[str, Any]],
+    features: Sequence[Feature],
     *,
     taken: Collection[str] = (),
 ) -> list[str]:
@@ -66,10 +66,9 @@ def name_segments(
         Centroid of each segment in standard deviations from all customers.
     centroids : sequence of mappings from feature name to float
         The same centroids in original units.
-    features : sequence of mappings
-        Settings of the features in use: ``name``, and optionally ``label`` (the
-        feature in a name; its name by default) and ``level_words`` (a mapping of
-        levels to words).
+    features : sequence of Feature
+        Settings of the features in use, of which ``name``, ``label`` and
+        ``level_words`` are read.
     taken : collection of str
         Names other segments of this segmentation already have.
 
@@ -86,10 +85,15 @@ def name_segments(
 
     Examples
     --------
+    >>> from mall_segments.settings import Feature
+    >>> income, spending = (
+    ...     Feature(name=name, label=name, aliases=(), minimum=0, maximum=200)
+    ...     for name in ("income", "spending")
+    ... )
     >>> name_segments(
     ...     [{"income": 1.2, "spending": -0.9}],
     ...     [{"income": 88, "spending": 17}],
-    ...     [{"name": "income"}, {"name": "spending"}],
+    ...     [income, spending],
     ... )
     ['High income and low spending']
     """
@@ -147,9 +151,7 @@ def choose_persona(
     )
 
 
-def _plain_name(
-    z_scores: Mapping[str, float], features: Sequence[Mapping[str, Any]]
-) -> str:
+def _plain_name(z_scores: Mapping[str, float], features: Sequence[Feature]) -> str:
     """Join the phrases of the levels, with the average ones of a run merged."""
     mentioned = list(features)
     if len(mentioned) > MAX_FEATURES_NAMED:
@@ -157,22 +159,22 @@ def _plain_name(
             (
                 feature
                 for feature in mentioned
-                if level_of(z_scores[feature["name"]]) != "average"
+                if level_of(z_scores[feature.name]) != "average"
             ),
-            key=lambda feature: -abs(z_scores[feature["name"]]),
+            key=lambda feature: -abs(z_scores[feature.name]),
         )[:MAX_FEATURES_NAMED]
         mentioned = [feature for feature in mentioned if feature in unusual]
     phrases: list[str] = []
     merges = False
     for feature in mentioned:
-        level = level_of(z_scores[feature["name"]])
-        word = _level_word(feature, level)
+        level = level_of(z_scores[feature.name])
+        word = getattr(feature.level_words, level)
         is_plain = word == level
         if merges and is_plain and level == "average":
-            phrases[-1] += f" and {_label(feature)}"
+            phrases[-1] += f" and {feature.label}"
             merges = False
             continue
-        phrases.append(f"{word} {_label(feature)}" if is_plain else word)
+        phrases.append(f"{word} {feature.label}" if is_plain else word)
         merges = is_plain and level == "average"
     if not phrases:
         return "Average customers"
@@ -188,21 +190,21 @@ def _qualified_name(
     alike: Sequence[int],
     z_scores: Sequence[Mapping[str, float]],
     centroids: Sequence[Mapping[str, float]],
-    features: Sequence[Mapping[str, Any]],
+    features: Sequence[Feature],
     used: Collection[str],
 ) -> str:
     """Add the value of the feature in which segments of the same name differ most."""
 
-    def spread(feature: Mapping[str, Any]) -> float:
-        values = [z_scores[other][feature["name"]] for other in alike]
+    def spread(feature: Feature) -> float:
+        values = [z_scores[other][feature.name] for other in alike]
         return max(values) - min(values)
 
     feature = max(features, key=spread)
-    values = [centroids[other][feature["name"]] for other in alike]
-    value = centroids[place][feature["name"]]
+    values = [centroids[other][feature.name] for other in alike]
+    value = centroids[place][feature.name]
     for digits in range(2, MAX_DIGITS + 1):
         text = _number(value, digits)
-        qualified = f"{name} ({_label(feature)} {text})"
+        qualified = f"{name} ({feature.label} {text})"
         shared = [_number(other, digits) for other in values].count(text) > 1
         if not shared and qualified not in used:
             return qualified
@@ -222,16 +224,6 @@ def _number(value: float, digits: int) -> str:
     if abs(value) >= 10**digits:
         rounded = round(value)
     return f"{rounded:.15g}"
-
-
-def _label(feature: Mapping[str, Any]) -> str:
-    label = feature.get("label")
-    return str(label) if label else str(feature["name"]).replace("_", " ")
-
-
-def _level_word(feature: Mapping[str, Any], level: str) -> str:
-    words = feature.get("level_words") or {}
-    return str(words.get(level) or level)
 
 
 def _cell(value: object) -> str:

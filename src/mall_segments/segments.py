@@ -15,6 +15,7 @@ from mall_segments.clustering.counts import (
     highest,
     score_counts,
 )
+from mall_segments.clustering.frames import read_settings
 from mall_segments.clustering.identity import (
     Identity,
     first_identities,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.settings import Feature, Segmentation, Settings
 
 LEAST_SCORED = 10
 """Numbers of segments are scored up to this, or up to the settings if higher."""
@@ -71,9 +73,9 @@ def admit_input(counts: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFra
         (str(row["measure"]), str(row["subject"])): int(row["n"])
         for row in counts.to_dict("records")
     }
+    parsed = read_settings(settings)
     n_rows = found["input rows", ""]
     n_rejected = found["rejected rows", ""]
-    largest_share = float(settings.get("max_rejected_share", 0.2))
     if n_rows == 0:
         raise InputError("The customer file has no rows; at least 2 are needed.")
     if found["accepted customers", ""] == 0:
@@ -81,17 +83,17 @@ def admit_input(counts: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFra
             f"All {n_rows} rows of the customer file were rejected; "
             "fct_rejected_customers lists the reasons."
         )
-    if n_rejected > largest_share * n_rows:
+    if n_rejected > parsed.max_rejected_share * n_rows:
         raise InputError(
             f"{n_rejected} of {n_rows} rows of the customer file were rejected, a "
             f"share of {n_rejected / n_rows:.4f}; max_rejected_share allows "
-            f"{largest_share:g}. fct_rejected_customers lists the reasons."
+            f"{parsed.max_rejected_share:g}. fct_rejected_customers lists the reasons."
         )
-    for segmentation in _segmentations_of(settings):
+    for segmentation in parsed.segmentations:
         _check_distinct(
             segmentation,
-            n_distinct=found["distinct points", segmentation["name"]],
-            n_complete=found["complete customers", segmentation["name"]],
+            n_distinct=found["distinct points", segmentation.name],
+            n_complete=found["complete customers", segmentation.name],
         )
     return counts.sort_values(["measure", "subject"], ignore_index=True)
 
@@ -139,19 +141,21 @@ def score_cluster_counts(
     a whole ``n_segments``, or a choice of ``auto`` to which the limits led instead
     of to the highest silhouette of all.
     """
+    parsed = read_settings(settings)
     rows: list[dict[str, Any]] = []
-    for segmentation in _segmentations_of(settings):
-        values, weights = _fitted_points(points, segmentation, settings)
+    for segmentation in parsed.segmentations:
+        features = _features_of(segmentation, parsed)
+        values, weights = _fitted_points(points, segmentation, features)
         n_distinct = len(merge_points(values, weights)[0])
         scores = score_counts(
             values,
             weights,
             max_segments=min(n_distinct, _largest_count(segmentation)),
-            random_seed=segmentation["random_seed"],
+            random_seed=segmentation.random_seed,
         )
-        chosen = _choose(scores, segmentation, settings)
+        chosen = _choose(scores, segmentation, parsed.min_segment_share)
         criteria = choices_by_criterion(scores)
-        if criteria["silhouette"] != chosen or segmentation["n_segments"] != "auto":
+        if criteria["silhouette"] != chosen or segmentation.n_segments != "auto":
             criteria["setting"] = chosen
         for score in scores:
             names = [
@@ -159,7 +163,7 @@ def score_cluster_counts(
             ]
             rows.append(
                 {
-                    "segmentation": segmentation["name"],
+                    "segmentation": segmentation.name,
                     "n_segments": score.n_segments,
                     "inertia": score.fit.inertia,
                     "silhouette": score.silhouette,
@@ -241,19 +245,19 @@ def fit_segments(
     fitted customers: the third quartile and 1.5 interquartile ranges more, with
     quartiles as numpy's method ``linear`` takes them.
     """
-    columns = [feature["name"] for feature in settings["features"]]
+    parsed = read_settings(settings)
     rows: list[dict[str, Any]] = []
-    for segmentation in _segmentations_of(settings):
+    for segmentation in parsed.segmentations:
         rows += _segment_rows(
             _Inputs(
                 segmentation=segmentation,
-                settings=settings,
+                features=_features_of(segmentation, parsed),
                 points=points,
-                scalers=_scalers_of(scalers, segmentation["name"]),
-                n_segments=_chosen_count(cluster_counts, segmentation["name"]),
+                scalers=_scalers_of(scalers, segmentation.name),
+                n_segments=_chosen_count(cluster_counts, segmentation.name),
                 personas=personas,
-                previous=_previous_of(previous, segmentation["name"]),
-                used_ids=_used_ids(previous, retired, segmentation["name"]),
+                previous=_previous_of(previous, segmentation.name),
+                used_ids=_used_ids(previous, retired, segmentation.name),
             )
         )
     whole = ["segment_id", "n_segments", "random_seed", "n_fitted"]
@@ -268,20 +272,14 @@ def fit_segments(
     frame = _frame(rows, text=text, whole=whole)
     frame["previous_segment_id"] = frame["previous_segment_id"].astype("Int64")
     per_feature = [
-        f"{prefix}_{column}" for column in columns for prefix in _FEATURE_COLUMNS
+        f"{prefix}_{feature.name}"
+        for feature in parsed.features
+        for prefix in _FEATURE_COLUMNS
     ]
     return frame.reindex(columns=[*_SEGMENT_COLUMNS, *per_feature]).astype(
         dict.fromkeys(per_feature, "float64")
     )
 
-
-_DEFAULTS = {
-    "scaler": "standard",
-    "n_segments": "auto",
-    "min_segments": 2,
-    "max_segments": 10,
-    "random_seed": 42,
-}
 
 _SEGMENT_COLUMNS = (
     "segmentation",
@@ -316,8 +314,8 @@ _FEATURE_COLUMNS = (
 class _Inputs:
     """Everything one segmentation is fitted from."""
 
-    segmentation: Mapping[str, Any]
-    settings: Mapping[str, Any]
+    segmentation: Segmentation
+    features: list[Feature]
     points: pd.DataFrame
     scalers: Mapping[str, Mapping[str, float]]
     n_segments: int
@@ -328,15 +326,14 @@ class _Inputs:
 
 def _segment_rows(inputs: _Inputs) -> list[dict[str, Any]]:
     segmentation = inputs.segmentation
-    features = _features_of(segmentation, inputs.settings)
-    names = [feature["name"] for feature in features]
-    values, weights = _fitted_points(inputs.points, segmentation, inputs.settings)
+    names = [feature.name for feature in inputs.features]
+    values, weights = _fitted_points(inputs.points, segmentation, inputs.features)
     distinct, counts = merge_points(values, weights)
     fit = fit_kmeans(
         distinct,
         counts,
         n_segments=inputs.n_segments,
-        random_seed=segmentation["random_seed"],
+        random_seed=segmentation.random_seed,
     )
     identities = _identities(fit, names, inputs)
     order = sorted(range(len(identities)), key=lambda row: identities[row].segment_id)
@@ -350,19 +347,19 @@ def _segment_rows(inputs: _Inputs) -> list[dict[str, Any]]:
         {name: _standardised(centroid[name], inputs.scalers[name]) for name in names}
         for centroid in centroids
     ]
-    labels = _labels(identities, z_scores, centroids, features, inputs)
+    labels = _labels(identities, z_scores, centroids, inputs)
     measures = _measures(distinct, counts, fit)
     return [
         {
-            "segmentation": segmentation["name"],
+            "segmentation": segmentation.name,
             "segment_id": identity.segment_id,
             **labels[row],
             "n_segments": inputs.n_segments,
             "chosen_by": (
-                "silhouette" if segmentation["n_segments"] == "auto" else "setting"
+                "silhouette" if segmentation.n_segments == "auto" else "setting"
             ),
-            "random_seed": segmentation["random_seed"],
-            "scaler": segmentation["scaler"],
+            "random_seed": segmentation.random_seed,
+            "scaler": segmentation.scaler,
             "n_fitted": int(fit.sizes[row]),
             "inertia": fit.inertia,
             **measures[row],
@@ -394,31 +391,22 @@ def _feature_columns(
     return columns
 
 
-def _segmentations_of(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Fill in the settings a segmentation may leave out."""
-    return [{**_DEFAULTS, **segmentation} for segmentation in settings["segmentations"]]
-
-
-def _features_of(
-    segmentation: Mapping[str, Any], settings: Mapping[str, Any]
-) -> list[Mapping[str, Any]]:
-    """Features of a segmentation, in the order in which distances add them up."""
+def _features_of(segmentation: Segmentation, settings: Settings) -> list[Feature]:
+    """Return a segmentation's features in the order in which the SQL adds them up."""
     return [
         feature
-        for feature in settings["features"]
-        if feature["name"] in segmentation["features"]
+        for feature in settings.features
+        if feature.name in segmentation.features
     ]
 
 
 def _fitted_points(
-    points: pd.DataFrame, segmentation: Mapping[str, Any], settings: Mapping[str, Any]
+    points: pd.DataFrame, segmentation: Segmentation, features: Sequence[Feature]
 ) -> tuple[FloatArray, IntArray]:
     """Scaled points of a segmentation that have customers to fit."""
-    columns = [
-        f"{feature['name']}_scaled" for feature in _features_of(segmentation, settings)
-    ]
+    columns = [f"{feature.name}_scaled" for feature in features]
     rows = points[
-        (points["segmentation"] == segmentation["name"]) & (points["n_fitted"] > 0)
+        (points["segmentation"] == segmentation.name) & (points["n_fitted"] > 0)
     ]
     values = rows[columns].to_numpy(dtype=np.float64)
     weights = rows["n_fitted"].to_numpy(dtype=np.int64)
@@ -431,37 +419,33 @@ def _fitted_points(
 
 
 def _check_distinct(
-    segmentation: Mapping[str, Any], *, n_distinct: int, n_complete: int
+    segmentation: Segmentation, *, n_distinct: int, n_complete: int
 ) -> None:
-    automatic = segmentation["n_segments"] == "auto"
+    automatic = segmentation.n_segments == "auto"
     setting = "min_segments" if automatic else "n_segments"
-    needed = int(segmentation[setting])
+    needed = segmentation.least_segments
     if n_distinct < needed:
         raise InputError(
-            f"segmentation {segmentation['name']}: {setting}={needed} needs as many "
+            f"segmentation {segmentation.name}: {setting}={needed} needs as many "
             f"different customers, but the {n_complete} complete customers have only "
             f"{n_distinct} different combinations of "
-            f"{', '.join(segmentation['features'])}."
+            f"{', '.join(segmentation.features)}."
         )
 
 
-def _largest_count(segmentation: Mapping[str, Any]) -> int:
-    counts = [LEAST_SCORED, int(segmentation["max_segments"])]
-    if segmentation["n_segments"] != "auto":
-        counts.append(int(segmentation["n_segments"]))
-    return max(counts)
+def _largest_count(segmentation: Segmentation) -> int:
+    return max(LEAST_SCORED, segmentation.max_segments, segmentation.least_segments)
 
 
 def _choose(
     scores: Sequence[CountScore],
-    segmentation: Mapping[str, Any],
-    settings: Mapping[str, Any],
+    segmentation: Segmentation,
+    least_share: float,
 ) -> int:
     """Apply the rule that :func:`score_cluster_counts` states."""
-    if segmentation["n_segments"] != "auto":
-        return int(segmentation["n_segments"])
-    least_share = float(settings.get("min_segment_share", 0.05))
-    low, high = int(segmentation["min_segments"]), int(segmentation["max_segments"])
+    if segmentation.n_segments != "auto":
+        return segmentation.n_segments
+    low, high = segmentation.min_segments, segmentation.max_segments
     considered = [score for score in scores if low <= score.n_segments <= high]
     chosen = highest(
         {
@@ -476,7 +460,7 @@ def _choose(
             for score in considered
         )
         raise InputError(
-            f"segmentation {segmentation['name']}: no number of segments from {low} to "
+            f"segmentation {segmentation.name}: no number of segments from {low} to "
             f"{high} leaves every segment min_segment_share={least_share:g} of the "
             f"customers and has a silhouette; the smallest segments hold {found}. "
             "Lower min_segment_share or set n_segments."
@@ -585,7 +569,6 @@ def _labels(
     identities: Sequence[Identity],
     z_scores: Sequence[Mapping[str, float]],
     centroids: Sequence[Mapping[str, float]],
-    features: Sequence[Mapping[str, Any]],
     inputs: _Inputs,
 ) -> list[dict[str, str]]:
     """Name, persona and action: taken over, or by rule for a new segment."""
@@ -603,7 +586,7 @@ def _labels(
     named = name_segments(
         [z_scores[row] for row in new],
         [centroids[row] for row in new],
-        features,
+        inputs.features,
         taken={label["segment_name"] for label in labels.values()},
     )
     for row, name in zip(new, named, strict=True):

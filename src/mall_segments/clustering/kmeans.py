@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mall_segments.clustering.threads import single_thread
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -473,11 +475,13 @@ def _search(
             [_exchange(points, customers, labels[run], n_segments) for run in leaders]
         )
         refined, refined_inertias, _ = run_lloyd(columns, customers[None], exchanged)
-        found = np.concatenate([best, found, refined])
+        found = np.concatenate([best[:1], found, refined])
         inertias = np.concatenate([[least], inertias, refined_inertias])
         improved = inertias.min() < least * (1 - RELATIVE_TIE)
         least = inertias.min()
-        best = _distinct(found[inertias <= least * (1 + RELATIVE_TIE)])
+        order = np.argsort(inertias, kind="stable")
+        tied = order[inertias[order] <= least * (1 + RELATIVE_TIE)]
+        best = _distinct(found[tied])
         if not improved:
             break
     return best
@@ -488,12 +492,8 @@ def _draw_best_start(
 ) -> FloatArray:
     """Take the best of a few k-means++ starts of scikit-learn."""
     from sklearn.cluster import KMeans  # noqa: PLC0415  Loads in seconds.
-    from threadpoolctl import (  # type: ignore[import-untyped]  # noqa: PLC0415
-        threadpool_limits,
-    )
 
-    # Several threads would add up distances in an order of their own.
-    with threadpool_limits(limits=1):
+    with single_thread():
         model = KMeans(
             n_segments, n_init=N_STARTS, tol=0, random_state=random_seed
         ).fit(points, sample_weight=customers)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.distance import cdist
 
+from mall_segments.clustering.threads import single_thread
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -120,7 +122,8 @@ def silhouettes(
     rows = max(1, CHUNK_DISTANCES // n_points)
     for first in range(0, n_points, rows):
         chunk = slice(first, min(first + rows, n_points))
-        sums = cdist(points[chunk], points) @ memberships
+        with single_thread():
+            sums = cdist(points[chunk], points) @ memberships
         for place in defined:
             values = results[place]
             if values is not None:
