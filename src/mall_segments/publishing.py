@@ -270,23 +270,6 @@ def read_published_segments(
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
-def read_previous_segments(
-    home: str | Path | None = None, *, features: Sequence[str] | None = None
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Read the published segments and, apart from them, every id ever used.
-
-    Returns
-    -------
-    previous : pandas.DataFrame
-        The rows of `read_published_segments` that are not retired.
-    used : pandas.DataFrame
-        One row per segmentation and segment id ever used: segmentation, segment_id.
-    """
-    published = read_published_segments(home, features=features)
-    previous = published[~published["is_retired"]].drop(columns="is_retired")
-    return previous.reset_index(drop=True), published[["segmentation", "segment_id"]]
-
-
 def _check_relations(
     tables: Sequence[tuple[str, str]], sources: Sequence[tuple[str, str]]
 ) -> dict[str, str]:

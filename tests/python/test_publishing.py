@@ -28,7 +28,6 @@ from mall_segments.publishing import (
     input_files,
     publish_generation,
     qualify,
-    read_previous_segments,
     read_published_segments,
 )
 from mall_segments.sealed_json import write_sealed
@@ -552,19 +551,22 @@ def test_lists_a_remote_customer_file_without_a_checksum(home: Path) -> None:
 
 
 def test_nothing_is_known_of_segments_before_the_first_build(home: Path) -> None:
-    previous, used = read_previous_segments(home, features=["spending_score"])
-
-    assert len(previous) == len(used) == 0
-    assert previous.columns.tolist() == [
-        "segmentation",
-        "segment_id",
-        "segment_name",
-        "persona",
-        "recommended_action",
-        "centroid_spending_score",
+    with duckdb.connect() as connection:
+        connection.register(
+            "published", read_published_segments(home, features=["spending_score"])
+        )
+        rows = connection.execute("FROM published").fetchall()
+        types = connection.execute("DESCRIBE FROM published").fetchall()
+    assert rows == []
+    assert [(name, kind) for name, kind, *_ in types] == [
+        ("segmentation", "VARCHAR"),
+        ("segment_id", "BIGINT"),
+        ("is_retired", "BOOLEAN"),
+        ("segment_name", "VARCHAR"),
+        ("persona", "VARCHAR"),
+        ("recommended_action", "VARCHAR"),
+        ("centroid_spending_score", "DOUBLE"),
     ]
-    assert used.columns.tolist() == ["segmentation", "segment_id"]
-    assert previous["segment_id"].dtype == used["segment_id"].dtype == "int64"
 
 
 def test_the_next_build_knows_segments_and_retired_ids(home: Path) -> None:
@@ -575,16 +577,15 @@ def test_the_next_build_knows_segments_and_retired_ids(home: Path) -> None:
     publish(home, connection)
 
     published = read_published_segments(home)
-    previous, used = read_previous_segments(home)
 
     assert published[["segment_id", "is_retired"]].to_numpy().tolist() == [
         [2, False],
         [3, False],
         [1, True],
     ]
-    assert previous["segment_id"].tolist() == [2, 3]
-    assert previous["centroid_annual_income_kusd"].tolist() == [82, 22]
-    assert used["segment_id"].tolist() == [2, 3, 1]
+    assert published["centroid_annual_income_kusd"].tolist()[:2] == [82, 22]
+    assert published["persona"].tolist()[:2] == ["target", "sensible"]
+    assert published.isna().any(axis=1).tolist() == [False, False, True]
 
     publish(home)
     segmentation = load_model(read_current(home).file("model.json")).segmentations[0]
@@ -594,9 +595,10 @@ def test_the_next_build_knows_segments_and_retired_ids(home: Path) -> None:
 def test_a_feature_the_published_model_lacks_is_missing(home: Path) -> None:
     publish(home)
 
-    previous, _ = read_previous_segments(home, features=["age_years"])
+    published = read_published_segments(home, features=["age_years"])
 
-    assert previous["centroid_age_years"].isna().all()
+    assert len(published) == 2
+    assert published["centroid_age_years"].isna().all()
 
 
 @pytest.mark.parametrize(
