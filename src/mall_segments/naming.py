@@ -13,6 +13,8 @@ from mall_segments.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from mall_segments.settings import Feature
+
 LEVELS = ("low", "average", "high")
 
 LEVEL_THRESHOLD = 0.5
@@ -152,7 +154,7 @@ def choose_persona(
 
 
 def _plain_name(z_scores: Mapping[str, float], features: Sequence[Feature]) -> str:
-    """Join the phrases of the levels, with the average ones of a run merged."""
+    """Join a phrase per feature; features that are average in a row share one."""
     mentioned = list(features)
     if len(mentioned) > MAX_FEATURES_NAMED:
         unusual = sorted(
@@ -165,23 +167,34 @@ def _plain_name(z_scores: Mapping[str, float], features: Sequence[Feature]) -> s
         )[:MAX_FEATURES_NAMED]
         mentioned = [feature for feature in mentioned if feature in unusual]
     phrases: list[str] = []
-    merges = False
+    average: list[str] = []
     for feature in mentioned:
         level = level_of(z_scores[feature.name])
-        word = getattr(feature.level_words, level)
-        is_plain = word == level
-        if merges and is_plain and level == "average":
-            phrases[-1] += f" and {feature.label}"
-            merges = False
+        word = str(getattr(feature.level_words, level))
+        if word == level == "average":
+            average.append(feature.label)
             continue
-        phrases.append(f"{word} {feature.label}" if is_plain else word)
-        merges = is_plain and level == "average"
-    if not phrases:
-        return "Average customers"
-    last = phrases.pop()
-    joint = ", " if " and " in last else " and "
-    text = joint.join([", ".join(phrases), last]) if phrases else last
+        phrases += _average_phrase(average)
+        average = []
+        phrases.append(f"{word} {feature.label}" if word == level else word)
+    phrases += _average_phrase(average)
+    text = _enumerate(phrases) or "average customers"
     return text[0].upper() + text[1:]
+
+
+def _average_phrase(labels: Sequence[str]) -> list[str]:
+    return [f"average {_enumerate(labels)}"] if labels else []
+
+
+def _enumerate(texts: Sequence[str]) -> str:
+    """Join texts with commas and a final "and", unless one of them has its own.
+
+    >>> _enumerate(["a", "b", "c"]), _enumerate(["a", "b and c"]), _enumerate([])
+    ('a, b and c', 'a, b and c', '')
+    """
+    if len(texts) < 2 or any(" and " in text for text in texts):  # noqa: PLR2004
+        return ", ".join(texts)
+    return f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
 def _qualified_name(
@@ -248,6 +261,12 @@ def _check_personas(personas: pd.DataFrame) -> list[str]:
                 f"{PERSONAS}, persona {row['persona']}: priority is "
                 f"'{row['priority']}'; a whole number is expected."
             )
+        for column in ("persona", "recommended_action"):
+            if not _cell(row[column]):
+                raise SettingsError(
+                    f"{PERSONAS}, priority {row['priority']}: {column} is empty; "
+                    "every row needs one."
+                )
         for feature in features:
             level = _cell(row[feature])
             if level not in ("", *LEVELS):
