@@ -50,11 +50,24 @@
         {%- set seed = graph.nodes.values()
             | selectattr('resource_type', 'equalto', 'seed')
             | selectattr('name', 'equalto', 'Mall_Customers') | first -%}
-        {%- do ask_package('mall_segments_preflight', {
+        {%- set answer = ask_package('mall_segments_preflight', {
             'settings': settings(),
             'command_line_vars': invocation_args_dict.vars,
+            'project_path': seed.root_path,
             'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
         }) -%}
+        {%- for note in answer.notes -%}
+            {%- do log(note, info=true) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{% endmacro %}
+
+{% macro customers_relation() %}
+    {#- The call by which the engine reads the file that `customers_path` names. -#}
+    {%- if execute -%}
+        {{- return(
+            ask_package('mall_segments_input', {'settings': settings()}).relation
+        ) -}}
     {%- endif -%}
 {% endmacro %}
 
@@ -79,7 +92,7 @@
     {%- if not execute -%}{{ return(published) }}{%- endif -%}
 
     {%- set columns = adapter.get_columns_in_relation(relation)
-        | rejectattr('name', 'equalto', 'source_row') | list -%}
+        | rejectattr('name', 'in', ['source_row', 'surplus_cells']) | list -%}
     {%- if not columns -%}{{ return(published) }}{%- endif -%}
 
     {%- set found = ask_package('mall_segments_recognise', {

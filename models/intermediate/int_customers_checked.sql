@@ -41,6 +41,9 @@ checked as (
         nullif(concat_ws(
             '; ',
             case when is_conflict_marker then 'merge-conflict marker' end,
+            case
+                when has_surplus_cells then 'more cells than the header has'
+            end,
             case when is_repeated_header then 'header row repeated' end,
             case when customer_id is null then 'customer_id: missing' end,
             case when is_repeated then 'duplicate row' end,

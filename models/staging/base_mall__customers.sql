@@ -1,3 +1,14 @@
+{#-
+The seed, or the file that `customers_path` names: a CSV file is loaded once, because
+each reading would parse it again; Parquet is read where it lies.
+-#}
+{%- set path = var('customers_path') -%}
+{{ config(materialized=(
+    'table' if path and not path.lower().endswith('.parquet') else 'view'
+)) }}
+
+{%- if not path %}
+
 -- The row number is the engine's own, which a common table expression would hide.
 select
     customers.rowid + 1 as source_row,
@@ -5,3 +16,14 @@ select
     customers.*
 
 from {{ ref('Mall_Customers') }} as customers
+
+{%- else %}
+
+select
+    row_number() over () as source_row,
+
+    customers.*
+
+from {{ customers_relation() }} as customers
+
+{%- endif %}

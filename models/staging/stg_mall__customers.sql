@@ -1,4 +1,8 @@
 {%- set columns = recognised_columns(ref('base_mall__customers')) -%}
+{%- set has_surplus_cells = execute and 'surplus_cells' in (
+    adapter.get_columns_in_relation(ref('base_mall__customers'))
+    | map(attribute='name')
+) -%}
 
 with
 
@@ -60,7 +64,9 @@ typed as (
             or customer_id like '=======%'
             or customer_id like '>>>>>>>%',
             false
-        ) as is_conflict_marker
+        ) as is_conflict_marker,
+        {{ 'surplus_cells is not null' if has_surplus_cells else 'false' }}
+            as has_surplus_cells
 
     from texts
 

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from duckdb.func import SPECIAL
 
 from mall_segments.columns import recognise_columns
@@ -56,7 +57,8 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     request : mapping
-        ``settings`` (the vars); optionally ``command_line_vars``, ``project_vars``,
+        ``settings`` (the vars); optionally ``command_line_vars``, ``project_path``
+        (folder of ``dbt_project.yml``, whose vars are checked for misspelt names),
         ``seed_path`` (absolute path of the seed) and ``copies`` (folder for copies).
 
     Returns
@@ -69,7 +71,9 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     MallSegmentsError
         If the build must not start.
     """
-    check_project_vars(request.get("project_vars"), request.get("command_line_vars"))
+    check_project_vars(
+        _project_vars(request.get("project_path")), request.get("command_line_vars")
+    )
     settings = _settings(request)
     customers = _inspect(request, settings)
     check_points(customers, settings)
@@ -157,6 +161,13 @@ def _answering(
 
 def _settings(request: Mapping[str, Any]) -> Settings:
     return parse_settings(request.get("settings", {}))
+
+
+def _project_vars(project_path: str | None) -> Any:  # noqa: ANN401
+    if project_path is None:
+        return None
+    text = (Path(project_path) / "dbt_project.yml").read_text(encoding="utf-8")
+    return yaml.safe_load(text).get("vars")
 
 
 def _inspect(request: Mapping[str, Any], settings: Settings) -> CustomerInput:
