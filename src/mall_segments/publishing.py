@@ -197,10 +197,11 @@ def input_files(customers_path: str | None, project: Path) -> list[Path]:
     if not customers_path:
         return [project / SEED]
     # A file may be named like a pattern, so an existing path is taken as it is.
-    if (project / customers_path).is_file():
-        return [project / customers_path]
-    found = glob.glob(str(project / customers_path), recursive=True)  # noqa: PTH207
-    return sorted(path for path in map(Path, found) if path.is_file())
+    path = project / Path(customers_path).expanduser()
+    if path.is_file():
+        return [path]
+    found = glob.glob(str(path), recursive=True)  # noqa: PTH207
+    return sorted(entry for entry in map(Path, found) if entry.is_file())
 
 
 def read_published_segments(
@@ -492,8 +493,6 @@ def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
 
 
 def _describe_input(customers_path: str | None, project: Path) -> list[dict[str, Any]]:
-    if customers_path and "://" in customers_path:
-        return [{"path": customers_path, "bytes": None, "sha256": None}]
     files = input_files(customers_path, project)
     if not files:
         raise PublishError(f"customers_path={customers_path!r} is not there any more")

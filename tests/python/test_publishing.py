@@ -542,14 +542,6 @@ def test_names_a_customer_file_that_is_gone(home: Path) -> None:
         publish(home)
 
 
-def test_lists_a_remote_customer_file_without_a_checksum(home: Path) -> None:
-    publish(home, customers_path="s3://bucket/customers.parquet")
-
-    assert read_current(home).manifest["input"]["files"] == [
-        {"path": "s3://bucket/customers.parquet", "bytes": None, "sha256": None}
-    ]
-
-
 def test_nothing_is_known_of_segments_before_the_first_build(home: Path) -> None:
     with duckdb.connect() as connection:
         connection.register(
