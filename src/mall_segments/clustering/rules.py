@@ -1,0 +1,397 @@
+"""Segments explained: the rules of a small decision tree that imitates them.
+
+A segmentation is a nearest-centroid rule over all its features at once, which nobody
+can read. A small tree in original units says nearly the same in a few conditions, and
+its fidelity says how nearly.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeClassifier
+
+from mall_segments.clustering.frames import each_segmentation, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.settings import Feature
+
+MAX_LEAVES: Final = 8
+"""Leaves of a tree, unless the segmentation has more segments than that."""
+
+TARGET_FIDELITY: Final = 0.95
+"""Share of the customers for whom a tree must be right to be good enough."""
+
+_TREE_SEED: Final = 0
+_MOST_DIGITS: Final = 15
+_RELATIVE_SLACK: Final = 1e-9
+
+_TYPES: Final = {
+    "segmentation": "string",
+    "segment_id": "int64",
+    "segment_name": "string",
+    "rule_id": "int64",
+    "rule_sql": "string",
+    "rule_text": "string",
+    "precision": "float64",
+    "coverage": "float64",
+    "n_customers": "int64",
+    "n_in_segment": "int64",
+    "fidelity": "float64",
+}
+
+
+@dataclass(frozen=True)
+class _Points:
+    """The points of one segmentation, in ascending order.
+
+    ``ranks`` counts the distinct values of each feature from 0.
+    """
+
+    features: Sequence[Feature]
+    values: FloatArray
+    ranks: IntArray
+    weights: IntArray
+    segment_ids: IntArray
+
+
+@dataclass(frozen=True)
+class _Threshold:
+    """A number between two values of a feature.
+
+    ``belongs_above`` says whether the number itself is with the values above it.
+    """
+
+    value: float
+    belongs_above: bool
+
+    def __str__(self) -> str:
+        return np.format_float_positional(self.value + 0.0, trim="-")
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """Where a rule's values of one feature begin and end, if it asks for them."""
+
+    lower: _Threshold | None = None
+    upper: _Threshold | None = None
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A part of the tree that speaks for one segment, and the points on it."""
+
+    segment_id: int
+    bounds: tuple[_Bounds, ...]
+    members: NDArray[np.bool_]
+
+
+def describe_segments(
+    points: pd.DataFrame,
+    segment_points: pd.DataFrame,
+    segments: pd.DataFrame,
+    settings: Mapping[str, Any],
+    *,
+    max_leaves: int = MAX_LEAVES,
+) -> pd.DataFrame:
+    """Explain each segment by the rules of a small surrogate decision tree.
+
+    Parameters
+    ----------
+    points : DataFrame
+        One row per segmentation and point: ``segmentation``, ``point_id``, a column
+        per feature in original units, and ``n_customers``, all accepted customers on
+        the point.
+    segment_points : DataFrame
+        The segment of each point: ``segmentation``, ``point_id``, ``segment_id``.
+    segments : DataFrame
+        Names: ``segmentation``, ``segment_id``, ``segment_name``.
+    settings : mapping of str to object
+        The settings of the build, as dbt hands them over.
+    max_leaves : int
+        Leaves of each tree at most. A segmentation with more segments gets a leaf
+        for each.
+
+    Returns
+    -------
+    DataFrame
+        One row per segmentation and rule. ``rule_id`` counts the rules of a
+        segmentation by segment, then by customers descending. ``rule_sql`` is a
+        predicate over columns named like the features, ``rule_text`` the same for a
+        reader. ``n_customers`` satisfy the rule, ``n_in_segment`` of them are in the
+        segment; ``precision`` is their share of the former and ``coverage`` their
+        share of the segment. Every customer satisfies exactly one rule of each
+        segmentation; ``fidelity`` is the share of customers whose rule names their
+        own segment. A segment for which no leaf speaks has no row.
+
+    Raises
+    ------
+    ValueError
+        If ``max_leaves`` is below 2.
+
+    Notes
+    -----
+    The tree is grown best first, weighted by customers [1]_, and stops as soon as it
+    has a rule for every segment and a fidelity of at least :data:`TARGET_FIDELITY`:
+    more leaves would be right about a few customers more and tell a reader less. If
+    it gets there with no number of leaves, a tree with equal weight for every segment
+    is tried; if that does not either, the one with rules for the most segments and
+    then the highest fidelity is kept. Leaves that say the same as their sibling are
+    merged with it. Trees are grown on the ranks of the values: only their order
+    matters for a split, and ranks are exact where scikit-learn's single-precision
+    copies of the values would not be.
+
+    A threshold has the fewest digits that separate the two values around it. It keeps
+    half a step of the feature's resolution from both, so that values between the
+    steps follow the step they are rounded to.
+
+    References
+    ----------
+    .. [1] Craven and Shavlik (1996), "Extracting tree-structured representations of
+       trained networks", NIPS 8, 24-30.
+    """
+    if max_leaves < 2:  # noqa: PLR2004 - fewer leaves separate nothing
+        raise ValueError(f"max_leaves={max_leaves} is below 2")
+    read = read_settings(settings)
+    names = {
+        (segmentation, segment_id): name
+        for segmentation, segment_id, name in segments[
+            ["segmentation", "segment_id", "segment_name"]
+        ].itertuples(index=False)
+    }
+    labelled = points.merge(
+        segment_points[["segmentation", "point_id", "segment_id"]],
+        on=["segmentation", "point_id"],
+        validate="one_to_one",
+    )
+    rows: list[dict[str, Any]] = []
+    for segmentation, own in each_segmentation(labelled, read):
+        values = own[list(segmentation.features)].to_numpy(np.float64)
+        rules = _rules(
+            _Points(
+                features=[read.feature(name) for name in segmentation.features],
+                values=values,
+                ranks=np.column_stack(
+                    [np.unique(column, return_inverse=True)[1] for column in values.T]
+                ),
+                weights=own["n_customers"].to_numpy(np.int64),
+                segment_ids=own["segment_id"].to_numpy(np.int64),
+            ),
+            max_leaves,
+        )
+        for rule_id, rule in enumerate(rules, start=1):
+            rows.append(
+                {
+                    "segmentation": segmentation.name,
+                    "segment_name": names[segmentation.name, rule["segment_id"]],
+                    "rule_id": rule_id,
+                    **rule,
+                }
+            )
+    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+
+
+def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
+    """Columns of a segmentation's rules, in the order of their ids."""
+    leaves = _choose_leaves(points, max_leaves)
+    rules: list[dict[str, Any]] = []
+    for leaf in leaves:
+        own = points.segment_ids == leaf.segment_id
+        n_customers = int(points.weights[leaf.members].sum())
+        n_in_segment = int(points.weights[leaf.members & own].sum())
+        rule_sql, rule_text = _write(leaf, points.features)
+        rules.append(
+            {
+                "segment_id": leaf.segment_id,
+                "rule_sql": rule_sql,
+                "rule_text": rule_text,
+                "precision": n_in_segment / n_customers,
+                "coverage": n_in_segment / int(points.weights[own].sum()),
+                "n_customers": n_customers,
+                "n_in_segment": n_in_segment,
+                "fidelity": _fidelity(leaves, points),
+            }
+        )
+    rules.sort(
+        key=lambda rule: (rule["segment_id"], -rule["n_customers"], rule["rule_sql"])
+    )
+    return rules
+
+
+def _choose_leaves(points: _Points, max_leaves: int) -> list[_Leaf]:
+    """Leaves of the smallest tree that is good enough, or else of the best tree."""
+    segments, codes = np.unique(points.segment_ids, return_inverse=True)
+    sizes = np.bincount(codes, weights=points.weights)
+    best: list[_Leaf] = []
+    best_score = (0, 0.0)
+    for weights in (points.weights, points.weights / sizes[codes]):
+        for leaves in _growing_trees(points, weights, len(segments), max_leaves):
+            score = (_n_spoken_for(leaves), _fidelity(leaves, points))
+            if score > best_score:
+                best, best_score = leaves, score
+            if score[0] == len(segments) and score[1] >= TARGET_FIDELITY:
+                return leaves
+    return best
+
+
+def _n_spoken_for(leaves: Sequence[_Leaf]) -> int:
+    return len({leaf.segment_id for leaf in leaves})
+
+
+def _fidelity(leaves: Sequence[_Leaf], points: _Points) -> float:
+    n_faithful = sum(
+        int(
+            points.weights[leaf.members & (points.segment_ids == leaf.segment_id)].sum()
+        )
+        for leaf in leaves
+    )
+    return n_faithful / int(points.weights.sum())
+
+
+def _growing_trees(
+    points: _Points, weights: NDArray[Any], n_segments: int, max_leaves: int
+) -> Iterator[list[_Leaf]]:
+    """Yield the leaves of a tree as it grows, from one leaf per segment on."""
+    model = DecisionTreeClassifier(
+        max_leaf_nodes=max(max_leaves, n_segments, 2), random_state=_TREE_SEED
+    )
+    model.fit(points.ranks, points.segment_ids, sample_weight=weights)
+    splits = _splits_in_order(model.tree_)
+    for n_splits in range(min(n_segments - 1, len(splits)), len(splits) + 1):
+        yield _read_leaves(model, frozenset(splits[:n_splits]), points)
+
+
+def _splits_in_order(tree: Any) -> list[int]:
+    """Nodes in the order in which a best-first tree splits them.
+
+    The next to be split is the one that takes away the most impurity.
+    """
+    impurities = tree.weighted_n_node_samples * tree.impurity
+    frontier = {0}
+    splits = []
+    while frontier := {node for node in frontier if tree.children_left[node] >= 0}:
+        gains = {
+            node: impurities[node]
+            - impurities[tree.children_left[node]]
+            - impurities[tree.children_right[node]]
+            for node in frontier
+        }
+        chosen = min(frontier, key=lambda node: (-gains[node], node))
+        splits.append(chosen)
+        frontier.remove(chosen)
+        frontier |= {int(tree.children_left[chosen]), int(tree.children_right[chosen])}
+    return splits
+
+
+def _read_leaves(
+    model: DecisionTreeClassifier, splits: frozenset[int], points: _Points
+) -> list[_Leaf]:
+    """Leaves of a tree of which only these nodes are split.
+
+    Leaves that speak for the same segment as their sibling are merged with it.
+    """
+    tree = model.tree_
+    spoken_for = model.classes_[tree.value[:, 0, :].argmax(axis=1)]
+
+    def below(
+        node: int, bounds: tuple[_Bounds, ...], members: NDArray[np.bool_]
+    ) -> list[_Leaf]:
+        if node not in splits:
+            return [_Leaf(int(spoken_for[node]), bounds, members)]
+        column = int(tree.feature[node])
+        left = members & (points.ranks[:, column] <= tree.threshold[node])
+        right = members & ~left
+        threshold = _threshold(
+            float(points.values[left, column].max()),
+            float(points.values[right, column].min()),
+            points.features[column],
+        )
+        before, after = bounds[:column], bounds[column + 1 :]
+        leaves = [
+            *below(
+                int(tree.children_left[node]),
+                (*before, replace(bounds[column], upper=threshold), *after),
+                left,
+            ),
+            *below(
+                int(tree.children_right[node]),
+                (*before, replace(bounds[column], lower=threshold), *after),
+                right,
+            ),
+        ]
+        if _n_spoken_for(leaves) == 1:
+            return [_Leaf(leaves[0].segment_id, bounds, members)]
+        return leaves
+
+    return below(
+        0,
+        tuple(_Bounds() for _ in points.features),
+        np.ones(len(points.values), dtype=np.bool_),
+    )
+
+
+def _threshold(low: float, high: float, feature: Feature) -> _Threshold:
+    """Return the number with the fewest digits that separates two values.
+
+    Of numbers with as many digits it is the one nearest to the middle.
+    """
+    middle = (low + high) / 2
+    if feature.is_whole:
+        for digits in range(-_MOST_DIGITS, 1):
+            value = round(middle, digits) if digits else float(math.ceil(middle))
+            if low < value <= high:
+                return _Threshold(value, belongs_above=True)
+    # Values between two steps are rounded to one of them, and halves away from zero.
+    margin = feature.resolution / 2
+    slack = feature.resolution * _RELATIVE_SLACK
+    lowest, highest = low + margin - slack, high - margin + slack
+    if lowest > highest:
+        lowest, highest = low, high
+    for digits in range(-_MOST_DIGITS, _MOST_DIGITS + 1):
+        value = round(middle, digits)
+        if low < value < high and lowest <= value <= highest:
+            return _Threshold(value, belongs_above=value >= 0)
+    return _Threshold(high, belongs_above=True)
+
+
+def _write(leaf: _Leaf, features: Sequence[Feature]) -> tuple[str, str]:
+    """Write a rule as SQL and in words."""
+    predicates = []
+    statements = []
+    for feature, bounds in zip(features, leaf.bounds, strict=True):
+        words = []
+        if bounds.lower:
+            is_included = bounds.lower.belongs_above
+            predicates.append(
+                f"{feature.name} {'>=' if is_included else '>'} {bounds.lower}"
+            )
+            words.append(f"{'at least' if is_included else 'above'} {bounds.lower}")
+        if bounds.upper:
+            is_included = not bounds.upper.belongs_above
+            predicates.append(
+                f"{feature.name} {'<=' if is_included else '<'} {bounds.upper}"
+            )
+            words.append(_upper_words(feature, bounds.upper))
+        if words:
+            statements.append(f"{feature.label} is {' and '.join(words)}")
+    if not predicates:
+        return "true", "Every customer"
+    text = " and ".join(statements)
+    return " and ".join(predicates), text[0].upper() + text[1:]
+
+
+def _upper_words(feature: Feature, threshold: _Threshold) -> str:
+    if not threshold.belongs_above:
+        return f"at most {threshold}"
+    if feature.is_whole and threshold.value.is_integer():
+        return f"at most {_Threshold(threshold.value - 1, belongs_above=False)}"
+    return f"below {threshold}"
