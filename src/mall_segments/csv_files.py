@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 ENGINE_ENCODINGS: Final = ("utf-8", "latin-1")
 
-_HEAD_SIZES: Final = (2**16, 2**20, 2**24, 2**26)
+_HEAD_SIZES: Final = (2**16, 2**20, 2**24)
 _CHUNK_SIZE: Final = 2**20
 _LINES_LOOKED_AT: Final = 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"

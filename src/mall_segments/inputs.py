@@ -12,7 +12,7 @@ import csv
 import glob
 import re
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,7 +32,7 @@ from mall_segments.settings import shorten
 from mall_segments.tables import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mall_segments.columns import ColumnSettings
 
@@ -45,7 +45,7 @@ _SHOWN_PATH: Final = 200
 _LONGEST_LINE: Final = 2**26
 _USUAL_LINE: Final = 2**20
 _LARGEST_CHECKED_SIZE: Final = 2**28
-_LONGEST_SEED_CELL: Final = csv.field_size_limit()
+_COMPARED_COLUMNS: Final = 100
 _NESTED_TYPES: Final = re.compile(r"\[|STRUCT|MAP|UNION|LIST", re.IGNORECASE)
 
 
@@ -208,7 +208,7 @@ def _find_files(text: str) -> tuple[Path, ...]:
             paths = sorted(entry for entry in map(Path, names) if not entry.is_dir())
     except OSError as error:
         raise InputError(_system_error(error, path)) from None
-    if not paths and path.is_symlink():
+    if path.is_symlink() and not path.exists():
         raise InputError(f"{shown} is a link to a file that does not exist.")
     if not paths:
         what = "no file fits the pattern" if glob.has_magic(text) else "no such file"
@@ -239,7 +239,7 @@ def _inspect_csv_files(
         raise InputError(f"{source} has a header but no rows.")
     names = _unique_names(files[0].header)
     columns = recognise_columns(names, settings, source=source)
-    readable = [_readable(file, copies) for file in files]
+    readable = [_readable(file, settings, copies) for file in files]
     for original, file in zip(files, readable, strict=True):
         _refuse_unreadable_cells(file, names, source=_name(original.path))
     notes = (
@@ -299,11 +299,12 @@ def _unique_names(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _readable(file: CsvFile, copies: Path) -> CsvFile:
+def _readable(file: CsvFile, settings: ColumnSettings, copies: Path) -> CsvFile:
     if file.encoding in ENGINE_ENCODINGS:
         return file
-    copy = copy_as_utf_8(file, copies, source=_name(file.path))
-    return replace(file, path=copy, encoding="utf-8", is_gzip=False)
+    source = _name(file.path)
+    copy = copy_as_utf_8(file, copies, source=source)
+    return inspect_csv(copy, settings, source=source)
 
 
 def _csv_relation(files: Sequence[CsvFile], names: Sequence[str]) -> str:
@@ -317,10 +318,7 @@ def _csv_relation(files: Sequence[CsvFile], names: Sequence[str]) -> str:
             file.longest_line > _USUAL_LINE,
         )
 
-    calls = [
-        _csv_call(list(group), names, is_strict=False)
-        for _, group in groupby(files, key=form)
-    ]
+    calls = [_csv_call(list(group), names) for _, group in groupby(files, key=form)]
     if len(calls) == 1:
         return calls[0]
     parts = [f"select * from {call}" for call in calls]  # noqa: S608
@@ -328,35 +326,39 @@ def _csv_relation(files: Sequence[CsvFile], names: Sequence[str]) -> str:
 
 
 def _csv_call(
-    files: Sequence[CsvFile], names: Sequence[str], *, is_strict: bool
+    files: Sequence[CsvFile],
+    names: Sequence[str],
+    changes: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the call that reads files of one form."""
+    """Return the call that reads files of one form, with some options changed."""
     form = files[0]
     paths = ", ".join(_path_literal(file.path) for file in files)
-    types = ", ".join(
-        f"{quote_text(name)}: 'VARCHAR'" for name in (*names, SURPLUS_COLUMN)
-    )
-    options = [
-        f"[{paths}]",
-        "auto_detect = false",
-        "header = true",
-        f"skip = {form.n_lines_before_header}",
-        f"delim = {quote_text(form.delimiter)}",
-        "quote = '\"'",
-        "escape = '\"'",
-        f"encoding = '{form.encoding}'",
-        f"compression = '{'gzip' if form.is_gzip else 'none'}'",
+    options = {
+        "auto_detect": "false",
+        "header": "true",
+        "skip": str(form.n_lines_before_header),
+        "delim": quote_text(form.delimiter),
+        "quote": "'\"'",
+        "escape": "'\"'",
+        "encoding": quote_text(form.encoding),
+        "compression": "'gzip'" if form.is_gzip else "'none'",
         # A short row is padded, a long one is cut: both stay rows.
-        "null_padding = true",
-        f"strict_mode = {'true' if is_strict else 'false'}",
-        f"columns = {{{types}}}",
-    ]
-    if form.n_quotes:
+        "null_padding": "true",
+        "strict_mode": "false",
+        "columns": _text_columns((*names, SURPLUS_COLUMN)),
         # The parallel reader refuses line breaks within quotes.
-        options.append("parallel = false")
+        "parallel": "false" if form.n_quotes else "true",
+    }
     if form.longest_line > _USUAL_LINE:
-        options.append(f"max_line_size = {_LONGEST_LINE}")
-    return f"read_csv({', '.join(options)})"
+        options["max_line_size"] = str(_LONGEST_LINE)
+    options.update(changes or {})
+    listed = ", ".join(f"{name} = {value}" for name, value in options.items())
+    return f"read_csv([{paths}], {listed})"
+
+
+def _text_columns(names: Sequence[str]) -> str:
+    types = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
+    return f"{{{types}}}"
 
 
 def _path_literal(path: Path) -> str:
@@ -375,7 +377,7 @@ def _refuse_unreadable_cells(
         )
     with duckdb.connect() as connection:
         _refuse_broken_quotes(connection, file, names, source)
-        call = _csv_call([file], names, is_strict=False)
+        call = _csv_call([file], names)
         try:
             n_rows, n_long = connection.execute(
                 f"select count(*), count({SURPLUS_COLUMN}) "  # noqa: S608
@@ -401,22 +403,52 @@ def _refuse_broken_quotes(
 ) -> None:
     """Refuse a quote that is not closed: the rows after it would end in one cell."""
     is_odd = file.n_quotes % 2 == 1
-    size = file.path.stat().st_size
-    if not file.n_quotes or (size > _LARGEST_CHECKED_SIZE and not is_odd):
+    is_small = file.path.stat().st_size <= _LARGEST_CHECKED_SIZE
+    if not file.n_quotes or not (is_small or is_odd):
         return
-    call = _csv_call([file], names, is_strict=True)
+    # Only the parallel reader finds a quote left open at the end of the file. It takes
+    # either short rows or line breaks within quotes; where it takes neither, the rows
+    # that break the rules are listed, and an odd number of quotes decides.
+    strict = {"strict_mode": "true", "parallel": "true"}
+    line: int | None = None
+    for changes in (
+        strict,
+        {**strict, "null_padding": "false", "columns": _text_columns(names)},
+    ):
+        call = _csv_call([file], names, changes)
+        try:
+            connection.execute(f"select count(*) from {call}").fetchall()  # noqa: S608
+        except duckdb.Error as error:
+            found = re.search(r"Line: (\d+)", str(error))
+            if found and "unterminated quote" in str(error):
+                line = int(found.group(1))
+                break
+        else:
+            return
+    line = line or _first_rejected_quote(connection, file, names)
+    if line or is_odd:
+        place = f" in line {line:,}" if line else ""
+        raise InputError(
+            f"{source}: a quote{place} is opened and not properly closed, so the file "
+            "may be cut off, and where its rows end is unclear. Close it, or double a "
+            "quote that belongs to a value."
+        )
+
+
+def _first_rejected_quote(
+    connection: duckdb.DuckDBPyConnection, file: CsvFile, names: Sequence[str]
+) -> int | None:
+    changes = {"strict_mode": "true", "ignore_errors": "true", "store_rejects": "true"}
+    call = _csv_call([file], names, changes)
     try:
         connection.execute(f"select count(*) from {call}").fetchall()  # noqa: S608
-    except duckdb.Error as error:
-        found = re.search(r"Line: (\d+)", str(error))
-        is_quote = "unterminated quote" in str(error)
-        if is_quote or is_odd:
-            place = f" in line {found.group(1)}" if found and is_quote else ""
-            raise InputError(
-                f"{source}: a quote{place} is opened and not properly closed, so the "
-                "file may be cut off, and where its rows end is unclear. Close it, or "
-                "double a quote that belongs to a value."
-            ) from None
+        lines = connection.execute(
+            "select min(line) from reject_errors where error_type = 'UNQUOTED VALUE'"
+        ).fetchall()
+    except duckdb.Error:
+        # Mixed line ends, too, are more than the strict reader takes.
+        return None
+    return None if lines[0][0] is None else int(lines[0][0])
 
 
 def _first_lines(error: Exception) -> str:
@@ -516,7 +548,7 @@ def _row_against_seed(path: Path, file: CsvFile) -> str:
         rows = csv.reader(text)
         try:
             for row in rows:
-                if len(row) > n_columns:
+                if row and len(row) != n_columns:
                     return (
                         f"line {rows.line_num:,} has {len(row)} cells and the header "
                         f"has {n_columns} columns"
@@ -525,9 +557,10 @@ def _row_against_seed(path: Path, file: CsvFile) -> str:
             return f"line {rows.line_num + 1:,} cannot be parsed ({error})"
     names = [f"c{position}" for position in range(n_columns)]
     columns = ", ".join(f"{name} varchar" for name in names)
-    cells = ", ".join(f"coalesce({name}, '')" for name in names)
+    compared = names[:_COMPARED_COLUMNS]
+    cells = ", ".join(f"coalesce({name}, '')" for name in compared)
     checksum = f"select count(*), sum(hash({cells}))"
-    call = _csv_call([file], names, is_strict=False)
+    call = _csv_call([file], names)
     with duckdb.connect() as connection:
         connection.execute(f"create table loaded ({columns})")
         try:
@@ -535,20 +568,8 @@ def _row_against_seed(path: Path, file: CsvFile) -> str:
                 f"copy loaded from {quote_text(str(path.absolute()))} "
                 "(format csv, header true, delimiter ',')"
             )
-        except duckdb.Error as error:
-            return _loader_error(error)
+        except duckdb.Error:
+            return "its line ends are mixed, or its quotes ambiguous"
         loaded = connection.execute(f"{checksum} from loaded").fetchall()
         read = connection.execute(f"{checksum} from {call}").fetchall()
-    return "" if loaded == read else "its quotes or line ends are ambiguous"
-
-
-def _loader_error(error: duckdb.Error) -> str:
-    found = re.search(r"Line: (\d+)", str(error))
-    counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", str(error))
-    if found and counts:
-        return (
-            f"line {found.group(1)} has {counts.group(2)} cells and the header has "
-            f"{counts.group(1)} columns"
-        )
-    place = f"line {found.group(1)}" if found else "a line"
-    return f"{place} has too few or too many cells, or its line ends are mixed"
+    return "" if loaded == read else "its quotes are ambiguous"
