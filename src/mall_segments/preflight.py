@@ -218,12 +218,21 @@ def _refuse_few_points(
     if n_points >= n_wanted:
         return
     features = " and ".join(segmentation.features)
-    allowed = f"at most {n_points:,} is possible" if n_points > 1 else "2 is the least"
     if n_customers < n_wanted:
-        what = f"{n_customers:,} customers with a value of {features}"
+        what = f"{_count(n_customers, 'customer')} with a value of {features}"
     else:
-        what = f"{n_points:,} distinct points of {features} ({n_customers:,} customers)"
+        what = (
+            f"{_count(n_points, 'distinct point')} of {features} "
+            f"({_count(n_customers, 'customer')})"
+        )
+    allowed = f"at most {n_points:,} is possible"
+    if n_points < _ENOUGH_VALUES:
+        allowed = f"{_ENOUGH_VALUES} distinct points are the least that can be divided"
     raise InputError(f"{source} has {what}; {setting} is {n_wanted}, and {allowed}.")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _refuse_constant_features(
