@@ -13,8 +13,8 @@ pairs as (
     select
         '{{ feature.name }}' as feature,
         '{{ other_feature.name }}' as other_feature,
-        {{ feature.name }} as value,
-        {{ other_feature.name }} as other_value,
+        {{ feature.name }} / {{ feature.resolution }} as value,
+        {{ other_feature.name }} / {{ other_feature.resolution }} as other_value,
 
         cast(sum(n_customers) as double) as n_customers
 
@@ -70,10 +70,10 @@ means as (
         other_feature,
 
         sum(n_customers) as n_customers,
-        sum(n_customers * value) / sum(n_customers) as mean_value,
-        sum(n_customers * other_value) / sum(n_customers) as mean_other_value,
-        sum(n_customers * value_rank) / sum(n_customers) as mean_rank,
-        sum(n_customers * other_rank) / sum(n_customers) as mean_other_rank
+        {{ ordered_sum('n_customers * value') }} / sum(n_customers) as mean_value,
+        {{ ordered_sum('n_customers * other_value') }} / sum(n_customers) as mean_other_value,
+        {{ ordered_sum('n_customers * value_rank') }} / sum(n_customers) as mean_rank,
+        {{ ordered_sum('n_customers * other_rank') }} / sum(n_customers) as mean_other_rank
 
     from ranked
 
@@ -111,14 +111,18 @@ correlations as (
         other_feature,
 
         sum(n_customers) as n_customers,
-        sum(n_customers * value * other_value) / nullif(
-            sqrt(sum(n_customers * value * value))
-            * sqrt(sum(n_customers * other_value * other_value)),
+        {{ ordered_sum('n_customers * value * other_value') }} / nullif(
+            sqrt(
+                {{ ordered_sum('n_customers * value * value') }}
+                * {{ ordered_sum('n_customers * other_value * other_value') }}
+            ),
             0
         ) as pearson,
-        sum(n_customers * value_rank * other_rank) / nullif(
-            sqrt(sum(n_customers * value_rank * value_rank))
-            * sqrt(sum(n_customers * other_rank * other_rank)),
+        {{ ordered_sum('n_customers * value_rank * other_rank') }} / nullif(
+            sqrt(
+                {{ ordered_sum('n_customers * value_rank * value_rank') }}
+                * {{ ordered_sum('n_customers * other_rank * other_rank') }}
+            ),
             0
         ) as spearman
 

@@ -39,12 +39,11 @@ shapes as (
     select
         fences.feature,
 
-        sum(
-            feature_values.n_customers
-            * power(feature_values.value - fences.mean, 3)
-        )
-        / max(fences.n_observed)
-        / nullif(power(max(fences.standard_deviation), 3), 0) as skewness,
+        {{ ordered_sum(
+            'feature_values.n_customers * power('
+            ~ '(feature_values.value - fences.mean)'
+            ~ ' / nullif(fences.standard_deviation, 0), 3)'
+        ) }} / max(fences.n_observed) as skewness,
         cast(sum(
             case
                 when

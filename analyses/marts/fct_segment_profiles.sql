@@ -13,7 +13,7 @@ means as (
         segment_id,
         feature,
 
-        sum(n_customers * value) / max(n_total) as mean
+        {{ ordered_sum('n_customers * steps') }} / max(n_total) as mean_steps
 
     from feature_values
 
@@ -32,15 +32,15 @@ profiles as (
         feature_values.feature,
 
         max(feature_values.n_total) as n_customers,
-        max(means.mean) as mean,
+        max(means.mean_steps) * max(feature_values.resolution) as mean,
         {{ weighted_quantile('0.5') }} as median,
         sqrt(
-            sum(
-                feature_values.n_customers
-                * (feature_values.value - means.mean)
-                * (feature_values.value - means.mean)
-            ) / max(feature_values.n_total)
-        ) as std,
+            {{ ordered_sum(
+                'feature_values.n_customers'
+                ~ ' * (feature_values.steps - means.mean_steps)'
+                ~ ' * (feature_values.steps - means.mean_steps)'
+            ) }} / max(feature_values.n_total)
+        ) * max(feature_values.resolution) as std,
         {{ weighted_quantile('0.1') }} as p10,
         {{ weighted_quantile('0.9') }} as p90,
         min(feature_values.value) as minimum,
@@ -67,7 +67,9 @@ overall_means as (
         segmentation,
         feature,
 
-        sum(n_customers * value) / sum(n_customers) as overall_mean
+        sum(n_customers) as n_customers,
+        {{ ordered_sum('n_customers * steps') }} / sum(n_customers)
+            as mean_steps
 
     from feature_values
 
@@ -83,14 +85,15 @@ overall as (
         feature_values.segmentation,
         feature_values.feature,
 
-        max(overall_means.overall_mean) as overall_mean,
+        max(overall_means.mean_steps) * max(feature_values.resolution)
+            as overall_mean,
         sqrt(
-            sum(
-                feature_values.n_customers
-                * (feature_values.value - overall_means.overall_mean)
-                * (feature_values.value - overall_means.overall_mean)
-            ) / sum(feature_values.n_customers)
-        ) as overall_std
+            {{ ordered_sum(
+                'feature_values.n_customers'
+                ~ ' * (feature_values.steps - overall_means.mean_steps)'
+                ~ ' * (feature_values.steps - overall_means.mean_steps)'
+            ) }} / max(overall_means.n_customers)
+        ) * max(feature_values.resolution) as overall_std
 
     from feature_values
 

@@ -13,6 +13,8 @@ feature_values as (
         segment_id,
         '{{ feature.name }}' as feature,
         {{ feature.name }} as value,
+        cast({{ feature.resolution }} as double) as resolution,
+        {{ feature.name }} / {{ feature.resolution }} as steps,
 
         cast(sum(n_customers) as bigint) as n_customers
 
@@ -35,6 +37,8 @@ accumulated as (
         segment_id,
         feature,
         value,
+        resolution,
+        steps,
 
         n_customers,
         cast(sum(n_customers) over (

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
+from mall_segments.errors import MallSegmentsError
 from mall_segments.functions import register_functions
 
 if TYPE_CHECKING:
@@ -57,5 +58,6 @@ class Plugin(BasePlugin):
         _LOCKS[folder] = lock
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the functions."""
+        """Register the functions, and let refusals be read without a stack."""
+        MallSegmentsError.hides_stack = True
         register_functions(conn)

@@ -1,24 +1,37 @@
 """Errors a user may see: each says what is wrong, what was found and what is allowed."""
 
 from types import TracebackType
+from typing import Any, cast
+
+# Where the interpreter itself keeps the stack of an exception.
+_STACK: Any = vars(BaseException)["__traceback__"]
 
 
 class MallSegmentsError(Exception):
     """A refusal in a sentence for the user.
 
-    It carries no stack, because the one who reads it can change a file or a setting,
-    not this code: whatever prints it (dbt, the command line, a service) prints the
-    sentence only.
+    dbt prints the stack of whatever a Python model raises. Who reads a refusal can
+    change a file or a setting, not this code, so within dbt it carries no stack.
+
+    Attributes
+    ----------
+    hides_stack : bool
+        Whether refusals carry no stack; the dbt plugin switches it on.
     """
+
+    hides_stack = False
 
     @property
     def __traceback__(self) -> TracebackType | None:  # type: ignore[override]
-        """No stack is ever shown for a refusal."""
-        return None
+        """The stack, unless it is to be hidden."""
+        if MallSegmentsError.hides_stack:
+            return None
+        return cast("TracebackType | None", _STACK.__get__(self))
 
     @__traceback__.setter
     def __traceback__(self, value: TracebackType | None) -> None:
-        """Accept and drop a stack that Python code assigns."""
+        """Keep a stack that Python code assigns."""
+        _STACK.__set__(self, value)
 
 
 class SettingsError(MallSegmentsError):

@@ -1,0 +1,355 @@
+"""The whole build, as the README's first command runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Project
+
+SHIPPED = {
+    1: ("Average income and spending", "Standard customers", 81, 55.30, 49.52),
+    2: ("High income and high spending", "Target customers", 39, 86.54, 82.13),
+    3: ("High income and low spending", None, 35, 88.20, 17.11),
+    4: ("Low income and low spending", None, 23, 26.30, 20.91),
+    5: ("Low income and high spending", None, 22, 25.73, 79.36),
+}
+
+# What must not depend on row order, threads or repetition, to the last digit.
+RESULTS = (
+    "select * from dim_segments order by all",
+    "select * exclude (previous_build_id, current_build_id) "
+    "from fct_segment_migrations where false",
+    "select * from fct_customer_segments order by all",
+    "select * from fct_segment_profiles order by all",
+    "select * from fct_cluster_count_scores order by all",
+    "select * from fct_segment_rules order by all",
+    "select * exclude (seconds) from fct_algorithm_scores order by all",
+    "select * from fct_feature_correlation order by all",
+    "select * from fct_principal_components order by all",
+)
+
+
+def query(folder: Path, sql: str) -> list[tuple]:
+    with duckdb.connect(folder / "mall_segments.duckdb", read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def results(folder: Path) -> list[list[tuple]]:
+    return [query(folder, sql) for sql in RESULTS]
+
+
+@pytest.fixture(scope="module")
+def published(published_home: Path) -> Path:
+    return published_home / "published" / "current"
+
+
+def test_finds_the_published_segments_by_income_and_spending(published: Path) -> None:
+    rows = query(
+        published,
+        """
+        select
+            segment_id, segment_name, persona, n_customers,
+            centroid_annual_income_kusd, centroid_spending_score
+        from dim_segments
+        where segmentation = 'income_spending'
+        order by segment_id
+        """,
+    )
+    assert [row[0] for row in rows] == list(SHIPPED)
+    for segment_id, name, persona, n_customers, income, spending in rows:
+        expected = SHIPPED[segment_id]
+        assert (name, n_customers) == (expected[0], expected[2])
+        assert expected[1] in (None, persona)
+        assert income == pytest.approx(expected[3], abs=0.01)
+        assert spending == pytest.approx(expected[4], abs=0.01)
+    assert len({row[2] for row in rows}) == len(rows)
+
+
+def test_scores_equal_the_published_ones(published: Path) -> None:
+    scores = {
+        row[0]: row[1:]
+        for row in query(
+            published,
+            """
+            select
+                segmentation, n_segments, inertia, silhouette,
+                calinski_harabasz, davies_bouldin
+            from fct_cluster_count_scores
+            where is_chosen
+            """,
+        )
+    }
+    n_segments, inertia, silhouette, calinski_harabasz, davies_bouldin = scores[
+        "income_spending"
+    ]
+    assert n_segments == 5
+    assert inertia == pytest.approx(65.5684, abs=1e-4)
+    assert round(silhouette, 4) == 0.5547
+    assert round(calinski_harabasz, 2) == 248.65
+    assert round(davies_bouldin, 4) == 0.5722
+    n_segments, inertia, silhouette, *_ = scores["age_income_spending"]
+    assert n_segments == 3
+    assert inertia == pytest.approx(295.2122, abs=1e-4)
+    assert round(silhouette, 4) == 0.3578
+
+
+def test_each_criterion_shows_its_own_choice(published: Path) -> None:
+    rows = query(
+        published,
+        """
+        select segmentation, n_segments, chosen_by from fct_cluster_count_scores
+        where chosen_by is not null
+        """,
+    )
+    choices = {
+        (segmentation, criterion): n_segments
+        for segmentation, n_segments, chosen_by in rows
+        for criterion in chosen_by.split(", ")
+    }
+    for criterion in ("silhouette", "davies_bouldin", "elbow"):
+        assert choices["income_spending", criterion] == 5
+    assert choices["age_income_spending", "silhouette"] == 6
+    assert choices["age_income_spending", "setting"] == 3
+
+
+def test_every_file_of_the_generation_is_there_and_whole(
+    published: Path, published_home: Path
+) -> None:
+    names = {path.name for path in published.iterdir()}
+    assert {
+        "mall_segments.duckdb",
+        "parquet",
+        "segmented_mall_customers.csv",
+        "model.json",
+        "manifest.json",
+    } <= names
+    manifest = json.loads((published / "manifest.json").read_text())
+    assert {path.stem for path in (published / "parquet").iterdir()} == set(
+        manifest["tables"]
+    )
+    assert manifest["input"]["rows"] == 200
+    assert len(list((published_home / "published" / "generations").iterdir())) == 2
+
+
+def test_the_csv_file_is_the_customers_file_with_segments(published: Path) -> None:
+    with (published / "segmented_mall_customers.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == [
+        "CustomerID",
+        "Gender",
+        "Age",
+        "Annual Income (k$)",
+        "Spending Score (1-100)",
+        "Cluster",
+        "Segment",
+    ]
+    assert rows[1] == [
+        *("1", "Male", "19", "15", "39"),
+        *("4", "Low income and low spending"),
+    ]
+    assert len(rows) == 201
+
+
+def test_every_rule_reproduces_its_precision_and_coverage(published: Path) -> None:
+    rules = query(
+        published,
+        """
+        select
+            segmentation, segment_id, rule_sql, precision, coverage, fidelity
+        from fct_segment_rules
+        """,
+    )
+    for segmentation, segment_id, rule_sql, precision, coverage, _ in rules:
+        ((n_rule, n_both, n_segment),) = query(
+            published,
+            f"""
+            select
+                count(*) filter (where {rule_sql}),
+                count(*) filter (where ({rule_sql}) and segment_id = {segment_id}),
+                count(*) filter (where segment_id = {segment_id})
+            from dim_customers
+            inner join fct_customer_segments using (customer_id)
+            where segmentation = '{segmentation}'
+            """,
+        )
+        assert precision == n_both / n_rule
+        assert coverage == n_both / n_segment
+    of_income_spending = [row for row in rules if row[0] == "income_spending"]
+    assert len(of_income_spending) <= 8
+    assert of_income_spending[0][5] >= 0.95
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_neither_row_order_nor_threads_change_a_digit(
+    threads: int, published: Path, project: Project
+) -> None:
+    header, *rows = (
+        (project.path / "seeds" / "Mall_Customers.csv")
+        .read_text()
+        .splitlines(keepends=True)
+    )
+    random.Random(threads).shuffle(rows)  # noqa: S311 - any shuffle will do
+    shuffled = project.path / "shuffled.csv"
+    shuffled.write_text(header + "".join(rows))
+    project.build(
+        "--threads", str(threads), "--vars", f"{{customers_path: {shuffled}}}"
+    )
+    assert results(project.published) == results(published)
+
+
+SCALERS = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "robust": RobustScaler,
+}
+
+
+def test_scalers_equal_those_of_scikit_learn(project: Project) -> None:
+    generator = random.Random(7)  # noqa: S311 - any data will do
+    customers = project.path / "generated.csv"
+    with customers.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["ID", "Gender", "Age", "Income", "Score"])
+        for customer in range(1, 1001):
+            age = generator.randint(18, 90)
+            income = round(generator.lognormvariate(4, 0.6))
+            writer.writerow([customer, "F", age, income, generator.randint(1, 100)])
+    segmentations = [
+        {
+            "name": scaler,
+            "features": ["age_years", "annual_income_kusd", "spending_score"],
+            "scaler": scaler,
+            "n_segments": 3,
+            "min_segments": 2,
+            "max_segments": 4,
+            "random_seed": 1,
+        }
+        for scaler in (*SCALERS, "none")
+    ]
+    settings = {"customers_path": str(customers), "segmentations": segmentations}
+    result = project.run(
+        "build",
+        *("--select", "+int_customers_standardised"),
+        *("--exclude-resource-type", "test"),
+        *("--vars", json.dumps(settings)),
+    )
+    assert result.returncode == 0, result.stdout
+    database = project.home / "warehouse" / "mall_segments_working.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        frame = connection.sql(
+            """
+            select
+                segmentation, age_years, annual_income_kusd, spending_score,
+                age_years_scaled, annual_income_kusd_scaled, spending_score_scaled
+            from int_customers_standardised
+            inner join int_customers_imputed using (customer_id)
+            """
+        ).df()
+    for scaler, rows in frame.groupby("segmentation"):
+        values = rows[["age_years", "annual_income_kusd", "spending_score"]]
+        expected = (
+            SCALERS[scaler]().fit_transform(values.to_numpy())
+            if scaler in SCALERS
+            else values.to_numpy()
+        )
+        found = rows.iloc[:, 4:].to_numpy()
+        assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+
+WRONG_SETTINGS = [
+    ("segmentations[0].features", "income", "annual_income_kusd"),
+    ("segmentations[0].n_segments", 1, "at least 2"),
+    ("segmentations[0].n_segments", 500, "at most 196"),
+    ("segmentations[0].scaler", "normal", "standard, minmax, robust, none"),
+    ("segmentations[0].random_seed", -1, "0 to 4294967295"),
+    ("segmentations[0].n_segmets", 5, "n_segments"),
+    ("max_rejected_shares", 0.1, "max_rejected_share"),
+]
+
+
+@pytest.mark.parametrize(("setting", "value", "allowed"), WRONG_SETTINGS)
+def test_a_wrong_setting_stops_before_any_model_runs(
+    setting: str, value: object, allowed: str, project: Project
+) -> None:
+    segmentation: dict[str, object] = {
+        "name": "income_spending",
+        "features": ["annual_income_kusd", "spending_score"],
+        "scaler": "standard",
+        "n_segments": "auto",
+        "min_segments": 2,
+        "max_segments": 10,
+        "random_seed": 42,
+    }
+    *parents, name = setting.split(".")
+    if parents:
+        segmentation[name] = [value] if name == "features" else value
+    settings = {"segmentations": [segmentation]} if parents else {setting: value}
+    result = project.run("build", "--vars", json.dumps(settings))
+    assert result.returncode != 0
+    assert name in result.stdout
+    assert str(value) in result.stdout
+    assert allowed in result.stdout
+    assert "Traceback" not in result.stdout
+    assert "OK created" not in result.stdout
+
+
+def test_dbt_run_never_publishes_untested_tables(project: Project) -> None:
+    result = project.run("run")
+    assert result.returncode != 0
+    assert "would publish without" in result.stdout
+    assert not project.published.exists()
+
+
+def violate_a_test(project: Project) -> None:
+    (project.path / "tests" / "data" / "assert_nothing_is_right.sql").write_text(
+        "select * from {{ ref('fct_segment_profiles') }}\n"
+    )
+
+
+def violate_a_contract(project: Project) -> None:
+    model = project.path / "analyses" / "marts" / "fct_segment_demographics.sql"
+    model.write_text(model.read_text().replace("    age_band,\n", "", 1))
+
+
+def refuse_the_data(project: Project) -> None:
+    settings = project.path / "dbt_project.yml"
+    text = settings.read_text()
+    assert "minimum: 1\n" in text
+    settings.write_text(text.replace("minimum: 1\n", "minimum: 40\n", 1))
+
+
+@pytest.mark.parametrize(
+    "spoil", [violate_a_test, violate_a_contract, refuse_the_data]
+)
+def test_a_failed_build_leaves_the_published_generation_as_it_was(
+    spoil, project: Project, published_home: Path
+) -> None:
+    import shutil
+
+    shutil.copytree(
+        published_home / "published", project.home / "published", symlinks=True
+    )
+    before = {
+        path: (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in sorted((project.home / "published").rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
+    current = project.published.readlink()
+    spoil(project)
+    assert project.run("build").returncode != 0
+    assert project.published.readlink() == current
+    assert before == {
+        path: (path.stat().st_mtime_ns, path.stat().st_size)
+        for path in sorted((project.home / "published").rglob("*"))
+        if path.is_file() and path.name != ".lock"
+    }
