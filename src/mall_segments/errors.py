@@ -22,7 +22,7 @@ class MallSegmentsError(Exception):
     hides_stack = False
 
     @property
-    def __traceback__(self) -> TracebackType | None:  # type: ignore[override]
+    def __traceback__(self) -> TracebackType | None:
         """The stack, unless it is to be hidden."""
         if MallSegmentsError.hides_stack:
             return None

@@ -13,12 +13,12 @@ from mall_segments.home import find_home
 from mall_segments.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _ALIAS = quote_identifier("mall_segments previous generation")
 
 
-def previous_customer_segments(session: Any, home: str) -> Any:  # noqa: ANN401
+def previous_customer_segments(session: Any, home: str) -> Any:
     """Read each customer's segment in the last published generation.
 
     Parameters
@@ -66,10 +66,10 @@ def previous_customer_segments(session: Any, home: str) -> Any:  # noqa: ANN401
 
 
 def previous_feature_values(
-    session: Any,  # noqa: ANN401
+    session: Any,
     home: str,
-    features: Sequence[str],
-) -> Any:  # noqa: ANN401
+    features: Sequence[Mapping[str, Any]],
+) -> Any:
     """Count the observed values of each feature in the last published generation.
 
     Parameters
@@ -78,8 +78,10 @@ def previous_feature_values(
         The connection of the build; the rows stay in the engine.
     home : str
         The folder that holds ``published/``.
-    features : sequence of str
-        The features of the build that asks; one the generation lacks has no row.
+    features : sequence of mapping
+        The features of the build that asks, each with its ``name`` and the
+        ``resolution`` to which values are grouped; one that the generation lacks has
+        no row.
 
     Returns
     -------
@@ -99,15 +101,15 @@ def previous_feature_values(
     counts = [
         f"""
         select
-            {quote_text(feature)} as feature,
-            {quote_identifier(feature)} as value,
+            {quote_text(feature["name"])} as feature,
+            {_on_grid(feature)} as value,
             count(*) as n_customers
         from {_ALIAS}.main.dim_customers
-        where not {quote_identifier(f"is_{feature}_imputed")}
-        group by {quote_identifier(feature)}
+        where not {quote_identifier(f"is_{feature['name']}_imputed")}
+        group by {_on_grid(feature)}
         """  # noqa: S608 - feature names are checked identifiers, and quoted
         for feature in features
-        if feature in known
+        if feature["name"] in known
     ]
     nothing = """
         select '' as feature, cast(0 as double) as value, 0::bigint as n_customers
@@ -116,7 +118,13 @@ def previous_feature_values(
     return session.sql(" union all ".join([nothing, *counts]))
 
 
-def _attach(session: Any, home: str) -> str | None:  # noqa: ANN401
+def _on_grid(feature: Mapping[str, Any]) -> str:
+    """Group values as the macro of the same name does."""
+    name, resolution = quote_identifier(feature["name"]), feature["resolution"]
+    return f"round({name} / {resolution}) * {resolution}"
+
+
+def _attach(session: Any, home: str) -> str | None:
     """Attach the current generation's database; answer its build id, if any."""
     if current_generation(find_home(home)) is None:
         return None
