@@ -236,6 +236,17 @@ def compact(text: str) -> str:
     return "".join(character for character in decomposed if character.isalnum())
 
 
+def _right_place(name: object) -> str:
+    """Return where a top-level name belongs, or the one it resembles."""
+    for setting, keys in (
+        ("segmentations", _SEGMENTATION_KEYS),
+        ("features", _FEATURE_KEYS),
+    ):
+        if name in keys and name not in SETTING_NAMES:
+            return f" It belongs into an entry of `{setting}`."
+    return suggestion(str(name), SETTING_NAMES)
+
+
 class _Problems:
     """The mistakes found so far, so that a user can correct all of them at once."""
 
@@ -367,8 +378,7 @@ def check_project_vars(
             if name not in SETTING_NAMES:
                 problems.add(
                     f"{source}: `{_plain(name)}` is no setting."
-                    f"{suggestion(str(name), SETTING_NAMES)} "
-                    f"Allowed: {', '.join(SETTING_NAMES)}."
+                    f"{_right_place(name)} Allowed: {', '.join(SETTING_NAMES)}."
                 )
     problems.raise_if_any()
 
@@ -392,9 +402,12 @@ class _Reader:
     def refuse_unknown_keys(self, allowed: Collection[str]) -> None:
         for key in self.mapping:
             if key not in allowed:
+                hint = suggestion(str(key), allowed)
+                if not self.path:
+                    hint = _right_place(key)
                 self.problems.add(
                     f"`{_plain(key)}` in {self.place()} is no setting."
-                    f"{suggestion(str(key), allowed)} Allowed: {', '.join(allowed)}."
+                    f"{hint} Allowed: {', '.join(allowed)}."
                 )
 
     def refuse(self, key: str, allowed: str) -> None:

@@ -116,6 +116,7 @@ FIRST = ["segmentations", 0]
 WRONG: list[tuple[list[Any], object, list[str]]] = [
     (["segmentation"], 1, ["`segmentation`", "Did you mean 'segmentations'?"]),
     (["qwerty"], 1, ["`qwerty`", "Allowed: customer_id, gender"]),
+    (["n_segments"], 1, ["`n_segments`", "into an entry of `segmentations`"]),
     (["customers_path"], 3, ["`customers_path` is 3", "or null for the seed"]),
     (["customers_path"], " ", ["`customers_path` is ' '"]),
     (["customers_path"], "a\0b", ["`customers_path`", "NUL"]),
@@ -330,6 +331,8 @@ SHIPPED = shipped_vars()
             {},
             ["dbt_project.yml: `scalar`", "Allowed: customer_id"],
         ),
+        ({}, {"scaler": "x"}, ["`scaler`", "into an entry of `segmentations`"]),
+        ({}, {"minimum": 3}, ["`minimum`", "into an entry of `features`"]),
         ({}, ["a"], ["--vars must map names", "['a']"]),
         ({}, {7: 1}, ["--vars: `7`"]),
     ],
