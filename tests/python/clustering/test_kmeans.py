@@ -1,0 +1,374 @@
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
+
+from mall_segments.clustering import kmeans
+from mall_segments.clustering.kmeans import (
+    assign_points,
+    draw_starts,
+    fit_kmeans,
+    fit_kmeans_range,
+    merge_points,
+    run_lloyd,
+    sample_customers,
+    settle_centroids,
+)
+from mall_segments.clustering.metrics import inertia
+
+SEED_CSV = Path(__file__).parents[3] / "seeds" / "Mall_Customers.csv"
+
+# Column numbers in the CSV, chosen number of segments and its known inertia.
+SEGMENTATIONS = {
+    "income_spending": ([3, 4], 5, 65.5684),
+    "age_income_spending": ([2, 3, 4], 3, 295.2122),
+}
+
+
+def standardised(columns):
+    values = np.genfromtxt(SEED_CSV, delimiter=",", skip_header=1, usecols=columns)
+    return (values - values.mean(axis=0)) / values.std(axis=0)
+
+
+def weighted(columns):
+    return np.unique(standardised(columns), axis=0, return_counts=True)
+
+
+def fingerprint(fit, labels):
+    parts = (fit.centroids, labels, fit.sizes, np.array([fit.inertia]))
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
+
+
+@st.composite
+def weighted_points(draw):
+    n_points = draw(st.integers(2, 20))
+    n_features = draw(st.integers(1, 3))
+    rows = st.lists(st.integers(-3, 3), min_size=n_features, max_size=n_features)
+    points = draw(st.lists(rows, min_size=n_points, max_size=n_points))
+    counts = st.lists(st.integers(0, 4), min_size=n_points, max_size=n_points)
+    weights = np.array(draw(counts))
+    weights[0] = max(weights[0], 1)
+    points = np.array(points, dtype=np.float64)
+    n_distinct = len(np.unique(points[weights > 0], axis=0))
+    return points, weights, draw(st.integers(1, min(n_distinct, 6)))
+
+
+@pytest.mark.parametrize("name", SEGMENTATIONS)
+def test_reaches_the_known_inertia_of_the_shipped_customers(name):
+    columns, n_segments, expected = SEGMENTATIONS[name]
+    points, weights = weighted(columns)
+    fit = fit_kmeans(points, weights, n_segments=n_segments, random_seed=42)
+    assert fit.inertia == pytest.approx(expected, abs=1e-4)
+    assert fit.inertia == pytest.approx(inertia(points, weights, fit.labels))
+
+
+def test_finds_the_five_known_segments():
+    points, weights = weighted([3, 4])
+    fit = fit_kmeans(points, weights, n_segments=5, random_seed=42)
+    values = np.genfromtxt(SEED_CSV, delimiter=",", skip_header=1, usecols=[3, 4])
+    centroids = fit.centroids * values.std(axis=0) + values.mean(axis=0)
+    assert fit.sizes.tolist() == [81, 39, 35, 23, 22]
+    expected = [
+        [55.30, 49.52],
+        [86.54, 82.13],
+        [88.20, 17.11],
+        [26.30, 20.91],
+        [25.73, 79.36],
+    ]
+    assert centroids == pytest.approx(np.array(expected), abs=0.01)
+
+
+@pytest.mark.slow  # About 40 seconds for both.
+@pytest.mark.parametrize("name", SEGMENTATIONS)
+def test_no_scikit_learn_start_is_better_than_any_seed(name):
+    columns, chosen, _ = SEGMENTATIONS[name]
+    rows = standardised(columns)
+    points, weights = weighted(columns)
+    numbers = range(2, 11)
+    by_seed = [
+        fit_kmeans_range(points, weights, n_segments=numbers, random_seed=seed)
+        for seed in (0, 42, 7)
+    ]
+    for number in numbers:
+        with threadpool_limits(limits=1):
+            model = KMeans(number, n_init=1500, tol=0, random_state=1).fit(rows)
+        best = model.inertia_
+        tolerance = 1e-6 if number == chosen else 0.01 * best
+        for fits in by_seed:
+            assert fits[number].inertia <= best + tolerance
+
+
+@pytest.mark.parametrize("name", SEGMENTATIONS)
+def test_the_best_two_segments_are_found_whatever_the_seed(name):
+    points, weights = weighted(SEGMENTATIONS[name][0])
+    best = {"income_spending": 269.0168, "age_income_spending": 389.3862}[name]
+    for seed in range(10):
+        fit = fit_kmeans(points, weights, n_segments=2, random_seed=seed)
+        assert fit.inertia == pytest.approx(best, abs=1e-4)
+
+
+@pytest.mark.slow  # About a minute for both.
+@pytest.mark.parametrize("name", SEGMENTATIONS)
+def test_seeds_row_orders_and_threads_change_nothing(name):
+    columns, n_segments, _ = SEGMENTATIONS[name]
+    rows = standardised(columns)
+    generator = np.random.default_rng(11)
+    orders = [generator.permutation(len(rows)) for _ in range(20)]
+    prints = set()
+    for n_threads in (1, 2, 4):
+        with threadpool_limits(limits=n_threads):
+            for seed in range(20):
+                for order in orders:
+                    fit = fit_kmeans(
+                        rows[order],
+                        np.ones(len(rows), dtype=np.int64),
+                        n_segments=n_segments,
+                        random_seed=seed,
+                    )
+                    labels = np.empty_like(fit.labels)
+                    labels[order] = fit.labels
+                    prints.add(fingerprint(fit, labels))
+    assert len(prints) == 1
+
+
+@pytest.mark.slow  # About 10 seconds: three fresh interpreters.
+def test_thread_settings_of_the_process_change_nothing():
+    script = (
+        "import json, numpy as np; "
+        "from mall_segments.clustering.counts import score_counts; "
+        "points = np.random.default_rng(0).normal(size=(3000, 2)).round(2); "
+        "scores = score_counts("
+        "points, np.ones(3000, dtype=int), max_segments=4, random_seed=3); "
+        "print(json.dumps([[s.fit.centroids.tolist(), s.fit.inertia, s.silhouette, "
+        "s.gap, s.stability, s.davies_bouldin] for s in scores]))"
+    )
+    outputs = []
+    for n_threads in ("1", "2", "4"):
+        variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        finished = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, **dict.fromkeys(variables, n_threads)},
+            capture_output=True,
+            check=True,
+            text=True,
+        )
+        outputs.append(json.loads(finished.stdout))
+    assert outputs[0] == outputs[1] == outputs[2]
+
+
+@settings(max_examples=100, deadline=None)
+@given(weighted_points(), st.integers(0, 2**32 - 1))
+def test_the_result_is_a_fixed_point_of_the_one_rule(data, seed):
+    points, weights, n_segments = data
+    fit = fit_kmeans(points, weights, n_segments=n_segments, random_seed=seed)
+    squared = ((points[:, None] - fit.centroids[None]) ** 2).sum(axis=2)
+    assert fit.labels.tolist() == squared.argmin(axis=1).tolist()
+    sizes = np.bincount(fit.labels, weights=weights, minlength=n_segments)
+    assert fit.sizes.tolist() == sizes.tolist()
+    assert (fit.sizes >= 1).all()
+    for segment, centroid in enumerate(fit.centroids):
+        members = (fit.labels == segment) & (weights > 0)
+        mean = np.average(points[members], axis=0, weights=weights[members])
+        assert centroid == pytest.approx(mean, abs=1e-12)
+    total = (squared.min(axis=1) * weights).sum()
+    assert fit.inertia == pytest.approx(total, rel=1e-12, abs=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(weighted_points(), st.randoms(use_true_random=False))
+def test_splitting_and_shuffling_points_changes_nothing(data, random):
+    points, weights, n_segments = data
+    fit = fit_kmeans(points, weights, n_segments=n_segments, random_seed=1)
+    rows = np.repeat(np.arange(len(points)), np.maximum(weights, 1))
+    order = list(rows)
+    random.shuffle(order)
+    ones = (weights[order] > 0).astype(np.int64)
+    other = fit_kmeans(points[order], ones, n_segments=n_segments, random_seed=1)
+    assert other.centroids.tobytes() == fit.centroids.tobytes()
+    assert other.labels.tolist() == fit.labels[order].tolist()
+    assert other.inertia == fit.inertia
+
+
+@settings(max_examples=30, deadline=None)
+@given(weighted_points())
+def test_more_segments_never_have_more_inertia(data):
+    points, weights, n_segments = data
+    fits = fit_kmeans_range(
+        points, weights, n_segments=range(1, n_segments + 1), random_seed=0
+    )
+    inertias = [fit.inertia for fit in fits.values()]
+    assert all(following <= fewer + 1e-9 for fewer, following in pairwise(inertias))
+
+
+def test_segments_are_numbered_by_customers_then_by_coordinates():
+    points = np.array([[10.0], [0.0], [20.0]])
+    fit = fit_kmeans(points, np.array([2, 2, 5]), n_segments=3, random_seed=0)
+    assert fit.centroids.tolist() == [[20.0], [0.0], [10.0]]
+    assert fit.sizes.tolist() == [5, 2, 2]
+    assert fit.labels.tolist() == [2, 1, 0]
+
+
+def test_equal_inertia_is_decided_by_the_centroids_for_every_seed():
+    # A square falls into two halves in two ways, each of inertia 1.
+    square = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    for seed in range(20):
+        fit = fit_kmeans(square, np.ones(4, dtype=int), n_segments=2, random_seed=seed)
+        assert fit.centroids.tolist() == [[0.0, 0.5], [1.0, 0.5]]
+
+
+def test_a_tie_goes_to_the_lower_row():
+    points = np.array([[1.0], [3.0]])
+    assert assign_points(points, np.array([[0.0], [2.0]])).tolist() == [0, 1]
+    assert assign_points(points, np.array([[2.0], [0.0]])).tolist() == [0, 0]
+    assert assign_points(points, np.array([[2.0], [4.0]])).tolist() == [0, 0]
+
+
+def test_customers_without_weight_are_labelled_but_not_fitted():
+    points = np.array([[0.0], [1.0], [50.0], [9.0]])
+    fit = fit_kmeans(points, np.array([1, 1, 0, 2]), n_segments=2, random_seed=0)
+    assert fit.centroids.tolist() == [[0.5], [9.0]]
+    assert fit.labels.tolist() == [0, 0, 1, 1]
+
+
+def test_as_many_segments_as_points_leave_no_inertia():
+    points = np.array([[0.25], [1.5], [2.0], [2.0]])
+    fit = fit_kmeans(points, np.array([1, 4, 1, 1]), n_segments=3, random_seed=0)
+    assert fit.inertia == 0
+    assert fit.sizes.tolist() == [4, 2, 1]
+
+
+def test_an_empty_segment_restarts_at_the_farthest_point():
+    points = np.array([[0.0], [1.0], [9.0]])
+    start = np.array([[0.0], [0.0], [0.0]])
+    fit = settle_centroids(points, np.array([1, 1, 1]), start)
+    assert sorted(fit.centroids.ravel().tolist()) == [0.0, 1.0, 9.0]
+    assert fit.sizes.tolist() == [1, 1, 1]
+
+
+def test_settling_keeps_the_order_of_the_segments():
+    points = np.array([[0.0], [1.0], [9.0]])
+    weights = np.array([1, 1, 5])
+    fit = settle_centroids(points, weights, np.array([[2.0], [8.0]]))
+    assert fit.centroids.tolist() == [[0.5], [9.0]]
+
+
+def test_many_points_are_searched_by_sample_and_end_as_well(monkeypatch):
+    generator = np.random.default_rng(5)
+    middles = np.array([[0, 0], [6, 0], [0, 6], [6, 6], [3, 12]])
+    points = middles[generator.integers(0, 5, 6000)] + generator.normal(size=(6000, 2))
+    points, weights = np.unique(points.round(2), axis=0, return_counts=True)
+    sampled = fit_kmeans(points, weights, n_segments=5, random_seed=0)
+    monkeypatch.setattr(kmeans, "SEARCH_LIMIT", len(points))
+    monkeypatch.setattr(kmeans, "CHUNK_POINTS", 1000)
+    searched = fit_kmeans(points, weights, n_segments=5, random_seed=0)
+    assert sampled.inertia == pytest.approx(searched.inertia, rel=1e-4)
+    assert (sampled.labels == assign_points(points, sampled.centroids)).all()
+
+
+def test_more_segments_than_the_sample_has_points_are_possible(monkeypatch):
+    monkeypatch.setattr(kmeans, "SEARCH_LIMIT", 3)
+    points = np.arange(8, dtype=np.float64)[:, None] ** 2
+    fit = fit_kmeans(points, np.ones(8, dtype=int), n_segments=6, random_seed=0)
+    # Of the points 0, 1, 4, 9, ... the two cheapest merges leave 0, 1 and 4 together.
+    assert fit.inertia == pytest.approx(26 / 3)
+
+
+def test_merging_sorts_points_and_adds_up_their_customers():
+    points = np.array([[2.0, 1.0], [1.0, 5.0], [2.0, 1.0], [0.0, 0.0]])
+    merged, weights = merge_points(points, np.array([1, 2, 3, 0]))
+    assert merged.tolist() == [[1.0, 5.0], [2.0, 1.0]]
+    assert weights.tolist() == [2, 4]
+
+
+def test_zeros_of_either_sign_are_one_point():
+    merged, weights = merge_points(np.array([[-0.0], [0.0]]), np.array([1, 1]))
+    assert weights.tolist() == [2]
+    assert not np.signbit(merged).any()
+
+
+def test_a_sample_takes_every_so_many_th_customer():
+    points = np.arange(5, dtype=np.float64)[:, None]
+    sample, weights = sample_customers(points, np.array([1, 1, 10, 4, 4]), limit=4)
+    # Of customers 0 to 19: numbers 2, 7, 12 and 17.
+    assert sample.ravel().tolist() == [2.0, 3.0, 4.0]
+    assert weights.tolist() == [2, 1, 1]
+    assert sample_customers(points, np.ones(5, dtype=int), limit=5)[0] is points
+
+
+def test_batched_runs_equal_single_ones():
+    generator = np.random.default_rng(2)
+    points = generator.normal(size=(2, 4, 30))
+    weights = generator.integers(0, 3, size=(4, 30)).astype(np.float64)
+    starts = draw_starts(
+        points,
+        weights,
+        given=np.empty((4, 0, 2)),
+        n_segments=3,
+        generator=np.random.default_rng(0),
+    )
+    centroids, inertias, labels = run_lloyd(points, weights, starts)
+    for run in range(4):
+        own = slice(run, run + 1)
+        alone = run_lloyd(points[:, own], weights[own], starts[own])
+        assert alone[0][0] == pytest.approx(centroids[run])
+        assert alone[1][0] == pytest.approx(inertias[run])
+        assert alone[2][0].tolist() == labels[run].tolist()
+
+
+def test_starts_are_drawn_where_customers_are_and_apart():
+    points = np.array([[[0.0, 1.0, 2.0]]])
+    starts = draw_starts(
+        points,
+        np.array([[1.0, 0.0, 1.0]]),
+        given=np.full((50, 1, 1), 2.0),
+        n_segments=2,
+        generator=np.random.default_rng(0),
+    )
+    assert starts[:, 0].ravel().tolist() == [2.0] * 50
+    assert starts[:, 1].ravel().tolist() == [0.0] * 50
+
+
+@pytest.mark.parametrize(
+    ("points", "weights", "options", "message"),
+    [
+        ([[0.0], [1.0]], [1, 1], {"n_segments": 0}, "n_segments=0 is outside 1 to 2"),
+        ([[0.0], [1.0]], [1, 1], {"n_segments": 3}, "n_segments=3 is outside 1 to 2"),
+        ([[0.0], [0.0]], [1, 1], {"n_segments": 2}, "outside 1 to 1"),
+        ([[0.0], [1.0]], [1, 0], {"n_segments": 2}, "outside 1 to 1"),
+        ([[0.0], [1.0]], [0, 0], {"n_segments": 1}, "outside 1 to 0"),
+        ([[0.0], [1.0]], [1, -1], {}, "weights holds -1; 0 is the least"),
+        ([[0.0], [np.nan]], [1, 1], {}, "not finite"),
+        ([[0.0], [np.inf]], [1, 1], {}, "not finite"),
+        ([[0.0], [1e101]], [1, 1], {}, r"beyond 1e\+100"),
+        ([[0.0], [1.0]], [1], {}, r"weights has shape \(1,\)"),
+        ([[], []], [1, 1], {}, "one or more columns"),
+        ([[0.0], [1.0]], [1, 1], {"random_seed": -1}, "random_seed=-1 is outside 0"),
+        ([[0.0], [1.0]], [1, 1], {"random_seed": 2**32}, "outside 0 to"),
+    ],
+)
+def test_refuses_what_cannot_be_fitted(points, weights, options, message):
+    with pytest.raises(ValueError, match=message):
+        fit_kmeans(
+            np.array(points),
+            np.array(weights),
+            **{"n_segments": 1, "random_seed": 0, **options},
+        )
+
+
+def test_very_large_and_very_close_values_are_fitted():
+    far = np.array([[1e12], [1e12 + 1], [-1e12]])
+    fit = fit_kmeans(far, np.ones(3, dtype=int), n_segments=2, random_seed=0)
+    assert fit.centroids.tolist() == [[1e12 + 0.5], [-1e12]]
+    huge = np.array([[1e99], [-1e99]])
+    fit = fit_kmeans(huge, np.ones(2, dtype=int), n_segments=2, random_seed=0)
+    assert fit.centroids.tolist() == [[-1e99], [1e99]]
