@@ -130,7 +130,8 @@ def _without_units(words: list[str]) -> list[str]:
         kept = kept[:-1]
         while len(kept) > 1 and kept[-1] in _UNIT_LINKS:
             kept = kept[:-1]
-    return kept
+    # "ID de cliente" is "ID cliente", and "Puntuación del gasto" "puntuación gasto".
+    return [word for word in kept if word not in ("de", "del")] or kept
 
 
 def _without_scale(words: list[str]) -> list[str]:

@@ -70,6 +70,7 @@ def refusal(header: list[str], settings: Settings = SETTINGS) -> str:
             "Spending  Score (1\u2013100)",
         ],
         ["\ufeffCustomerID", "Gender", "Age", "Annual Income k$", "Spending Score"],
+        ["id_del_cliente", "sexo", "edad", "ingresos_anuales", "puntuacion_gasto"],
         ["CustomerID", "GENERO", "EDAD", "Income (k€)", "Spending score out of 100"],
     ],
     ids=lambda header: header[3],
