@@ -24,7 +24,8 @@ class Feature:
     """An input column: its names, its allowed range and its median.
 
     ``minimum``, ``maximum``, ``resolution`` and ``median`` are in the feature's own
-    unit; a bound of None allows everything on that side.
+    unit; a bound of None allows everything on that side. ``is_whole`` rejects values
+    with a fraction.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Feature:
     minimum: float | None
     maximum: float | None
     resolution: float
+    is_whole: bool
     median: float
 
 
@@ -212,7 +214,16 @@ def _model(content: Mapping[str, Any]) -> Model:
 
 
 def _feature(item: object, where: str) -> Feature:
-    keys = ("name", "label", "aliases", "minimum", "maximum", "resolution", "median")
+    keys = (
+        "name",
+        "label",
+        "aliases",
+        "minimum",
+        "maximum",
+        "resolution",
+        "is_whole",
+        "median",
+    )
     content = _check_keys(item, where, keys)
     feature = Feature(
         name=_text(content, "name", where),
@@ -221,6 +232,7 @@ def _feature(item: object, where: str) -> Feature:
         minimum=_optional_number(content, "minimum", where),
         maximum=_optional_number(content, "maximum", where),
         resolution=_number(content, "resolution", where, above=0),
+        is_whole=_flag(content, "is_whole", where),
         median=_number(content, "median", where),
     )
     if (
@@ -266,7 +278,7 @@ def _segmentation(item: object, where: str, known: Collection[str]) -> Segmentat
     _check_distinct(segment_ids, f"{where}: the segment ids")
     if segment_ids != sorted(segment_ids):
         _refuse(f"{where}: the segment ids", segment_ids, "in ascending order")
-    n_segments = _integer(content, "n_segments", where, minimum=1)
+    n_segments = _integer(content, "n_segments", where, minimum=2)
     if n_segments != len(segments):
         _refuse(f"{where}.n_segments", n_segments, f"{len(segments)}, as listed")
     retired = content["retired_segment_ids"]
@@ -389,6 +401,13 @@ def _choice(
     if value not in allowed:
         _refuse(_path(where, key), value, f"one of {', '.join(allowed)}")
     return str(value)
+
+
+def _flag(content: Mapping[str, Any], key: str, where: str) -> bool:
+    value = content[key]
+    if not isinstance(value, bool):
+        _refuse(_path(where, key), value, "true or false")
+    return value
 
 
 def _integer(content: Mapping[str, Any], key: str, where: str, *, minimum: int) -> int:

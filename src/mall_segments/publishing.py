@@ -381,6 +381,7 @@ def _model_content(
                     "minimum": feature.minimum,
                     "maximum": feature.maximum,
                     "resolution": feature.resolution,
+                    "is_whole": feature.is_whole,
                     "median": medians[feature.name],
                 }
                 for feature in settings.features
