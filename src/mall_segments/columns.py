@@ -178,10 +178,8 @@ def recognise_columns(
         It lists the columns found, those missing, and how to name an alias.
     """
     aliases = _aliases(settings)
-    names = _HeaderNames.of(header)
     found: dict[str, int] = {}
-    for name, spellings in aliases.items():
-        best = names.best(spellings)
+    for name, best in match_columns(header, settings).items():
         if len(best) > 1:
             raise InputError(_ambiguous(name, [header[at] for at in best], source))
         if best:
@@ -200,10 +198,33 @@ def recognise_columns(
     )
 
 
+def match_columns(
+    header: Sequence[str], settings: ColumnSettings
+) -> dict[str, list[int]]:
+    """Find the columns that fit each canonical name best.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of columns, or of the fields of one customer.
+    settings : ColumnSettings
+        As for :func:`recognise_columns`.
+
+    Returns
+    -------
+    dict of str to list of int
+        Canonical name to positions in the header: none if nothing fits, several if
+        they fit equally well.
+    """
+    names = _HeaderNames.of(header)
+    return {
+        name: names.best(spellings) for name, spellings in _aliases(settings).items()
+    }
+
+
 def count_recognised(cells: Sequence[str], settings: ColumnSettings) -> int:
     """Count the columns that a row of cells would name if it were the header."""
-    names = _HeaderNames.of(cells)
-    return sum(bool(names.best(spellings)) for spellings in _aliases(settings).values())
+    return sum(map(bool, match_columns(cells, settings).values()))
 
 
 def looks_like_data(cells: Sequence[str]) -> bool:
