@@ -523,7 +523,9 @@ def _identities(
     used_before = {
         str(column).removeprefix(prefix)
         for column in previous.columns
-        if str(column).startswith(prefix) and previous[column].notna().any()
+        if str(column).startswith(prefix)
+        and column not in _SEGMENT_COLUMNS
+        and previous[column].notna().any()
     }
     if used_before != set(names):
         return first_identities(len(fit.centroids), inputs.used_ids)
