@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from mall_segments.csv_cells import neutralised
 from mall_segments.errors import ModelError, PublishError
 from mall_segments.generations import (
     CURRENT,
@@ -58,10 +59,6 @@ SOURCES = (
 )
 
 _PACKAGES = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
-
-# What spreadsheets take for the start of a formula, in ASCII and in full width.
-_FORMULA_START = "^[=+\\-@\\t\\r\\n＝＋－＠]"  # noqa: RUF001
-_PLAIN_NUMBER = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 
 ArtefactWriter = Callable[[Path, Path], None]
 
@@ -321,7 +318,7 @@ def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:
     described = cursor.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     names = [row[0] for row in described if row[0].lower() != "source_row"]
     cells = ", ".join(
-        f"{_neutralised(quote_identifier(name) + '::VARCHAR')} "
+        f"{neutralised(quote_identifier(name) + '::VARCHAR')} "
         f"AS {quote_identifier(_neutralised_name(cursor, name))}"
         for name in names
     )
@@ -331,16 +328,8 @@ def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:
     )
 
 
-def _neutralised(expression: str) -> str:
-    return (
-        f"CASE WHEN regexp_matches({expression}, {quote_text(_FORMULA_START)}) "
-        f"AND NOT regexp_full_match({expression}, {quote_text(_PLAIN_NUMBER)}) "
-        f"THEN '''' || {expression} ELSE {expression} END"
-    )
-
-
 def _neutralised_name(cursor: Any, name: str) -> str:
-    row = cursor.execute(f"SELECT {_neutralised('$1::VARCHAR')}", [name]).fetchone()
+    row = cursor.execute(f"SELECT {neutralised('$1::VARCHAR')}", [name]).fetchone()
     return str(row[0])
 
 
