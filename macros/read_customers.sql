@@ -86,7 +86,7 @@
     } -%}
     {%- for feature in var('features') -%}
         {%- do published.update(
-            {feature.name: {'name': feature.aliases[0], 'is_text': true}}
+            {feature.name: {'name': (feature.aliases or [feature.name])[0], 'is_text': true}}
         ) -%}
     {%- endfor -%}
     {%- if not execute -%}{{ return(published) }}{%- endif -%}
@@ -111,9 +111,14 @@
     {{ return(recognised) }}
 {% endmacro %}
 
+{% macro quoted_column(column) -%}
+    {#- The column's name as nothing but a name, whatever it contains. -#}
+    {{ adapter.quote(column.name | replace('"', '""')) }}
+{%- endmacro %}
+
 {% macro trimmed_text(column) %}
     {#- The cell as text without surrounding blanks; blank and "no value" are null. -#}
-    {%- set text = 'trim(' ~ dbt.cast(adapter.quote(column.name), dbt.type_string())
+    {%- set text = 'trim(' ~ dbt.cast(quoted_column(column), dbt.type_string())
         ~ ')' -%}
     case
         when lower({{ text }}) not in (
@@ -123,20 +128,23 @@
     end
 {%- endmacro %}
 
-{% macro number_from(column, text) %}
-    {#- The cell as a double; text such as 150,000.00 loses its thousands commas. -#}
+{% macro number_from(column, name) %}
+    {#-
+    The cell as a double, from `<name>_text` or, where the file has numbers, from
+    `<name>_raw`; text such as 150,000.00 loses its thousands commas.
+    -#}
     {%- if column.is_text -%}
     try_cast(
         case
             when {{ matches_pattern(
-                text, '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$'
+                name ~ '_text', '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$'
             ) }}
-                then replace({{ text }}, ',', '')
-            else {{ text }}
+                then replace({{ name }}_text, ',', '')
+            else {{ name }}_text
         end as double
     )
     {%- else -%}
-    cast({{ adapter.quote(column.name) }} as double)
+    cast({{ name }}_raw as double)
     {%- endif -%}
 {%- endmacro %}
 

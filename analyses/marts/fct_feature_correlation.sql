@@ -14,7 +14,8 @@ pairs as (
         '{{ feature.name }}' as feature,
         '{{ other_feature.name }}' as other_feature,
         {{ feature.name }} / {{ feature.resolution }} as value,
-        {{ other_feature.name }} / {{ other_feature.resolution }} as other_value,
+        {{ other_feature.name }} / {{ other_feature.resolution }}
+            as other_value,
 
         cast(sum(n_customers) as double) as n_customers
 
@@ -70,10 +71,14 @@ means as (
         other_feature,
 
         sum(n_customers) as n_customers,
-        {{ ordered_sum('n_customers * value') }} / sum(n_customers) as mean_value,
-        {{ ordered_sum('n_customers * other_value') }} / sum(n_customers) as mean_other_value,
-        {{ ordered_sum('n_customers * value_rank') }} / sum(n_customers) as mean_rank,
-        {{ ordered_sum('n_customers * other_rank') }} / sum(n_customers) as mean_other_rank
+        {{ ordered_sum('n_customers * value') }} / sum(n_customers)
+            as mean_value,
+        {{ ordered_sum('n_customers * other_value') }} / sum(n_customers)
+            as mean_other_value,
+        {{ ordered_sum('n_customers * value_rank') }} / sum(n_customers)
+            as mean_rank,
+        {{ ordered_sum('n_customers * other_rank') }} / sum(n_customers)
+            as mean_other_rank
 
     from ranked
 

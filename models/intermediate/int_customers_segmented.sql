@@ -1,4 +1,4 @@
-{#- The customer file as it came, with its segment: what goes to the CSV file. -#}
+{#- The customer file as it came, with its segment: the CSV file's content. -#}
 {%- set taken = adapter.get_columns_in_relation(ref('base_mall__customers'))
     | map(attribute='name') | map('lower') | list if execute else [] -%}
 with

@@ -30,7 +30,7 @@ medians as (
 
 ),
 
--- An imputed customer stands on a point like any other, but does not help to fit it.
+-- An imputed customer stands on a point like any other, but is not fitted.
 points as (
 {% for segmentation in var('segmentations') %}
     select

@@ -20,7 +20,23 @@ statistics as (
 
 input_rows as (
 
-    select count(*) as n from customers
+    select
+        count(*) as n,
+        sum(
+            case
+                when
+                    customer_id is null
+                    and gender_text is null
+                    and {% for feature in var('features') -%}
+                    case when {{ feature.name }}_text is null then 0 else 1 end
+                    {{- ' + ' if not loop.last }}
+                    {%- endfor %} <= 1
+                    then 1
+                else 0
+            end
+        ) as n_without_customer
+
+    from customers
 
 ),
 
@@ -93,6 +109,16 @@ counts as (
     from input_rows
 
     cross join accepted
+
+    union all
+
+    -- Blank lines and subtotals: rejected, but no sign of a bad file.
+    select
+        'rows without a customer' as measure,
+        '' as subject,
+        coalesce(n_without_customer, 0) as n
+
+    from input_rows
 
     union all
 

@@ -38,7 +38,8 @@ distances as (
 
 ),
 
--- The one rule that assigns every customer: the nearest centroid, ties to the lower id.
+-- The one rule that assigns every customer: the nearest centroid, and of
+-- equally near ones the lower id.
 ranked as (
 
     select
@@ -56,8 +57,8 @@ ranked as (
 
 ),
 
--- Fuzzy c-means membership with fuzzifier 2 (Bezdek 1981), relative to the nearest
--- segment; as decimals, because their sum is then the same in any order.
+-- Fuzzy c-means membership with fuzzifier 2 (Bezdek 1981), relative to the
+-- nearest segment; as decimals, whose sum is the same in any order.
 affinities as (
 
     select

@@ -9,7 +9,7 @@ each reading would parse it again; Parquet is read where it lies.
 
 {%- if not path %}
 
--- The row number is the engine's own, which a common table expression would hide.
+-- A common table expression would hide the engine's own row number.
 select
     customers.rowid + 1 as source_row,
 

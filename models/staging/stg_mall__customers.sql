@@ -22,9 +22,11 @@ texts as (
             as gender_text,
         {%- for feature in var('features') %}
         {{ trimmed_text(columns[feature.name]) }} as {{ feature.name }}_text,
+        {{ quoted_column(columns[feature.name]) }} as {{ feature.name }}_raw,
         {%- endfor %}
 
-        customers.*
+        {{ 'surplus_cells is not null' if has_surplus_cells else 'false' }}
+            as has_surplus_cells
 
     from customers
 
@@ -38,16 +40,18 @@ typed as (
 
         case
             {%- for gender in ['female', 'male'] %}
-            when
-                lower(gender_text) in (
-                    '{{ var("gender")[gender] | join("', '") }}'
-                )
+            when lower(gender_text) in (
+                {%- for spelling in var('gender')[gender] %}
+                {{ dbt.string_literal(dbt.escape_single_quotes(spelling | lower)) }}
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            )
                 then '{{ gender }}'
             {%- endfor %}
             else 'unknown'
         end as gender,
         {%- for feature in var('features') %}
-        {{ number_from(columns[feature.name], feature.name ~ '_text') }}
+        {{ number_from(columns[feature.name], feature.name) }}
             as {{ feature.name }},
         {%- endfor %}
 
@@ -57,7 +61,9 @@ typed as (
         {%- endfor %}
 
         coalesce(lower(customer_id) = lower(
-            '{{ columns.customer_id.name | replace("'", "''") }}'
+            {{ dbt.string_literal(
+                dbt.escape_single_quotes(columns.customer_id.name)
+            ) }}
         ), false) as is_repeated_header,
         coalesce(
             customer_id like '<<<<<<<%'
@@ -65,8 +71,7 @@ typed as (
             or customer_id like '>>>>>>>%',
             false
         ) as is_conflict_marker,
-        {{ 'surplus_cells is not null' if has_surplus_cells else 'false' }}
-            as has_surplus_cells
+        has_surplus_cells
 
     from texts
 

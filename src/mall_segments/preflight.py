@@ -8,15 +8,18 @@ checked, :func:`check_gates` judges the exact counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from mall_segments.errors import InputError
+from mall_segments.settings import SETTING_NAMES, parse_settings
 from mall_segments.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import pandas as pd
 
     from mall_segments.inputs import CustomerInput
     from mall_segments.settings import Feature, Segmentation, Settings
@@ -72,6 +75,38 @@ def check_points(customers: CustomerInput, settings: Settings) -> None:
                 n_points=counts.n_points,
                 source=customers.source,
             )
+
+
+def admit_input(counts: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """Refuse a customer file that no trustworthy segments could come from.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Rows of ``int_input_counts``: ``measure``, ``subject`` and ``n``.
+    settings : mapping
+        The settings of the build; keys that are no settings are ignored.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The counts, sorted by measure and subject.
+
+    Raises
+    ------
+    InputError
+        See `check_gates`.
+    """
+    check_gates(
+        {
+            (str(row["measure"]), str(row["subject"])): int(row["n"])
+            for row in counts.to_dict("records")
+        },
+        parse_settings(
+            {name: settings[name] for name in SETTING_NAMES if name in settings}
+        ),
+    )
+    return counts.sort_values(["measure", "subject"], ignore_index=True)
 
 
 def check_gates(counts: Mapping[tuple[str, str], int], settings: Settings) -> None:

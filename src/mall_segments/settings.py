@@ -454,7 +454,9 @@ class _Reader:
         value = self.value(key, _is_list_of_texts, allowed, default)
         return tuple(value) if value is not None else ()
 
-    def choice(self, key: str, allowed: tuple[str, ...], default: str) -> str:
+    def choice(
+        self, key: str, allowed: tuple[str, ...], default: str | None = None
+    ) -> str:
         value = self.value(
             key,
             lambda found: isinstance(found, str) and found in allowed,
@@ -638,8 +640,8 @@ def _read_features(reader: _Reader, problems: _Problems) -> tuple[Feature, ...]:
                 f"{entry.name('minimum')} is {minimum:g} and {entry.name('maximum')} "
                 f"is {maximum:g}; minimum must be less than maximum."
             )
-        resolution = entry.number("resolution", default=1.0) or 0.0
-        if resolution <= 0:
+        resolution = entry.number("resolution")
+        if resolution is not None and resolution <= 0:
             entry.refuse("resolution", "it must be a number greater than 0")
         feature = Feature(
             name=name,
@@ -647,7 +649,7 @@ def _read_features(reader: _Reader, problems: _Problems) -> tuple[Feature, ...]:
             aliases=_read_aliases(entry, problems, default=()),
             minimum=minimum if minimum is not None else 0.0,
             maximum=maximum if maximum is not None else 0.0,
-            resolution=resolution,
+            resolution=resolution or 1.0,
             is_whole=entry.flag("is_whole", default=False),
             level_words=_read_level_words(entry),
         )
@@ -715,7 +717,7 @@ def _read_segmentations(
         segmentation = Segmentation(
             name=name,
             features=_read_used_features(entry, problems, feature_names),
-            scaler=entry.choice("scaler", SCALERS, "standard"),  # type: ignore[arg-type]
+            scaler=entry.choice("scaler", SCALERS),  # type: ignore[arg-type]
             n_segments=n_segments,
             min_segments=min_segments,
             max_segments=max_segments,

@@ -77,10 +77,12 @@ def test_reads_the_shipped_settings_completely(settings_vars: dict[str, Any]) ->
         settings.feature("visits")
 
 
-def test_a_feature_needs_only_its_name_and_limits(
+def test_a_feature_needs_only_its_name_limits_and_resolution(
     settings_vars: dict[str, Any],
 ) -> None:
-    settings_vars["features"].append({"name": "n_visits", "minimum": 0, "maximum": 400})
+    settings_vars["features"].append(
+        {"name": "n_visits", "minimum": 0, "maximum": 400, "resolution": 1}
+    )
 
     feature = parse_settings(settings_vars).feature("n_visits")
 
@@ -90,10 +92,12 @@ def test_a_feature_needs_only_its_name_and_limits(
     assert feature.level_words == LevelWords(low="low", average="average", high="high")
 
 
-def test_a_segmentation_needs_only_its_name_and_features(
+def test_a_segmentation_needs_only_its_name_features_and_scaler(
     settings_vars: dict[str, Any],
 ) -> None:
-    settings_vars["segmentations"] = [{"name": "by_age", "features": ["age_years"]}]
+    settings_vars["segmentations"] = [
+        {"name": "by_age", "features": ["age_years"], "scaler": "standard"}
+    ]
 
     (segmentation,) = parse_settings(settings_vars).segmentations
 
