@@ -2,80 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from shared_project import PROJECT, Project, copy_project
 
-PROJECT = Path(__file__).parents[1]
-DBT = Path(sys.executable).with_name("dbt")
-MALL_SEGMENTS = Path(sys.executable).with_name("mall-segments")
-
-# What dbt reads; the Python package is installed and needs no copy.
-PROJECT_PARTS = (
-    "dbt_project.yml",
-    "profiles.yml",
-    "analyses",
-    "macros",
-    "models",
-    "python_models",
-    "seeds",
-    "snapshots",
-    "tests/data",
-)
-
-
-@dataclass(frozen=True)
-class Project:
-    """A dbt project, with a home of its own to build in."""
-
-    path: Path
-    home: Path
-
-    @property
-    def published(self) -> Path:
-        """The folder BI tools read."""
-        return self.home / "published" / "current"
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run dbt and answer what it printed, whether or not it succeeded."""
-        return subprocess.run(
-            [DBT, "--no-use-colors", *arguments],
-            cwd=self.path,
-            env=os.environ
-            | {
-                "MALL_SEGMENTS_HOME": str(self.home),
-                "DBT_TARGET_PATH": str(self.home / "target"),
-                "DBT_LOG_PATH": str(self.home / "logs"),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def build(self, *arguments: str) -> str:
-        """Run ``dbt build``, which must succeed; answer what it printed."""
-        result = self.run("build", *arguments)
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-
-def copy_project(folder: Path) -> Path:
-    """Copy what dbt reads, so that a test may change it."""
-    for part in PROJECT_PARTS:
-        source, target = PROJECT / part, folder / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(
-                source, target, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        else:
-            shutil.copy(source, target)
-    return folder
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Project
+    from shared_project import Project
 
 SHIPPED = {
     1: ("Average income and spending", "Standard customers", 81, 55.30, 49.52),

@@ -1,0 +1,70 @@
+"""The README says what the build produces."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import duckdb
+from shared_project import PROJECT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEGMENTS = """
+    select
+        segment_id, segment_name, persona, n_customers, customer_share,
+        centroid_annual_income_kusd, centroid_spending_score, mean_silhouette
+    from dim_segments
+    where segmentation = 'income_spending'
+    order by segment_id
+"""
+
+
+def test_the_segments_table_is_the_one_the_build_produces(
+    published_home: Path,
+) -> None:
+    database = published_home / "published" / "current" / "mall_segments.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        rows = connection.execute(SEGMENTS).fetchall()
+    lines = [
+        f"| {row[0]} | {row[1]} | {row[2]} | {row[3]} | {row[4]:.1%} "
+        f"| {row[5]:.2f} | {row[6]:.2f} | {row[7]:.2f} |"
+        for row in rows
+    ]
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(
+        r"<!-- segments:.*?\|---:\|\n(.*?)<!-- end of segments -->", readme, re.DOTALL
+    )
+    assert table.splitlines() == lines
+
+
+def test_every_published_table_is_in_the_readme(published_home: Path) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    tables = published_home / "published" / "current" / "parquet"
+    for path in tables.iterdir():
+        assert f"`{path.stem}`" in readme
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bmake ([a-z]+)\b", readme))
+    assert named
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_scores_it_quotes_are_those_of_the_build(published_home: Path) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    database = published_home / "published" / "current" / "mall_segments.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        scores = dict(
+            connection.execute(
+                "select n_segments, silhouette from fct_cluster_count_scores "
+                "where segmentation = 'age_income_spending'"
+            ).fetchall()
+        )
+    assert f"{scores[6]:.4f}" in readme
+    assert f"{scores[3]:.4f}" in readme
+    assert max(scores, key=lambda n: scores[n] or -1) == 6
