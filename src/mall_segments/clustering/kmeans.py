@@ -33,6 +33,12 @@ N_PLACES = 200
 N_RELOCATIONS = 100
 """Moves tried per round of the search, for up to 200 points; fewer for more."""
 
+TRIAL_ITERATIONS = 5
+"""Iterations after which a move is judged; few of them are worth finishing."""
+
+N_FINISHED = 10
+"""Best moves of a round that are iterated to their end."""
+
 N_EXCHANGED = 3
 """Best moves of a round that are refined further by exchanging single points."""
 
@@ -109,7 +115,9 @@ def fit_kmeans(
     of the places where it would help most, Lloyd's iteration [2]_ is run from all of
     these at once, and single points are exchanged between segments [3]_ where that
     lowers the inertia. With more than 1,000 points this happens on a systematic
-    sample of the customers, and the result is then iterated on all of them.
+    sample in which half of the chances go by customers and half by their squared
+    distance from the mean, with weights to match [4]_, and the result is then
+    iterated on all points.
     Partitions with equal inertia are told apart by their centroids: the table that
     comes first in ascending order wins.
 
@@ -119,6 +127,8 @@ def fit_kmeans(
     .. [2] Lloyd (1982), "Least squares quantization in PCM", IEEE Trans. Inf.
        Theory 28, 129-137.
     .. [3] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
+    .. [4] Bachem, Lucic and Krause (2018), "Scalable k-means clustering via
+       lightweight coresets", KDD, 1119-1127.
 
     Examples
     --------
@@ -159,10 +169,10 @@ def fit_kmeans_range(
             )
     if not 0 <= random_seed < 2**32:
         raise ValueError(f"random_seed={random_seed} is outside 0 to 2**32 - 1")
-    sample, sample_counts = sample_customers(distinct, counts, limit=SEARCH_LIMIT)
+    sample, sample_weights = _represent(distinct, counts, limit=SEARCH_LIMIT)
     fits = {}
     for number in numbers:
-        fitted = _fit(distinct, counts, sample, sample_counts, number, random_seed)
+        fitted = _fit(distinct, counts, sample, sample_weights, number, random_seed)
         fits[number] = KMeansFit(
             centroids=fitted.centroids,
             labels=assign_points(points, fitted.centroids),
@@ -308,7 +318,11 @@ def settle_centroids(
 
 
 def run_lloyd(
-    points: FloatArray, weights: FloatArray, centroids: FloatArray
+    points: FloatArray,
+    weights: FloatArray,
+    centroids: FloatArray,
+    *,
+    max_iterations: int = MAX_ROUNDS,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Iterate many starts of K-means side by side.
 
@@ -320,6 +334,8 @@ def run_lloyd(
         Customers per point of each run, possibly 0, or one set for all.
     centroids : array of shape (n_runs, n_segments, n_features)
         Where each run starts.
+    max_iterations : int
+        Iterations after which runs that still change are left as they are.
 
     Returns
     -------
@@ -334,7 +350,7 @@ def run_lloyd(
     inertias = np.empty(n_runs)
     labels = np.full((n_runs, n_points), -1)
     active = np.arange(n_runs)
-    for _ in range(MAX_ROUNDS):
+    for _ in range(max_iterations):
         columns = points if points.shape[1] == 1 else points[:, active]
         customers = weights if len(weights) == 1 else weights[active]
         nearest, distances = _nearest_in_runs(columns, centroids[active])
@@ -427,13 +443,13 @@ def _fit(
     points: FloatArray,
     weights: IntArray,
     sample: FloatArray,
-    sample_weights: IntArray,
+    sample_weights: FloatArray,
     n_segments: int,
     random_seed: int,
 ) -> KMeansFit:
     """Search on the sample, settle on all points, number by the stated order."""
     if len(sample) < n_segments:
-        sample, sample_weights = points, weights
+        sample, sample_weights = points, weights.astype(np.float64)
     candidates = _search(sample, sample_weights, n_segments, random_seed)
     fits = [_settle_in_order(points, weights, start) for start in candidates]
     least = min(fit.inertia for fit in fits)
@@ -454,22 +470,41 @@ def _settle_in_order(
     return fit
 
 
+def _represent(
+    points: FloatArray, weights: IntArray, *, limit: int
+) -> tuple[FloatArray, FloatArray]:
+    """Sample points so that weighted inertias of the sample estimate those of all."""
+    customers = weights.astype(np.float64)
+    if len(points) <= limit:
+        return points, customers
+    mean = np.average(points, axis=0, weights=customers)
+    spread = customers * ((points - mean) ** 2).sum(axis=1)
+    chances = (customers / customers.sum() + spread / spread.sum()) / 2
+    ends = np.cumsum(chances)
+    places = (np.arange(limit) + 0.5) * (ends[-1] / limit)
+    chosen, counts = np.unique(np.searchsorted(ends, places), return_counts=True)
+    return points[chosen], customers[chosen] * counts / (limit * chances[chosen])
+
+
 def _search(
-    points: FloatArray, weights: IntArray, n_segments: int, random_seed: int
+    points: FloatArray, customers: FloatArray, n_segments: int, random_seed: int
 ) -> FloatArray:
     """Find the best centroids known: one table, or several of equal inertia."""
     if n_segments == 1:
-        return np.average(points, axis=0, weights=weights)[None, None]
+        return np.average(points, axis=0, weights=customers)[None, None]
     if n_segments == len(points):
         return points[None]
     columns = np.ascontiguousarray(points.T)[:, None]
-    customers = weights.astype(np.float64)
     starts = _draw_best_start(points, customers, n_segments, random_seed)
     best, inertias, _ = run_lloyd(columns, customers[None], starts[None])
     least = inertias[0]
     for _ in range(MAX_ROUNDS):
         moved = _relocate(points, customers, best[0])
-        found, inertias, labels = run_lloyd(columns, customers[None], moved)
+        tried, inertias, _ = run_lloyd(
+            columns, customers[None], moved, max_iterations=TRIAL_ITERATIONS
+        )
+        promising = np.argsort(inertias, kind="stable")[:N_FINISHED]
+        found, inertias, labels = run_lloyd(columns, customers[None], tried[promising])
         leaders = np.argsort(inertias, kind="stable")[:N_EXCHANGED]
         exchanged = np.stack(
             [_exchange(points, customers, labels[run], n_segments) for run in leaders]
