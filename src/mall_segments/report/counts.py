@@ -1,0 +1,214 @@
+"""Why there are as many segments: every number judged by every criterion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mall_segments.report import charts
+from mall_segments.report.charts import Score
+from mall_segments.report.marts import Marts, Row
+from mall_segments.report.plots import Plot, StripChart
+from mall_segments.report.svg import nice_axis
+
+N_SLICES: Final = 22
+"""Groups of equally many customers that the silhouettes of a segment are drawn as."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A way to judge a number of segments: its column, name and reading."""
+
+    column: str
+    choice: str
+    title: str
+    reading: str
+
+
+CRITERIA: Final = (
+    Criterion(
+        "inertia",
+        "elbow",
+        "Inertia",
+        "Distances within segments: look for the bend.",
+    ),
+    Criterion(
+        "silhouette",
+        "silhouette",
+        "Silhouette",
+        "How much closer customers are to their own segment than to the next: higher "
+        "is better.",
+    ),
+    Criterion(
+        "calinski_harabasz",
+        "calinski_harabasz",
+        "Calinski-Harabasz",
+        "Distance between segments over distance within: higher is better.",
+    ),
+    Criterion(
+        "davies_bouldin",
+        "davies_bouldin",
+        "Davies-Bouldin",
+        "How much neighbours overlap: lower is better.",
+    ),
+    Criterion(
+        "gap",
+        "gap",
+        "Gap",
+        "Distance gained over customers without any segments, with its standard "
+        "error: the first number no worse than the next.",
+    ),
+    Criterion(
+        "stability_ari",
+        "stability",
+        "Stability",
+        "How alike the segments of resampled customers are: higher is better.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Why there are as many segments: every number scored by every criterion."""
+
+    scores: tuple[Row, ...]
+    chosen: Row | None
+    plots: tuple[tuple[Criterion, Plot], ...]
+    agreeing: tuple[str, ...]
+    disagreeing: tuple[tuple[str, Row], ...]
+    silhouettes: StripChart | None
+    average_silhouettes: tuple[Row, ...]
+
+
+def read_counts(
+    marts: Marts,
+    segmentation: str,
+    segments: Sequence[Row],
+    labels: Mapping[int, str],
+) -> Counts:
+    """Draw every number of segments scored, and the silhouettes of the chosen one."""
+    where = {"segmentation": segmentation}
+    scores = marts.rows(
+        "fct_cluster_count_scores", ["segmentation", "n_segments"], where=where
+    )
+    choices = {
+        criterion.choice: [row for row in scores if criterion.choice in _chosen_by(row)]
+        for criterion in CRITERIA
+    }
+    chosen = next((row for row in scores if row["is_chosen"]), None)
+    titles = {
+        criterion.choice: "Elbow" if criterion.choice == "elbow" else criterion.title
+        for criterion in CRITERIA
+    }
+    return Counts(
+        scores=tuple(scores),
+        chosen=chosen,
+        plots=tuple(
+            (criterion, plot)
+            for criterion in CRITERIA
+            if (plot := _criterion_plot(segmentation, criterion, scores))
+        ),
+        agreeing=tuple(
+            titles[choice] for choice, rows in choices.items() if chosen in rows
+        ),
+        disagreeing=tuple(
+            (titles[choice], row)
+            for choice, rows in choices.items()
+            for row in rows
+            if row != chosen
+        ),
+        silhouettes=_silhouettes(marts, segmentation, segments, labels),
+        average_silhouettes=tuple(segments),
+    )
+
+
+def _chosen_by(row: Row) -> list[str]:
+    return [part.strip() for part in (row["chosen_by"] or "").split(",")]
+
+
+def _criterion_plot(
+    segmentation: str, criterion: Criterion, rows: Sequence[Row]
+) -> Plot | None:
+    errors = "gap_standard_error" if criterion.column == "gap" else None
+    scores = [
+        Score(
+            row["n_segments"],
+            row[criterion.column],
+            row[errors] if errors else None,
+            bool(row["is_chosen"]),
+            criterion.choice in _chosen_by(row),
+        )
+        for row in rows
+        if row[criterion.column] is not None
+    ]
+    if not scores:
+        return None
+    preferred = [score.n_segments for score in scores if score.is_preferred]
+    prefers = (
+        f"It prefers {preferred[0]} segments."
+        if preferred
+        else "It prefers no number of segments."
+    )
+    return charts.criterion_chart(
+        scores,
+        name=f"criterion-{segmentation}-{criterion.column}",
+        title=criterion.title,
+        description=f"{criterion.reading} {prefers}",
+    )
+
+
+def _silhouettes(
+    marts: Marts, segmentation: str, segments: Sequence[Row], labels: Mapping[int, str]
+) -> StripChart | None:
+    rows = marts.query(
+        """
+        WITH sorted AS (
+            SELECT
+                segment_id, silhouette, n_customers AS n,
+                sum(n_customers) OVER (PARTITION BY segment_id) AS total,
+                sum(n_customers) OVER (
+                    PARTITION BY segment_id ORDER BY silhouette DESC, point_id
+                ) AS last
+            FROM fct_segment_points
+            WHERE segmentation = $1 AND silhouette IS NOT NULL
+        )
+        SELECT
+            segment_id,
+            floor(least((last - n / 2) / total, 0.999999) * $2) AS slice,
+            min(last - n) / max(total) AS slice_start,
+            max(last) / max(total) AS slice_end,
+            sum(n * silhouette) / sum(n) AS silhouette
+        FROM sorted
+        GROUP BY 1, 2
+        ORDER BY 1, 2
+        """,
+        [segmentation, N_SLICES],
+    )
+    means = {row["segment_id"]: row["mean_silhouette"] for row in segments}
+    slices: dict[int, list[tuple[float, float, float]]] = {}
+    for row in rows:
+        slices.setdefault(row["segment_id"], []).append(
+            (row["slice_start"], row["slice_end"], row["silhouette"])
+        )
+    known = [
+        segment_id
+        for segment_id in labels
+        if segment_id in slices and means[segment_id] is not None
+    ]
+    if not known:
+        return None
+    lowest = min(row["silhouette"] for row in rows)
+    axis = nice_axis(min(lowest, 0), 1, n_ticks=6, is_clipped=True)
+    return StripChart(
+        name=f"silhouettes-{segmentation}",
+        title="Silhouette of each customer",
+        x_title="silhouette",
+        description="Means: "
+        + "; ".join(f"{labels[key]} {means[key]:.2f}" for key in known)
+        + ".",
+        strips=tuple(
+            charts.silhouette_strip(key, labels[key], slices[key], means[key], axis)
+            for key in known
+        ),
+        axis=axis,
+        height=48,
+    )

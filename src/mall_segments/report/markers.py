@@ -1,0 +1,150 @@
+"""How a segment looks: a shape and a colour that stay with its id.
+
+The colours are those of Okabe and Ito (2008), "Color Universal Design", which people
+with any colour vision tell apart. On paper without colour the shapes do it.
+"""
+
+import math
+from typing import Final
+
+from markupsafe import Markup
+
+from mall_segments.report.svg import element
+
+N_COLOURS: Final = 8
+N_SHAPES: Final = 10
+RADII: Final = (3.2, 4.2, 5.6, 7.2)
+"""Sizes of a marker in pixels, as the radius of a circle of the same area."""
+
+BADGE: Final = 6.0
+"""Size of the marker beside a segment's name."""
+
+
+def shape_class(segment_id: int) -> str:
+    """Name the style class of a segment.
+
+    Ten shapes and eight colours make forty different markers before one comes again.
+    """
+    return f"c{(segment_id - 1) % N_COLOURS + 1}"
+
+
+def shape_number(segment_id: int) -> int:
+    """Choose the shape of a segment: its number, from 1."""
+    return (segment_id - 1) % N_SHAPES + 1
+
+
+def size_number(n_customers: float, largest: float) -> int:
+    """Choose the size of a marker, from 1: its area grows with its customers.
+
+    Examples
+    --------
+    >>> [size_number(n, 100) for n in (1, 30, 60, 100)]
+    [1, 2, 3, 4]
+    >>> size_number(1, 1)
+    2
+    """
+    if largest <= 1:
+        return 2
+    smallest_area, largest_area = RADII[0] ** 2, RADII[-1] ** 2
+    area = smallest_area + (largest_area - smallest_area) * n_customers / largest
+    radius = math.sqrt(area)
+    return min(range(len(RADII)), key=lambda size: abs(RADII[size] - radius)) + 1
+
+
+def marker_definitions() -> Markup:
+    """Define every shape in every size, to be used by reference."""
+    shapes = [
+        element("path", id=f"m{number}-{size}", d=outline(number, radius))
+        for number in range(1, N_SHAPES + 1)
+        for size, radius in enumerate((*RADII, BADGE), 1)
+    ]
+    return element("defs", *shapes)
+
+
+def marker(segment_id: int, *, x: str, y: str, size: int, class_: str = "") -> Markup:
+    """Place a segment's marker."""
+    return element(
+        "use",
+        href=f"#m{shape_number(segment_id)}-{size}",
+        x=x,
+        y=y,
+        class_=f"{class_} {shape_class(segment_id)}".strip(),
+    )
+
+
+def badge(segment_id: int) -> Markup:
+    """Draw a segment's marker to stand in a line of text."""
+    return element(
+        "svg",
+        marker(segment_id, x="9", y="9", size=len(RADII) + 1, class_="marker"),
+        class_="badge",
+        width=18,
+        height=18,
+        aria_hidden="true",
+    )
+
+
+def outline(number: int, radius: float) -> str:
+    """Draw a shape around (0, 0) as an SVG path.
+
+    Parameters
+    ----------
+    number : int
+        From 1 to 10: circle, square, triangle, diamond, plus, triangle upside down,
+        star, cross, hexagon, hourglass.
+    radius : float
+        The radius of the circle; the other shapes have about its area.
+    """
+    if number == 1:
+        reach, width = _short(radius), _short(2 * radius)
+        half = f"a{reach},{reach} 0 1,0"
+        return f"M-{reach},0{half} {width},0{half} -{width},0Z"
+    corners = {
+        2: _polygon(4, 1.25, turn=45),
+        3: _polygon(3, 1.45),
+        4: _polygon(4, 1.3),
+        5: _plus(),
+        6: _polygon(3, 1.45, turn=180),
+        7: _star(),
+        8: _turned(_plus(), 45),
+        9: _polygon(6, 1.1, turn=30),
+        10: [(-1.05, -1.15), (1.05, -1.15), (-1.05, 1.15), (1.05, 1.15)],
+    }[number]
+    path = "L".join(f"{_short(radius * x)},{_short(radius * y)}" for x, y in corners)
+    return f"M{path}Z"
+
+
+def _polygon(
+    n_corners: int, reach: float, *, turn: float = 0
+) -> list[tuple[float, float]]:
+    corners = [(0.0, -reach)] * n_corners
+    return [
+        _turned([corner], turn + 360 * number / n_corners)[0]
+        for number, corner in enumerate(corners)
+    ]
+
+
+def _plus() -> list[tuple[float, float]]:
+    a, b = 0.42, 1.25
+    return [
+        (-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a),
+        (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a),
+    ]  # fmt: skip
+
+
+def _star() -> list[tuple[float, float]]:
+    return [
+        _turned([(0.0, -reach)], 36 * number)[0]
+        for number, reach in enumerate((1.45, 0.62) * 5)
+    ]
+
+
+def _turned(
+    corners: list[tuple[float, float]], degrees: float
+) -> list[tuple[float, float]]:
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return [(x * cosine - y * sine, x * sine + y * cosine) for x, y in corners]
+
+
+def _short(number: float) -> str:
+    return f"{number:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,251 @@
+"""Read what is published, and remember where every number came from.
+
+Only aggregates are read: points, bins and marts, never a table with one row per
+customer. Each row keeps its table and key, and writes them beside every number, so that
+a reader, or a test, can look any of them up.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from markupsafe import Markup
+
+from mall_segments.errors import PublishError
+from mall_segments.report.svg import MINUS, element
+from mall_segments.tables import quote_identifier, reason
+
+NOT_COMPUTED = Markup("\N{EN DASH}")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table, or a total over some of its rows.
+
+    Attributes
+    ----------
+    mart : str
+        The table, or a query in parentheses.
+    key : mapping of str to value
+        The columns that find the row, or the rows of a total.
+    content : mapping of str to value
+        The row.
+    formulas : mapping of str to str
+        For a total, the SQL expression of each value over the rows of the key.
+    """
+
+    mart: str
+    key: Mapping[str, Any]
+    content: Mapping[str, Any]
+    formulas: Mapping[str, str] = field(default_factory=dict)
+
+    def __getitem__(self, column: str) -> Any:
+        """Read a value."""
+        return self.content[column]
+
+    @property
+    def source(self) -> Markup:
+        """The attributes that say where the numbers inside an element come from."""
+        return Markup('data-mart="{}" data-key="{}"').format(
+            self.mart, json.dumps(self.key, ensure_ascii=False)
+        )
+
+    def count(self, column: str, *, alone: bool = False) -> Markup:
+        """Write a count: 1,234; ``alone`` if no element around it says the source."""
+        return self._number(column, "{:,.0f}", alone=alone)
+
+    def percent(self, column: str, *, digits: int = 1) -> Markup:
+        """Write a share of 1 in percent: 40.5 %."""
+        return self._number(column, f"{{:,.{digits}f}} %", factor=100)
+
+    def decimal(self, column: str, *, digits: int = 2) -> Markup:
+        """Write a number with a fixed number of decimals: 0.55."""
+        return self._number(column, f"{{:,.{digits}f}}")
+
+    def signed(self, column: str, *, digits: int = 2) -> Markup:
+        """Write a difference with its sign: +1.26."""
+        return self._number(column, f"{{:+,.{digits}f}}")
+
+    def value(self, column: str) -> Markup:
+        """Write a number with as many digits as tell it apart from its neighbours."""
+        number = self[column]
+        if number is not None and not float(number).is_integer():
+            number = float(number)
+            digits = max(0, 2 - math.floor(math.log10(abs(number)))) if number else 0
+            return self._number(column, f"{{:,.{min(digits, 6)}f}}")
+        return self._number(column, "{:,.0f}")
+
+    def text(self, column: str) -> Markup:
+        """Write a text, whatever its direction."""
+        content = self[column]
+        if content is None:
+            return NOT_COMPUTED
+        return element("bdi", str(content), data_column=self._formula(column))
+
+    def settings(self, column: str) -> Markup:
+        """Write a JSON object as a list of names and values."""
+        content = self[column]
+        if content is None:
+            return NOT_COMPUTED
+        written = ", ".join(
+            f"{name} {value}" for name, value in json.loads(content).items()
+        )
+        return element(
+            "data", written, value=content, data_column=self._formula(column)
+        )
+
+    def _formula(self, column: str) -> str:
+        return self.formulas.get(column, quote_identifier(column))
+
+    def _number(
+        self, column: str, style: str, *, factor: float = 1, alone: bool = False
+    ) -> Markup:
+        number = self[column]
+        if number is None:
+            return NOT_COMPUTED
+        written = style.format(number * factor).replace("-", MINUS)
+        return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
+            repr(number),
+            self._formula(column),
+            Markup(" ") + self.source if alone else "",
+            written,
+        )
+
+
+class Marts:
+    """The tables of one published database, opened read-only."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def has(self, mart: str) -> bool:
+        """Say whether a table is there."""
+        found = self.query(
+            "SELECT 1 AS n FROM duckdb_tables() WHERE table_name = $1 "
+            "AND database_name = current_database()",
+            [mart],
+        )
+        return bool(found)
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run a query; decimals come as floats, and what is not finite as None."""
+        result = self._connection.execute(sql, list(parameters))
+        names = [column[0] for column in result.description]
+        return [
+            dict(zip(names, map(_plain, row), strict=True)) for row in result.fetchall()
+        ]
+
+    def rows(
+        self,
+        mart: str,
+        key: Sequence[str],
+        *,
+        where: Mapping[str, Any] | None = None,
+        order: str = "",
+    ) -> list[Row]:
+        """Read the rows of a table.
+
+        Parameters
+        ----------
+        mart : str
+            The table.
+        key : sequence of str
+            The columns that tell its rows apart; the rows come in their order.
+        where : mapping of column to value, optional
+            Which rows to read; all of them by default.
+        order : str
+            SQL to sort by before the key.
+        """
+        condition, parameters = _condition(where)
+        ordering = ", ".join([*([order] if order else []), *map(quote_identifier, key)])
+        found = self.query(
+            f"SELECT * FROM {quote_identifier(mart)} {condition} ORDER BY {ordering}",  # noqa: S608
+            parameters,
+        )
+        return [Row(mart, {name: row[name] for name in key}, row) for row in found]
+
+    def totals(
+        self,
+        mart: str,
+        by: Sequence[str],
+        formulas: Mapping[str, str],
+        *,
+        where: Mapping[str, Any] | None = None,
+        order: str = "",
+    ) -> list[Row]:
+        """Add up the rows of a table.
+
+        Parameters
+        ----------
+        mart : str
+            The table, or a query in parentheses.
+        by : sequence of str
+            The columns whose values each make a total.
+        formulas : mapping of str to str
+            The SQL expression of each total.
+        where : mapping of column to value, optional
+            Which rows to add up; all of them by default.
+        order : str
+            SQL to sort by before the columns of ``by``.
+        """
+        condition, parameters = _condition(where)
+        columns = [
+            *map(quote_identifier, by),
+            *(f"{sql} AS {quote_identifier(name)}" for name, sql in formulas.items()),
+        ]
+        grouping = ", ".join(map(quote_identifier, by))
+        ordering = ", ".join([part for part in (order, grouping) if part])
+        relation = mart if mart.startswith("(") else quote_identifier(mart)
+        found = self.query(
+            f"SELECT {', '.join(columns)} FROM {relation} {condition}"  # noqa: S608
+            + (f" GROUP BY {grouping}" if by else "")
+            + (f" ORDER BY {ordering}" if ordering else ""),
+            parameters,
+        )
+        fixed = dict(where or {})
+        return [
+            Row(mart, {**fixed, **{name: row[name] for name in by}}, row, formulas)
+            for row in found
+        ]
+
+
+@contextmanager
+def open_marts(database: Path) -> Iterator[Marts]:
+    """Open a published database for reading.
+
+    Raises
+    ------
+    PublishError
+        If it cannot be read, or a table or column is not there.
+    """
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            yield Marts(connection)
+    except duckdb.Error as error:
+        raise PublishError(
+            f"the report cannot be drawn from {database}: {reason(error)}"
+        ) from None
+
+
+def _condition(where: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
+    if not where:
+        return "", []
+    conditions = [
+        f"{quote_identifier(name)} IS NOT DISTINCT FROM ${number}"
+        for number, name in enumerate(where, 1)
+    ]
+    return f"WHERE {' AND '.join(conditions)}", list(where.values())
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,199 @@
+"""The two kinds of chart: a plot with two axes, and rows above one axis."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup
+
+from mall_segments.report.markers import badge
+from mall_segments.report.svg import Axis, element, joined, tick_text
+
+STRIP_HEIGHT: Final = 44
+"""Height of one row of a strip chart, in pixels."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Pixels around a plot for what stands beside it."""
+
+    top: int = 10
+    right: int = 14
+    bottom: int = 24
+    left: int = 46
+
+
+MARGINS: Final = Margins()
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with a horizontal and a vertical axis.
+
+    Attributes
+    ----------
+    name : str
+        What tells it apart from the other charts on the page.
+    title : str
+        What it shows.
+    x_title, y_title : str
+        What its axes measure.
+    description : str
+        What a person who does not see it should know.
+    content : Markup
+        The grid and the marks, in percent of the plot.
+    n_marks : int
+        How many marks it has.
+    height : int
+        In pixels, without margins.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    y_title: str
+    description: str
+    content: Markup
+    n_marks: int
+    height: int
+
+    def __html__(self) -> Markup:
+        """Draw the plot as wide as the page allows."""
+        return element(
+            "svg",
+            self.content,
+            class_="plot",
+            height=self.height,
+            role="img",
+            aria_label=f"{self.title}. {self.description}",
+            data_chart=self.name,
+            data_marks=self.n_marks,
+        )
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of a strip chart."""
+
+    segment_id: int | None
+    label: str
+    content: Markup
+    n_marks: int
+
+
+@dataclass(frozen=True)
+class StripChart:
+    """A chart with one row per segment above one horizontal axis.
+
+    The names stand beside the rows as text of the page, which wraps.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    description: str
+    strips: tuple[Strip, ...]
+    axis: Axis
+    unit: str = ""
+    height: int = STRIP_HEIGHT
+
+    @property
+    def n_marks(self) -> int:
+        """Count the marks of all rows."""
+        return sum(strip.n_marks for strip in self.strips)
+
+    def axis_content(self) -> Markup:
+        """Draw the ticks below the last row."""
+        return joined(
+            *(
+                element(
+                    "text",
+                    tick_text(tick) + self.unit,
+                    x=self.axis.along(tick),
+                    y="15",
+                    class_="tick",
+                    text_anchor="middle",
+                )
+                for tick in self.axis.ticks
+            )
+        )
+
+    def __html__(self) -> Markup:
+        """Draw the rows, each with its label."""
+        rows = [
+            element(
+                "div",
+                element(
+                    "div",
+                    badge(strip.segment_id) if strip.segment_id else "",
+                    element("bdi", strip.label),
+                    class_="strip-label",
+                ),
+                element(
+                    "svg",
+                    element("g", *_column_lines(self.axis), class_="rules"),
+                    strip.content,
+                    class_="strip",
+                    height=self.height,
+                    aria_hidden="true",
+                ),
+                class_="strip-row",
+            )
+            for strip in self.strips
+        ]
+        ticks = element("svg", self.axis_content(), class_="strip", height=20)
+        return element(
+            "div",
+            *rows,
+            element(
+                "div", element("div"), ticks, class_="strip-row", aria_hidden="true"
+            ),
+            class_="strips",
+            role="group",
+            aria_label=f"{self.title}. {self.description}",
+            data_chart=self.name,
+            data_marks=self.n_marks,
+        )
+
+
+def grid(x_axis: Axis, y_axis: Axis) -> Markup:
+    """Draw the lines and numbers of both axes."""
+    labels = [
+        element(
+            "text",
+            tick_text(tick),
+            x=x_axis.along(tick),
+            y="100%",
+            dy="17",
+            text_anchor="middle",
+            class_="tick",
+        )
+        for tick in x_axis.ticks
+    ]
+    labels += [
+        element(
+            "text",
+            tick_text(tick),
+            x="0%",
+            y=y_axis.up(tick),
+            dx="-7",
+            dy="0.34em",
+            text_anchor="end",
+            class_="tick",
+        )
+        for tick in y_axis.ticks
+    ]
+    rows = [
+        element("line", x1="0%", y1=y_axis.up(tick), x2="100%", y2=y_axis.up(tick))
+        for tick in y_axis.ticks
+    ]
+    return joined(
+        element("g", *_column_lines(x_axis), *rows, class_="rules"),
+        element("g", *labels, aria_hidden="true"),
+    )
+
+
+def _column_lines(axis: Axis) -> list[Markup]:
+    return [
+        element("line", x1=axis.along(tick), y1="0%", x2=axis.along(tick), y2="100%")
+        for tick in axis.ticks
+    ]

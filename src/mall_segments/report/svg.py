@@ -1,0 +1,153 @@
+"""Drawing in SVG: positions are shares of the plot, texts keep their size.
+
+A plot states every horizontal and vertical position in percent, so the same marks fill
+a telephone, a wide screen, a sheet of paper or a picture of a given size, without a
+script and without scaled lettering.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from markupsafe import Markup, escape
+
+MINUS: Final = "\N{MINUS SIGN}"
+
+_STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis from ``minimum`` to ``maximum`` with ``ticks`` in between."""
+
+    minimum: float
+    maximum: float
+    ticks: tuple[float, ...]
+
+    def percent(self, value: float) -> float:
+        """Place a value on the axis: 0 at its minimum, 100 at its maximum."""
+        return 100 * (value - self.minimum) / (self.maximum - self.minimum)
+
+    def along(self, value: float) -> str:
+        """Place a value from left to right, as an SVG length."""
+        return share(self.percent(value))
+
+    def up(self, value: float) -> str:
+        """Place a value from bottom to top, as an SVG length."""
+        return share(100 - self.percent(value))
+
+
+def nice_axis(
+    minimum: float,
+    maximum: float,
+    *,
+    n_ticks: int = 5,
+    padding: float = 0.0,
+    is_clipped: bool = False,
+) -> Axis:
+    """Choose an axis around a range of values, with round ticks.
+
+    Parameters
+    ----------
+    minimum, maximum : float
+        The smallest and the largest value, in any unit; equal values are allowed.
+    n_ticks : int
+        About how many ticks to place.
+    padding : float
+        Share of the range to leave free at either end.
+    is_clipped : bool
+        End the axis at the values instead of the round numbers beyond them.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite or the minimum is above the maximum.
+
+    Examples
+    --------
+    >>> nice_axis(15, 137)
+    Axis(minimum=0.0, maximum=150.0, ticks=(0.0, 50.0, 100.0, 150.0))
+    >>> nice_axis(3, 3).ticks
+    (2.5, 3.0, 3.5)
+    """
+    if not (math.isfinite(minimum) and math.isfinite(maximum) and minimum <= maximum):
+        raise ValueError(f"an axis from {minimum} to {maximum} cannot be drawn")
+    if minimum == maximum:
+        half = abs(minimum) / 10 or 0.5
+        half = min(half, 0.5)
+        minimum, maximum = minimum - half, maximum + half
+    margin = padding * (maximum - minimum)
+    step = _step((maximum - minimum) / n_ticks)
+    first = math.floor((minimum - margin) / step + 1e-9)
+    last = math.ceil((maximum + margin) / step - 1e-9)
+    ticks = [_rounded(number * step, step) for number in range(first, last + 1)]
+    if is_clipped:
+        low, high = minimum - margin, maximum + margin
+        return Axis(low, high, tuple(tick for tick in ticks if low <= tick <= high))
+    return Axis(ticks[0], ticks[-1], tuple(ticks))
+
+
+def share(percent: float) -> str:
+    """Write a percentage as an SVG length, short but fine enough for any screen.
+
+    Examples
+    --------
+    >>> share(33.33333), share(50), share(-0.0001)
+    ('33.33%', '50%', '0%')
+    """
+    text = f"{percent:.2f}".rstrip("0").rstrip(".")
+    return f"{'0' if text == '-0' else text}%"
+
+
+def tick_text(value: float) -> str:
+    """Write a tick's number briefly.
+
+    Examples
+    --------
+    >>> tick_text(20.0), tick_text(0.25), tick_text(1_500_000)
+    ('20', '0.25', '1.5M')
+    """
+    for limit, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= limit:
+            divisor = 1e3 if unit == "k" else limit
+            return f"{value / divisor:.4g}{unit}".replace("-", MINUS)
+    return f"{value:.6g}".replace("-", MINUS)
+
+
+def element(tag: str, *content: str, **attributes: object) -> Markup:
+    """Write an SVG or HTML element; all that is not `Markup` is escaped.
+
+    ``class_`` writes ``class``, other underscores become hyphens, and attributes that
+    are None are left out.
+
+    Examples
+    --------
+    >>> element("text", "a<b", x="50%", class_="label", text_anchor="end")
+    Markup('<text x="50%" class="label" text-anchor="end">a&lt;b</text>')
+    """
+    written = Markup("").join(
+        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), value)
+        for name, value in attributes.items()
+        if value is not None
+    )
+    inside = Markup("").join(escape(part) for part in content)
+    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), written, inside)  # noqa: S704
+
+
+def joined(*parts: str) -> Markup:
+    """Join elements to one."""
+    return Markup("").join(parts)
+
+
+def _step(rough: float) -> float:
+    magnitude = 10.0 ** math.floor(math.log10(rough))
+    return next(
+        factor * magnitude
+        for factor in _STEPS
+        if factor * magnitude >= rough * (1 - 1e-9)
+    )
+
+
+def _rounded(value: float, step: float) -> float:
+    digits = max(0, 2 - math.floor(math.log10(step)))
+    return round(value, digits) + 0.0
