@@ -266,14 +266,11 @@ def test_scalers_equal_those_of_scikit_learn(project: Project) -> None:
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-15)
 
 
+# Every rule is tested in test_settings.py; here one of each way to be refused.
 WRONG_SETTINGS = [
-    ("segmentations[0].features", "income", "annual_income_kusd"),
-    ("segmentations[0].n_segments", 1, "at least 2"),
-    ("segmentations[0].n_segments", 500, "at most 196"),
     ("segmentations[0].scaler", "normal", "standard, minmax, robust, none"),
-    ("segmentations[0].random_seed", -1, "0 to 4294967295"),
-    ("segmentations[0].n_segmets", 5, "n_segments"),
-    ("max_rejected_shares", 0.1, "max_rejected_share"),
+    ("segmentations[0].n_segments", 500, "at most 196"),
+    ("missing_value", "reject", "missing_values"),
 ]
 
 
@@ -297,7 +294,6 @@ def test_a_wrong_setting_stops_before_any_model_runs(
     result = project.run("build", "--vars", json.dumps(settings))
     assert result.returncode != 0
     assert name in result.stdout
-    assert str(value) in result.stdout
     assert allowed in result.stdout
     assert "Traceback" not in result.stdout
     assert "OK created" not in result.stdout
