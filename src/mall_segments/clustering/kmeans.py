@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from mall_segments.clustering import FloatArray, IntArray
 
-N_STARTS = 10
+N_STARTS = 5
 """k-means++ starts; the search after them needs one good start, not many."""
 
 SEARCH_LIMIT = 1_000
@@ -110,7 +110,7 @@ def fit_kmeans(
 
     Notes
     -----
-    K-means has many local optima. Ten k-means++ starts [1]_ are followed by rounds
+    K-means has many local optima. Five k-means++ starts [1]_ are followed by rounds
     of relocation: each segment in turn is dissolved and its centroid moved to each
     of the places where it would help most, Lloyd's iteration [2]_ is run from all of
     these at once, and single points are exchanged between segments [3]_ where that
@@ -364,27 +364,9 @@ def run_lloyd(
             customers = customers[changed]
         if columns.shape[1] > 1:
             columns = columns[:, changed]
-        cells = (nearest + n_segments * np.arange(len(active))[:, None]).ravel()
-        shape = (len(active), n_points)
-        n_cells = len(active) * n_segments
-
-        def total(
-            values: FloatArray,
-            *,
-            cells: IntArray = cells,
-            shape: tuple[int, int] = shape,
-            n_cells: int = n_cells,
-        ) -> FloatArray:
-            spread = np.broadcast_to(values, shape).ravel()
-            return _count(cells, spread, n_cells)
-
-        sizes = total(customers)
-        sums = np.column_stack([total(column * customers) for column in columns])
-        means = sums / np.where(sizes > 0, sizes, 1)[:, None]
-        kept = centroids[active].reshape(means.shape)
-        centroids[active] = np.where(sizes[:, None] > 0, means, kept).reshape(
-            len(active), n_segments, -1
-        )
+        means, sizes = _means_in_runs(columns, customers, nearest, n_segments)
+        is_used = (sizes > 0)[..., None]
+        centroids[active] = np.where(is_used, means, centroids[active])
     return centroids, inertias, labels
 
 
@@ -675,6 +657,26 @@ def _nearest_in_runs(
         np.copyto(labels, segment, where=closer)
         np.copyto(nearest, distances, where=closer)
     return labels, nearest
+
+
+def _means_in_runs(
+    columns: FloatArray, customers: FloatArray, labels: IntArray, n_segments: int
+) -> tuple[FloatArray, FloatArray]:
+    """Means, (n_runs, n_segments, n_features), and sizes, (n_runs, n_segments)."""
+    n_runs = len(labels)
+    shape = (n_runs, n_segments)
+    cells = (labels + n_segments * np.arange(n_runs)[:, None]).ravel()
+    totals = [
+        _count(
+            cells,
+            np.broadcast_to(values, labels.shape).ravel(),
+            n_runs * n_segments,
+        )
+        for values in (customers, *(column * customers for column in columns))
+    ]
+    sizes = totals[0].reshape(shape)
+    sums = np.stack([total.reshape(shape) for total in totals[1:]], axis=-1)
+    return sums / np.where(sizes > 0, sizes, 1)[..., None], sizes
 
 
 def _check_points(points: FloatArray, weights: IntArray) -> None:
