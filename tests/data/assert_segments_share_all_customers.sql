@@ -1,3 +1,4 @@
+-- There is no inertia to share where all customers stand on centroids.
 with
 
 segments as (
@@ -23,7 +24,7 @@ segmentations as (
 
         sum(n_customers) as n_customers,
         sum(customer_share) as customer_share,
-        coalesce(sum(inertia_share), 1) as inertia_share,
+        sum(inertia_share) as inertia_share,
         count(*) as n_found,
         min(n_segments) as least_n_segments,
         max(n_segments) as most_n_segments
@@ -46,6 +47,9 @@ cross join accepted
 where
     segmentations.n_customers <> accepted.n_accepted
     or abs(segmentations.customer_share - 1) > 1e-9
-    or abs(segmentations.inertia_share - 1) > 1e-9
+    or (
+        segmentations.inertia_share <> 0
+        and abs(segmentations.inertia_share - 1) > 1e-9
+    )
     or segmentations.n_found <> segmentations.least_n_segments
     or segmentations.n_found <> segmentations.most_n_segments
