@@ -16,6 +16,7 @@ MALL_SEGMENTS = Path(sys.executable).with_name("mall-segments")
 # What dbt reads; the Python package is installed and needs no copy.
 PROJECT_PARTS = (
     "dbt_project.yml",
+    "selectors.yml",
     "profiles.yml",
     "analyses",
     "macros",

@@ -106,29 +106,48 @@ overall as (
         feature_values.segmentation,
         feature_values.feature
 
+),
+
+compared as (
+
+    select
+        profiles.*,
+
+        overall.overall_mean,
+        overall.overall_std,
+        (profiles.mean - overall.overall_mean)
+        / nullif(overall.overall_std, 0) as z_score,
+        100 * profiles.mean / nullif(overall.overall_mean, 0)
+            as index_vs_overall
+
+    from profiles
+
+    inner join overall
+        on
+            profiles.segmentation = overall.segmentation
+            and profiles.feature = overall.feature
+
 )
 
 select
-    profiles.segmentation,
-    profiles.segment_id,
-    profiles.feature,
-    profiles.n_customers,
-    profiles.mean,
-    profiles.median,
-    profiles.std,
-    profiles.p10,
-    profiles.p90,
-    profiles.minimum,
-    profiles.maximum,
-    overall.overall_mean,
-    overall.overall_std,
-    (profiles.mean - overall.overall_mean)
-    / nullif(overall.overall_std, 0) as z_score,
-    100 * profiles.mean / nullif(overall.overall_mean, 0) as index_vs_overall
+    segmentation,
+    segment_id,
+    feature,
+    n_customers,
+    mean,
+    median,
+    std,
+    p10,
+    p90,
+    minimum,
+    maximum,
+    overall_mean,
+    overall_std,
+    z_score,
+    index_vs_overall,
+    cast(row_number() over (
+        partition by segmentation, segment_id
+        order by abs(coalesce(z_score, 0)) desc, feature
+    ) as bigint) as difference_rank
 
-from profiles
-
-inner join overall
-    on
-        profiles.segmentation = overall.segmentation
-        and profiles.feature = overall.feature
+from compared

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from shared_project import PROJECT, Project
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-    from shared_project import Project
 
 SHIPPED = {
     1: ("Average income and spending", "Standard customers", 81, 55.30, 49.52),
@@ -297,6 +296,12 @@ def test_a_wrong_setting_stops_before_any_model_runs(
     assert allowed in result.stdout
     assert "Traceback" not in result.stdout
     assert "OK created" not in result.stdout
+
+
+def test_every_unit_test_of_the_sql_passes(published_home: Path) -> None:
+    result = Project(PROJECT, published_home).run("test", "--select", "test_type:unit")
+    assert result.returncode == 0, result.stdout
+    assert "unit tests" in result.stdout
 
 
 def test_dbt_run_never_publishes_untested_tables(project: Project) -> None:
