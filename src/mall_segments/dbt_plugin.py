@@ -6,14 +6,15 @@ import fcntl
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from mall_segments.errors import MallSegmentsError
 from mall_segments.functions import register_functions
+from mall_segments.tables import reason
 
 if TYPE_CHECKING:
-    import duckdb
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
 # dbt may open the database several times in one process; the lock is taken once, and
@@ -29,14 +30,16 @@ class Plugin(BasePlugin):
         creds: DuckDBCredentials,
         config: dict[str, Any],  # noqa: ARG002
     ) -> None:
-        """Make the database's folder and take its lock.
+        """Make the database's folder, take its lock and see that the database opens.
 
         Raises
         ------
         DbtRuntimeError
-            If another process builds in the same folder.
+            If another process builds in the same folder, or the database cannot be
+            made or opened.
         """
-        folder = Path(creds.path).absolute().parent
+        database = Path(creds.path).absolute()
+        folder = database.parent
         if folder in _LOCKS:
             return
         try:
@@ -55,9 +58,31 @@ class Plugin(BasePlugin):
                 f"Another build is working in {folder}; wait until it ends, or set "
                 "MALL_SEGMENTS_HOME to build elsewhere."
             ) from None
+        try:
+            _open_once(database)
+        except duckdb.Error as error:
+            lock.close()
+            raise DbtRuntimeError(
+                f"The working database {database} cannot be opened: {reason(error)}. "
+                "Moved away or deleted, it is made anew; published generations are "
+                "not in it."
+            ) from None
         _LOCKS[folder] = lock
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Register the functions, and let refusals be read without a stack."""
         MallSegmentsError.hides_stack = True
         register_functions(conn)
+
+
+def _open_once(database: Path) -> None:
+    """Open a database, made under another name first if there is none.
+
+    DuckDB cannot open a file that a kill or a full disk left without its headers.
+    """
+    if not database.exists():
+        draft = database.with_name(f".{database.name}")
+        draft.unlink(missing_ok=True)
+        duckdb.connect(str(draft)).close()
+        draft.replace(database)
+    duckdb.connect(str(database)).close()

@@ -1,0 +1,100 @@
+"""The working database: locked, made whole, and refused in one sentence."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from dbt_common.exceptions import DbtRuntimeError
+
+from mall_segments import dbt_plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(dbt_plugin, "_LOCKS", {})
+    yield tmp_path / "warehouse" / "working.duckdb"
+    for lock in dbt_plugin._LOCKS.values():
+        lock.close()
+
+
+def prepare(database: Path) -> None:
+    """Do what dbt does before it opens the database."""
+    plugin: Any = dbt_plugin.Plugin(name="mall_segments", plugin_config={})
+    plugin.update_connection_config(SimpleNamespace(path=str(database)), {})
+
+
+def test_a_build_finds_its_database_made(database: Path) -> None:
+    prepare(database)
+    with duckdb.connect(database) as connection:
+        assert connection.execute("show tables").fetchall() == []
+    names = {path.name for path in database.parent.iterdir()}
+    assert names == {"working.duckdb", ".lock"}
+
+
+@pytest.mark.parametrize("limit", [0, 4_096, 8_192])
+def test_a_database_is_made_whole_or_not_at_all(database: Path, limit: int) -> None:
+    old_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Files that may not grow beyond a size fail as on a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old_limit[1]))
+    try:
+        with pytest.raises(DbtRuntimeError, match="cannot be opened: File too large"):
+            prepare(database)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)
+    assert not database.exists()
+
+    prepare(database)
+    duckdb.connect(database).close()
+
+
+def test_what_the_last_build_left_is_kept(database: Path) -> None:
+    database.parent.mkdir()
+    with duckdb.connect(database) as connection:
+        connection.execute("create table history as select 1 as customer_id")
+    prepare(database)
+    with duckdb.connect(database) as connection:
+        assert connection.execute("from history").fetchall() == [(1,)]
+
+
+def test_a_damaged_database_is_named_with_what_to_do(database: Path) -> None:
+    database.parent.mkdir()
+    database.write_text("no database")
+    with pytest.raises(DbtRuntimeError, match=r"working\.duckdb cannot be opened: .*"):
+        prepare(database)
+    database.unlink()
+    prepare(database)
+
+
+HOLDER = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_database_that_somebody_else_opened_is_refused(database: Path) -> None:
+    database.parent.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdin is not None
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(DbtRuntimeError, match="Conflicting lock") as refusal:
+            prepare(database)
+        holder.stdin.close()
+    assert "\n" not in str(refusal.value.msg)
+    prepare(database)
