@@ -1,5 +1,6 @@
 from mall_segments.engine import to_engine, to_pandas
 from mall_segments.publishing import publish_generation, qualify
+from mall_segments.report import write_report
 
 
 def model(dbt, session):
@@ -44,5 +45,6 @@ def model(dbt, session):
         build_id=build["build_id"],
         invocation=build["invocation_id"],
         home=settings["home"],
+        artefacts=[write_report],
     )
     return to_engine(session, published)

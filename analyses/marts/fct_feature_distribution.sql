@@ -1,4 +1,7 @@
-{#- Twenty bins at most, as wide as a whole number of the feature's steps. -#}
+{#-
+About twenty bins at most, as wide as a whole number of the feature's steps and
+beginning at multiples of their width.
+-#}
 with
 
 customers as (

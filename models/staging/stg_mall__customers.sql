@@ -42,7 +42,9 @@ typed as (
             {%- for gender in ['female', 'male'] %}
             when lower(gender_text) in (
                 {%- for spelling in var('gender')[gender] %}
-                {{ dbt.string_literal(dbt.escape_single_quotes(spelling | lower)) }}
+                {{ dbt.string_literal(
+                    dbt.escape_single_quotes(spelling | lower)
+                ) }}
                 {{- ',' if not loop.last }}
                 {%- endfor %}
             )
