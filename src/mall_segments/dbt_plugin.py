@@ -64,8 +64,7 @@ class Plugin(BasePlugin):
             lock.close()
             raise DbtRuntimeError(
                 f"The working database {database} cannot be opened: {reason(error)}. "
-                "Moved away or deleted, it is made anew; published generations are "
-                "not in it."
+                f"{_remedy(error)}"
             ) from None
         _LOCKS[folder] = lock
 
@@ -73,6 +72,15 @@ class Plugin(BasePlugin):
         """Register the functions, and let refusals be read without a stack."""
         MallSegmentsError.hides_stack = True
         register_functions(conn)
+
+
+def _remedy(error: duckdb.Error) -> str:
+    if "Conflicting lock" in str(error):
+        return "Close it there, or set MALL_SEGMENTS_HOME to build elsewhere."
+    return (
+        "MALL_SEGMENTS_HOME moves it; a damaged one may be deleted, for it holds "
+        "nothing that is published."
+    )
 
 
 def _open_once(database: Path) -> None:
