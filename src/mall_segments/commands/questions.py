@@ -1,0 +1,31 @@
+"""``mall-segments questions``."""
+
+from pathlib import Path
+
+import click
+
+from mall_segments.generations import read_current
+
+
+@click.command("questions")
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a Markdown file instead of to the terminal.",
+)
+@click.pass_obj
+def command(home: Path, output: Path | None) -> None:
+    """Answer the questions of analyses/questions from the current generation.
+
+    Run it in the project folder.
+    """
+    from mall_segments.generations import DATABASE  # noqa: PLC0415
+    from mall_segments.questions import answer_questions, read_questions  # noqa: PLC0415
+
+    page = answer_questions(read_current(home).file(DATABASE), read_questions())
+    if output is None:
+        click.echo(page, nl=False)
+    else:
+        output.write_text(page, encoding="utf-8")
+        click.echo(f"{output} written")

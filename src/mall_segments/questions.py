@@ -1,0 +1,216 @@
+"""The questions of ``analyses/questions``, answered from what was published."""
+
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from mall_segments.errors import InputError
+
+QUESTIONS = Path("analyses") / "questions"
+DESCRIPTIONS = "_questions.yml"
+
+_WIDTH = 88
+_REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|])")
+
+_INTRODUCTION = """\
+# Questions
+
+What a marketer asks, in plain SQL on the published tables. Paste a query into any tool
+that reads `published/current/mall_segments.duckdb`, or ask them all about your own
+customers with `mall-segments questions`; dbt compiles the same files from
+`analyses/questions/`. The answers are those of the shipped customer file.
+"""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question and the query that answers it.
+
+    Attributes
+    ----------
+    name : str
+        The name of the file, without its suffix.
+    text : str
+        The question, with its question mark.
+    note : str
+        How to read the answer.
+    sql : str
+        One query on the published tables, by their plain names.
+    """
+
+    name: str
+    text: str
+    note: str
+    sql: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query found.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        The names of the columns.
+    rows : tuple of tuple
+        The rows, in the order the query asks for.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+def read_questions(folder: Path = QUESTIONS) -> list[Question]:
+    """Read the questions, in the order of their descriptions.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one SQL file per question, and their descriptions.
+
+    Raises
+    ------
+    InputError
+        If a question lacks its file or its description, does not begin with a
+        question, or uses more of dbt than ``ref``.
+    """
+    try:
+        described = yaml.safe_load((folder / DESCRIPTIONS).read_text("utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{folder / DESCRIPTIONS} cannot be read: {error.strerror}; the questions "
+            "are a part of the project folder, so run the command there"
+        ) from None
+    descriptions = {
+        entry["name"]: entry["description"] for entry in described["analyses"]
+    }
+    files = {path.stem for path in folder.glob("*.sql")}
+    if files != set(descriptions):
+        raise InputError(
+            f"{folder} has no description or no file of "
+            + ", ".join(sorted(files ^ set(descriptions)))
+        )
+    return [
+        _question(name, description, (folder / f"{name}.sql").read_text("utf-8"))
+        for name, description in descriptions.items()
+    ]
+
+
+def answer_question(connection: Any, question: Question) -> Answer:
+    """Run a question on published tables.
+
+    Parameters
+    ----------
+    connection : DuckDB connection
+        Open on the published file.
+    question : Question
+        One of `read_questions`.
+
+    Raises
+    ------
+    InputError
+        If the tables do not have what the query asks for.
+    """
+    try:
+        result = connection.execute(question.sql)
+    except duckdb.Error as error:
+        raise InputError(
+            f"{question.name} cannot be answered from the published tables: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
+    return Answer(
+        columns=tuple(column[0] for column in result.description),
+        rows=tuple(result.fetchall()),
+    )
+
+
+def answer_questions(database: Path, questions: Sequence[Question]) -> str:
+    """Write questions, their SQL and their answers as one Markdown page.
+
+    Parameters
+    ----------
+    database : Path
+        A published DuckDB file.
+    questions : sequence of Question
+        What to answer, see `read_questions`.
+
+    Raises
+    ------
+    InputError
+        If a question cannot be answered.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        sections = [
+            f"## {question.text}\n\n{textwrap.fill(question.note, _WIDTH)}\n\n"
+            f"```sql\n{question.sql}\n```\n\n"
+            f"{markdown_table(answer_question(connection, question))}"
+            for question in questions
+        ]
+    return "\n".join([_INTRODUCTION, *sections])
+
+
+def markdown_table(answer: Answer) -> str:
+    r"""Write an answer as a Markdown table.
+
+    Examples
+    --------
+    >>> answer = Answer(("persona", "n_customers"), (("Young | new", 1200),))
+    >>> print(markdown_table(answer))
+    | persona | n_customers |
+    | --- | ---: |
+    | Young \| new | 1,200 |
+    <BLANKLINE>
+    """
+    if not answer.rows:
+        return "No rows.\n"
+    alignments = [
+        "---:" if _is_number_column([row[i] for row in answer.rows]) else "---"
+        for i in range(len(answer.columns))
+    ]
+    lines = [
+        answer.columns,
+        alignments,
+        *(map(_cell, row) for row in answer.rows),
+    ]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _question(name: str, description: str, sql: str) -> Question:
+    text, mark, note = description.partition("?")
+    if not mark:
+        raise InputError(f"the description of {name} does not begin with a question")
+    plain = _REF.sub(r"\1", sql).strip()
+    if "{{" in plain or "{%" in plain or "{#" in plain:
+        raise InputError(
+            f"{name}.sql uses more than ref(), so other tools cannot run it"
+        )
+    return Question(name=name, text=text + mark, note=note.strip(), sql=plain)
+
+
+def _is_number_column(values: Sequence[Any]) -> bool:
+    return any(_is_number(value) for value in values) and all(
+        value is None or _is_number(value) for value in values
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.10g}"
+    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split()))
