@@ -46,58 +46,6 @@ FENCE = 1.5
 """Interquartile ranges above the third quartile at which Tukey puts the fence."""
 
 
-def admit_input(counts: pd.DataFrame, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """Refuse a customer file that no trustworthy segments could come from.
-
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        Rows of ``int_input_counts``: ``measure``, ``subject`` and ``n``. Measures are
-        ``input rows``, ``accepted customers``, ``rejected rows``, and per segmentation
-        ``complete customers`` and ``distinct points``.
-    settings : mapping
-        Settings of the build; ``segmentations`` and ``max_rejected_share`` are read.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The counts, sorted by measure and subject.
-
-    Raises
-    ------
-    InputError
-        If there are no rows, no accepted customers, a larger share of rejected rows
-        than allowed, or fewer distinct points than a segmentation needs segments.
-    """
-    found = {
-        (str(row["measure"]), str(row["subject"])): int(row["n"])
-        for row in counts.to_dict("records")
-    }
-    parsed = read_settings(settings)
-    n_rows = found["input rows", ""]
-    n_rejected = found["rejected rows", ""]
-    if n_rows == 0:
-        raise InputError("The customer file has no rows; at least 2 are needed.")
-    if found["accepted customers", ""] == 0:
-        raise InputError(
-            f"All {n_rows} rows of the customer file were rejected; "
-            "fct_rejected_customers lists the reasons."
-        )
-    if n_rejected > parsed.max_rejected_share * n_rows:
-        raise InputError(
-            f"{n_rejected} of {n_rows} rows of the customer file were rejected, a "
-            f"share of {n_rejected / n_rows:.4f}; max_rejected_share allows "
-            f"{parsed.max_rejected_share:g}. fct_rejected_customers lists the reasons."
-        )
-    for segmentation in parsed.segmentations:
-        _check_distinct(
-            segmentation,
-            n_distinct=found["distinct points", segmentation.name],
-            n_complete=found["complete customers", segmentation.name],
-        )
-    return counts.sort_values(["measure", "subject"], ignore_index=True)
-
-
 def score_cluster_counts(
     points: pd.DataFrame, settings: Mapping[str, Any]
 ) -> pd.DataFrame:

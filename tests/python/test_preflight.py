@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 import yaml
 
 from mall_segments.errors import InputError
 from mall_segments.functions import register_functions
 from mall_segments.inputs import CustomerInput, inspect_input
-from mall_segments.preflight import check_gates, check_points
+from mall_segments.preflight import admit_input, check_gates, check_points
 from mall_segments.settings import Settings, parse_settings
 
 PROJECT = Path(__file__).parents[2]
@@ -245,6 +246,19 @@ def test_blank_lines_and_subtotals_do_not_count_as_rejected_customers() -> None:
 
     check_gates({**COUNTS, **rejected}, SETTINGS)
     assert "66 of 266 customers are rejected" in gate(input_rows=266, rejected_rows=66)
+
+
+def test_the_gates_answer_the_counts_they_admit() -> None:
+    counts = pd.DataFrame(
+        [(*key, n) for key, n in COUNTS.items()], columns=["measure", "subject", "n"]
+    )
+
+    admitted = admit_input(counts, {**VARS, "home": "elsewhere"})
+
+    assert len(admitted) == len(counts)
+    assert admitted["measure"].is_monotonic_increasing
+    with pytest.raises(InputError, match="has a header but no rows"):
+        admit_input(counts.assign(n=0), VARS)
 
 
 def test_a_constant_feature_is_refused_by_name() -> None:

@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from threadpoolctl import threadpool_limits
 
 from mall_segments.clustering.kmeans import assign_points
 from mall_segments.errors import InputError
-from mall_segments.segments import admit_input, fit_segments, score_cluster_counts
+from mall_segments.segments import fit_segments, score_cluster_counts
 
 PROJECT = Path(__file__).parents[2]
 HEADERS = {
@@ -84,6 +85,11 @@ def chosen(**counts):
             "is_chosen": [True] * len(counts),
         }
     )
+
+
+def of(segments, name):
+    """The segments of one segmentation, with the columns it uses."""
+    return segments[segments["segmentation"] == name].dropna(axis="columns", how="all")
 
 
 def labels_of(customers, segments):
@@ -298,6 +304,37 @@ class TestSegments:
             )
             pd.testing.assert_frame_equal(shuffled, segments, check_exact=True)
 
+    @pytest.mark.slow  # About a minute each.
+    @pytest.mark.parametrize("n_threads", [1, 2, 4])
+    def test_seeds_row_orders_and_threads_change_no_id_name_or_assignment(
+        self, n_threads, customers, cluster_counts, personas, settings, segments
+    ):
+        expected = segments.drop(columns="random_seed")
+        names = list(expected["segmentation"].unique())
+        assigned = [labels_of(customers, of(expected, name)) for name in names]
+        identical = 0
+        for seed in range(20):
+            seeded = copy.deepcopy(settings)
+            for segmentation in seeded["segmentations"]:
+                segmentation["random_seed"] = seed
+            for shuffle in range(20):
+                rows = customers.sample(frac=1, random_state=shuffle)
+                points, scalers = build(customers, settings)
+                points = points.sample(frac=1, random_state=shuffle)
+                with threadpool_limits(limits=n_threads):
+                    fitted = fit_segments(
+                        points, scalers, cluster_counts, personas, seeded
+                    )
+                found = fitted.drop(columns="random_seed")
+                pd.testing.assert_frame_equal(found, expected, check_exact=True)
+                for name, labels in zip(names, assigned, strict=True):
+                    shuffled = pd.Series(
+                        labels_of(rows, of(found, name)), index=rows.index
+                    )
+                    assert (shuffled.sort_index() == labels).all()
+                identical += 1
+        assert identical == 400
+
     def test_the_order_of_a_segmentations_features_changes_nothing(
         self, frames, personas, settings
     ):
@@ -478,55 +515,3 @@ class TestNextGenerations:
             shares.append((labels_of(survivors, after) == ids_before[kept]).mean())
         assert len(shares) == 50
         assert np.mean(shares) >= 0.95
-
-
-class TestAdmission:
-    def counts(self, **changes):
-        values = {
-            ("input rows", ""): 200,
-            ("accepted customers", ""): 190,
-            ("rejected rows", ""): 10,
-            ("imputed customers", ""): 3,
-            ("distinct points", "income_spending"): 180,
-            ("complete customers", "income_spending"): 187,
-            **changes.get("values", {}),
-        }
-        return pd.DataFrame(
-            [
-                {"measure": measure, "subject": subject, "n": n}
-                for (measure, subject), n in values.items()
-            ]
-        )
-
-    def test_admits_a_good_file_and_returns_its_counts(self, settings):
-        one = only(settings, "income_spending")
-        admitted = admit_input(self.counts(), one)
-        assert len(admitted) == 6
-        assert admitted["measure"].is_monotonic_increasing
-
-    def test_the_allowed_share_itself_is_admitted(self, settings):
-        one = only(settings, "income_spending")
-        counts = self.counts(
-            values={("accepted customers", ""): 160, ("rejected rows", ""): 40}
-        )
-        assert len(admit_input(counts, one)) == 6
-
-    @pytest.mark.parametrize(
-        ("values", "message"),
-        [
-            ({("input rows", ""): 0}, "has no rows; at least 2 are needed"),
-            ({("accepted customers", ""): 0}, "All 200 rows .* were rejected"),
-            (
-                {("rejected rows", ""): 41},
-                "41 of 200 rows .* share of 0.2050; max_rejected_share allows 0.2",
-            ),
-            (
-                {("distinct points", "income_spending"): 1},
-                "min_segments=2 needs as many different customers, but the 187",
-            ),
-        ],
-    )
-    def test_refuses_a_file_without_segments_in_it(self, settings, values, message):
-        one = only(settings, "income_spending")
-        with pytest.raises(InputError, match=message):
-            admit_input(self.counts(values=values), one)
