@@ -40,7 +40,7 @@ build: $(VENV)/runtime ## Build and publish the segments from the customer file
 
 .PHONY: test
 test: $(VENV)/development ## Run every test
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
 
 .PHONY: lint
 lint: $(VENV)/development ## Check layout, style and types
