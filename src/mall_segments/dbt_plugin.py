@@ -12,7 +12,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from mall_segments.errors import MallSegmentsError
 from mall_segments.functions import register_functions
-from mall_segments.tables import reason
+from mall_segments.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
     from dbt.adapters.duckdb.credentials import DuckDBCredentials
@@ -86,11 +86,21 @@ def _remedy(error: duckdb.Error) -> str:
 def _open_once(database: Path) -> None:
     """Open a database, made under another name first if there is none.
 
-    DuckDB cannot open a file that a kill or a full disk left without its headers.
+    DuckDB cannot open a file that a kill or a full disk left without its headers. And
+    what a killed build logged but did not store yet, an engine takes over only once
+    its functions are loaded: not while it starts with that database.
     """
-    if not database.exists():
-        draft = database.with_name(f".{database.name}")
-        draft.unlink(missing_ok=True)
-        duckdb.connect(str(draft)).close()
-        draft.replace(database)
-    duckdb.connect(str(database)).close()
+    with duckdb.connect() as engine:
+        if not database.exists():
+            draft = database.with_name(f".{database.name}")
+            draft.unlink(missing_ok=True)
+            _attach_once(engine, draft, database.stem)
+            draft.replace(database)
+        _attach_once(engine, database, database.stem)
+
+
+def _attach_once(engine: duckdb.DuckDBPyConnection, database: Path, name: str) -> None:
+    alias = quote_identifier(name)
+    engine.execute(f"ATTACH {quote_text(str(database))} AS {alias}")
+    engine.execute(f"CHECKPOINT {alias}")
+    engine.execute(f"DETACH {alias}")

@@ -66,6 +66,28 @@ def test_what_the_last_build_left_is_kept(database: Path) -> None:
         assert connection.execute("from history").fetchall() == [(1,)]
 
 
+KILLED = """
+import os, signal, sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+connection.execute("create table drafts (r double check (abs(r) <= 1))")
+connection.execute("insert into drafts values (0.5)")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_build_logged_is_taken_over(database: Path) -> None:
+    database.parent.mkdir()
+    subprocess.run([sys.executable, "-c", KILLED, str(database)], check=False)
+    log = database.with_name("working.duckdb.wal")
+    assert log.exists()
+
+    prepare(database)
+
+    assert not log.exists()
+    with duckdb.connect(database) as connection:
+        assert connection.execute("from drafts").fetchall() == [(0.5,)]
+
+
 def test_a_damaged_database_is_named_with_what_to_do(database: Path) -> None:
     database.parent.mkdir()
     database.write_text("no database")
