@@ -108,7 +108,7 @@ def outline(number: int, radius: float) -> str:
         7: _star(),
         8: _turned(_plus(), 45),
         9: _polygon(6, 1.1, turn=30),
-        10: [(-1.05, -1.15), (1.05, -1.15), (-1.05, 1.15), (1.05, 1.15)],
+        10: _hourglass(),
     }[number]
     path = "L".join(f"{_short(radius * x)},{_short(radius * y)}" for x, y in corners)
     return f"M{path}Z"
@@ -130,6 +130,11 @@ def _plus() -> list[tuple[float, float]]:
         (-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a),
         (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a),
     ]  # fmt: skip
+
+
+def _hourglass() -> list[tuple[float, float]]:
+    a, b, waist = 1.1, 1.25, 0.2
+    return [(-a, -b), (a, -b), (waist, 0.0), (a, b), (-a, b), (-waist, 0.0)]
 
 
 def _star() -> list[tuple[float, float]]:

@@ -209,8 +209,14 @@ class Marts:
             parameters,
         )
         fixed = dict(where or {})
+        every = {name: f"any_value({quote_identifier(name)})" for name in by}
         return [
-            Row(mart, {**fixed, **{name: row[name] for name in by}}, row, formulas)
+            Row(
+                mart,
+                {**fixed, **{name: row[name] for name in by}},
+                row,
+                {**every, **formulas},
+            )
             for row in found
         ]
 

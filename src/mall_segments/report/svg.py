@@ -65,10 +65,10 @@ def nice_axis(
 
     Examples
     --------
-    >>> nice_axis(15, 137)
-    Axis(minimum=0.0, maximum=150.0, ticks=(0.0, 50.0, 100.0, 150.0))
+    >>> nice_axis(15, 87)
+    Axis(minimum=0.0, maximum=100.0, ticks=(0.0, 20.0, 40.0, 60.0, 80.0, 100.0))
     >>> nice_axis(3, 3).ticks
-    (2.5, 3.0, 3.5)
+    (2.6, 2.8, 3.0, 3.2, 3.4)
     """
     if not (math.isfinite(minimum) and math.isfinite(maximum) and minimum <= maximum):
         raise ValueError(f"an axis from {minimum} to {maximum} cannot be drawn")
