@@ -9,7 +9,9 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import pandas as pd
 import pytest
+from scipy import stats
 from shared_project import PROJECT, Project
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
@@ -186,6 +188,44 @@ def test_every_rule_reproduces_its_precision_and_coverage(published: Path) -> No
     of_income_spending = [row for row in rules if row[0] == "income_spending"]
     assert len(of_income_spending) <= 8
     assert of_income_spending[0][5] >= 0.95
+
+
+COLUMNS = {
+    "age_years": "Age",
+    "annual_income_kusd": "Annual Income (k$)",
+    "spending_score": "Spending Score (1-100)",
+}
+
+
+def test_correlations_equal_those_of_scipy(published: Path) -> None:
+    customers = pd.read_csv(PROJECT / "seeds" / "Mall_Customers.csv")
+    rows = query(published, "select * from fct_feature_correlation")
+    assert len(rows) == len(COLUMNS) ** 2
+    for feature, other_feature, n_customers, pearson, spearman in rows:
+        pair = customers[COLUMNS[feature]], customers[COLUMNS[other_feature]]
+        assert n_customers == 200
+        assert pearson == pytest.approx(stats.pearsonr(*pair)[0], abs=1e-9)
+        assert spearman == pytest.approx(stats.spearmanr(*pair)[0], abs=1e-9)
+
+
+def test_the_feature_summary_equals_that_of_pandas_and_scipy(published: Path) -> None:
+    customers = pd.read_csv(PROJECT / "seeds" / "Mall_Customers.csv")
+    rows = query(
+        published,
+        """
+        select feature, mean, std, p25, median, p75, skewness, n_outliers, n_missing
+        from fct_feature_summary
+        """,
+    )
+    assert len(rows) == len(COLUMNS)
+    for feature, *found, n_outliers, n_missing in rows:
+        values = customers[COLUMNS[feature]]
+        quartiles = values.quantile([0.25, 0.5, 0.75]).tolist()
+        spread = 1.5 * (quartiles[2] - quartiles[0])
+        is_inside = values.between(quartiles[0] - spread, quartiles[2] + spread)
+        expected = [values.mean(), values.std(ddof=0), *quartiles, stats.skew(values)]
+        assert found == pytest.approx(expected, abs=1e-9)
+        assert (n_outliers, n_missing) == ((~is_inside).sum(), 0)
 
 
 @pytest.mark.parametrize("threads", [2, 4])
