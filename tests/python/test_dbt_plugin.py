@@ -71,6 +71,7 @@ import os, signal, sys, duckdb
 connection = duckdb.connect(sys.argv[1])
 connection.execute("create table drafts (r double check (abs(r) <= 1))")
 connection.execute("insert into drafts values (0.5)")
+connection.execute("comment on column drafts.r is 'A correlation.'")
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
