@@ -60,7 +60,7 @@ class Plugin(BasePlugin):
             ) from None
         try:
             _open_once(database)
-        except duckdb.Error as error:
+        except (OSError, duckdb.Error) as error:
             lock.close()
             raise DbtRuntimeError(
                 f"The working database {database} cannot be opened: {reason(error)}. "
@@ -74,7 +74,7 @@ class Plugin(BasePlugin):
         register_functions(conn)
 
 
-def _remedy(error: duckdb.Error) -> str:
+def _remedy(error: Exception) -> str:
     if "Conflicting lock" in str(error):
         return "Close it there, or set MALL_SEGMENTS_HOME to build elsewhere."
     return (

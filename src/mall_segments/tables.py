@@ -202,8 +202,8 @@ def verify_tables(
         raise PublishError(f"{database} cannot be read: {reason(error)}") from None
 
 
-def reason(error: duckdb.Error) -> str:
-    r"""Say in a few words why DuckDB failed.
+def reason(error: Exception) -> str:
+    r"""Say in a few words why DuckDB, or the file system, failed.
 
     Examples
     --------
