@@ -1,0 +1,148 @@
+"""``mall-segments score``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import click
+
+from mall_segments.generations import MODEL, read_current
+from mall_segments.model_file import Model, load_model
+
+if TYPE_CHECKING:
+    from mall_segments.scoring.files import ScoredFile
+
+SOME_REJECTED = 3
+
+_SHOWN_REASONS = 8
+
+
+@click.command("score")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Write here: .csv, .parquet, .jsonl, or - for the standard output (default).",
+)
+@click.option(
+    "--rejected",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write rejected rows here [default: <output>_rejected.csv; none with -].",
+)
+@click.option(
+    "--segmentation", metavar="NAME", help="Assign to this one [default: the first]."
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["csv", "parquet", "jsonl"]),
+    help="[default: as the output's name ends; csv with -]",
+)
+@click.option(
+    "--model",
+    "model_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A model.json [default: the one published].",
+)
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    file: str,
+    output: str,
+    rejected: Path | None,
+    segmentation: str | None,
+    output_format: str | None,
+    model_path: Path | None,
+    *,
+    quiet: bool,
+) -> None:
+    r"""Assign every customer of FILE to a segment, as the build would have.
+
+    FILE is CSV or Parquet, a quoted pattern of many, or - for the standard input. Its
+    columns are recognised, its rows checked and missing values imputed as in a build.
+    The output has all its columns and segment_id, segment_name, persona, distance,
+    second_segment_id, membership, is_outlier and is_imputed. Rejected rows go to a
+    file of their own, with their reasons. Files appear complete or not at all.
+
+    \b
+    Exit codes:
+      0  every row is scored
+      1  nothing is written: the message says why
+      2  the command line is wrong
+      3  written, but some rows were rejected
+    """
+    from mall_segments.scoring.files import PIPE, score_file  # noqa: PLC0415
+
+    if rejected is None and output != PIPE:
+        rejected = Path(output).with_name(f"{Path(output).stem}_rejected.csv")
+    model = _load(ctx.obj, model_path)
+    with _ProgressBar(is_shown=not quiet) as bar:
+        try:
+            scored = score_file(
+                file,
+                output,
+                rejected,
+                model=model,
+                segmentation=segmentation,
+                output_format=output_format,  # type: ignore[arg-type]
+                progress=bar.show if bar.is_shown else None,
+            )
+        except BrokenPipeError:
+            # Whoever reads the pipe has read enough, as `head` does.
+            ctx.exit(1)
+    if not quiet:
+        _summarise(scored, output, rejected)
+    ctx.exit(SOME_REJECTED if scored.n_rejected else 0)
+
+
+def _load(home: Path, model_path: Path | None) -> Model:
+    return load_model(model_path or read_current(home).file(MODEL))
+
+
+def _summarise(scored: ScoredFile, output: str, rejected: Path | None) -> None:
+    for note in scored.notes:
+        click.echo(note, err=True)
+    imputed = f", {scored.n_imputed:,} with imputed values" if scored.n_imputed else ""
+    click.echo(
+        f"{scored.n_scored:,} customers scored{imputed} "
+        f"({scored.segmentation}, build {scored.build_id})"
+        + (f": {output}" if output != "-" else ""),
+        err=True,
+    )
+    if scored.n_rejected:
+        place = f": {rejected}" if rejected else ""
+        click.echo(f"{scored.n_rejected:,} rows rejected{place}", err=True)
+        for reason, n_rows in [*scored.reasons.items()][:_SHOWN_REASONS]:
+            click.echo(f"  {n_rows:,}  {reason}", err=True)
+        more = len(scored.reasons) - _SHOWN_REASONS
+        if more > 0:
+            click.echo(f"  and {more} more reasons", err=True)
+
+
+class _ProgressBar:
+    """One line on the terminal, rewritten; nothing where errors go to a file."""
+
+    def __init__(self, *, is_shown: bool) -> None:
+        self._stream = sys.stderr
+        self.is_shown = is_shown and self._stream.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def show(self, step: str, share: float) -> None:
+        done = round(20 * share)
+        bar = "#" * done + "-" * (20 - done)
+        self._stream.write(f"\r\x1b[K{step:<10} [{bar}] {share:4.0%}")
+        self._stream.flush()

@@ -1,0 +1,214 @@
+"""The build's own SQL, made ready to run without dbt.
+
+A file is scored by the very models that a build runs. Their Jinja needs little of
+what dbt offers: `ref`, `var`, `config`, `adapter` and the macros of this project. This
+module offers that much and creates the models as views of a DuckDB connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jinja2 import Environment, StrictUndefined, nodes
+
+from mall_segments.errors import ModelError
+from mall_segments.tables import quote_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import duckdb
+
+PACKAGED: Final = Path(__file__).parents[1] / "build_sql"
+
+_PROJECT: Final = Path(__file__).parents[3]
+_MODEL_FOLDERS: Final = ("models", "analyses/marts")
+_MACRO_FILES: Final = ("read_customers", "weighted_statistics")
+# What Python answers here instead of asking it through the engine, as dbt must.
+_REPLACED_MACROS: Final = ("recognised_columns",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a relation, as dbt's adapters describe one."""
+
+    name: str
+    data_type: str
+
+    def is_string(self) -> bool:
+        """Whether the column holds text."""
+        return self.data_type == "VARCHAR"
+
+
+class _ReturnedError(Exception):
+    """What a macro hands back by ``return``, which ends it as an exception would."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__()
+        self.value = value
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection,
+    models: Sequence[str],
+    *,
+    schema: str,
+    shared: Mapping[str, str],
+    settings: Mapping[str, Any],
+    recognised: Mapping[str, str],
+) -> None:
+    """Create models of the build as views of one schema, each reading the former.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The connection; its schema must exist and hold ``base_mall__customers``.
+    models : sequence of str
+        The models to create, each after those it refers to.
+    schema : str
+        Where the views go.
+    shared : mapping of str to str
+        Models that are not of this schema, with the relation that stands for each.
+    settings : mapping of str to object
+        What ``var`` answers.
+    recognised : mapping of str to str
+        Canonical name to column of ``base_mall__customers``; only ``gender`` may be
+        absent.
+
+    Raises
+    ------
+    ModelError
+        If a model or macro is not where it should be: the package is incomplete.
+    """
+    names: dict[str, Any] = {
+        "execute": True,
+        "config": lambda *_, **__: "",
+        "var": settings.__getitem__,
+        "ref": lambda model: shared.get(model) or _relation(schema, model),
+        "dbt": _Dialect(),
+        "return": _return,
+    }
+    names["adapter"] = _Adapter(connection, names)
+    names["recognised_columns"] = lambda relation: _recognised(
+        names["adapter"].get_columns_in_relation(relation), recognised
+    )
+    environment = Environment(
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.do"],
+        autoescape=False,  # noqa: S701 - it renders SQL, in which names are quoted
+    )
+    for file in _MACRO_FILES:
+        names.update(_macros(environment, _read(_folder() / "macros" / f"{file}.sql")))
+    environment.globals.update(names)
+    for model in models:
+        query = environment.from_string(_read(_model_file(model))).render()
+        connection.execute(f"create view {_relation(schema, model)} as {query}")
+
+
+def _folder() -> Path:
+    """Return where the build's SQL is: within an installed package, or around it."""
+    return PACKAGED if PACKAGED.is_dir() else _PROJECT
+
+
+def _model_file(model: str) -> Path:
+    for folder in _MODEL_FOLDERS:
+        for path in (_folder() / folder).rglob(f"{model}.sql"):
+            return path
+    raise ModelError(
+        f"{model}.sql is not in {_folder()}: this installation of mall-segments is "
+        "incomplete"
+    )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}): this installation of "
+            "mall-segments is incomplete"
+        ) from None
+
+
+def _relation(schema: str, model: str) -> str:
+    return f"{quote_identifier(schema)}.{quote_identifier(model)}"
+
+
+def _recognised(
+    columns: Iterable[Column], recognised: Mapping[str, str]
+) -> dict[str, dict[str, Any] | None]:
+    """Answer as the macro of the same name does."""
+    by_name = {column.name: column for column in columns}
+    answer: dict[str, dict[str, Any] | None] = {"gender": None}
+    for name, column in recognised.items():
+        answer[name] = {"name": column, "is_text": by_name[column].is_string()}
+    return answer
+
+
+def _macros(
+    environment: Environment, source: str
+) -> Iterable[tuple[str, Callable[..., object]]]:
+    for macro in environment.parse(source).find_all(nodes.Macro):
+        if macro.name not in _REPLACED_MACROS:
+            yield macro.name, _callable(environment, macro)
+
+
+def _callable(environment: Environment, macro: nodes.Macro) -> Callable[..., object]:
+    """Compile a macro on its own when it is called, as it then sees all others."""
+
+    def call(*arguments: object, **named: object) -> object:
+        tree = nodes.Template([macro], lineno=1)
+        tree.set_environment(environment)
+        module = environment.from_string(tree).make_module()
+        try:
+            return getattr(module, macro.name)(*arguments, **named)
+        except _ReturnedError as returned:
+            return returned.value
+
+    return call
+
+
+def _return(value: object) -> None:
+    raise _ReturnedError(value)
+
+
+class _Dialect:
+    """The part of dbt's cross-database macros that the models use."""
+
+    def type_string(self) -> str:
+        return "varchar"
+
+    def cast(self, expression: str, data_type: str) -> str:
+        return f"cast({expression} as {data_type})"
+
+    def string_literal(self, text: str) -> str:
+        return f"'{text}'"
+
+    def escape_single_quotes(self, text: str) -> str:
+        return text.replace("'", "''")
+
+
+class _Adapter:
+    """The part of dbt's adapter that the models use."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, macros: Mapping[str, Any]
+    ) -> None:
+        self._connection = connection
+        self._macros = macros
+
+    def quote(self, name: str) -> str:
+        return f'"{name}"'
+
+    def dispatch(self, macro: str) -> Callable[..., object]:
+        for prefix in ("duckdb", "default"):
+            if f"{prefix}__{macro}" in self._macros:
+                found: Callable[..., object] = self._macros[f"{prefix}__{macro}"]
+                return found
+        raise ModelError(f"the macro {macro} has no form for DuckDB")
+
+    def get_columns_in_relation(self, relation: str) -> list[Column]:
+        described = self._connection.execute(f"describe {relation}").fetchall()
+        return [Column(name=row[0], data_type=row[1]) for row in described]

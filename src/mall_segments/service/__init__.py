@@ -1,0 +1,1 @@
+"""The HTTP service that assigns customers with the published model."""
