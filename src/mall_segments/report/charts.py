@@ -9,6 +9,7 @@ from typing import Final
 from markupsafe import Markup
 
 from mall_segments.report.boundaries import Line
+from mall_segments.report.labels import label_offsets
 from mall_segments.report.markers import (
     marker,
     shape_class,
@@ -178,7 +179,12 @@ def map_chart(
             grid(x_axis, y_axis),
             element("g", *_cell_marks(cells, x_axis, y_axis), class_="cells"),
             *boundaries,
-            *(_centre(centre, x_axis, y_axis) for centre in centres),
+            *(
+                _centre(centre, x_axis, y_axis, offset)
+                for centre, offset in zip(
+                    centres, _offsets(centres, cells, axes), strict=True
+                )
+            ),
         ),
         n_marks=len(cells.cells),
         height=height,
@@ -542,7 +548,9 @@ def _strength(n_customers: int, largest: int) -> float:
     )
 
 
-def _centre(centre: Centre, x_axis: Axis, y_axis: Axis) -> Markup:
+def _centre(
+    centre: Centre, x_axis: Axis, y_axis: Axis, offset: tuple[int, int]
+) -> Markup:
     x, y = x_axis.along(centre.x), y_axis.up(centre.y)
     return element(
         "g",
@@ -561,14 +569,24 @@ def _centre(centre: Centre, x_axis: Axis, y_axis: Axis) -> Markup:
             shortened(centre.label),
             x=x,
             y=y,
-            dy="-15",
-            text_anchor=_anchor(x_axis.percent(centre.x)),
+            dx=offset[0] or None,
+            dy=offset[1],
+            text_anchor="middle",
             class_="direct-label",
         ),
     )
 
 
-def _anchor(percent: float) -> str:
-    if percent < 12:  # noqa: PLR2004
-        return "start"
-    return "end" if percent > 88 else "middle"  # noqa: PLR2004
+def _offsets(
+    centres: Sequence[Centre], cells: Cells, axes: tuple[Axis, Axis]
+) -> list[tuple[int, int]]:
+    def place(x: float, y: float) -> tuple[float, float]:
+        return axes[0].percent(x), 100 - axes[1].percent(y)
+
+    # Bins lie under every place a name may go, so they do not matter.
+    marks = [] if cells.width else [place(cell.x, cell.y) for cell in cells.cells]
+    return label_offsets(
+        [shortened(centre.label) for centre in centres],
+        [place(centre.x, centre.y) for centre in centres],
+        marks,
+    )

@@ -125,13 +125,13 @@ def element(tag: str, *content: str, **attributes: object) -> Markup:
     >>> element("text", "a<b", x="50%", class_="label", text_anchor="end")
     Markup('<text x="50%" class="label" text-anchor="end">a&lt;b</text>')
     """
-    written = Markup("").join(
-        Markup(' {}="{}"').format(name.rstrip("_").replace("_", "-"), value)
+    written = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(value)}"'
         for name, value in attributes.items()
         if value is not None
     )
-    inside = Markup("").join(escape(part) for part in content)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(tag), written, inside)  # noqa: S704
+    inside = "".join(map(escape, content))
+    return Markup(f"<{tag}{written}>{inside}</{tag}>")  # noqa: S704 - all is escaped
 
 
 def joined(*parts: str) -> Markup:

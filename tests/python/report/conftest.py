@@ -41,14 +41,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_report(
-    browser: Browser, generation: Callable[[str], Path]
-) -> Iterator[Callable[..., Opened]]:
-    """Open a sample's report; every request and console message is written down."""
+def open_file(browser: Browser) -> Iterator[Callable[..., Opened]]:
+    """Open a report; every request and console message is written down."""
     contexts = []
 
-    def open_sample(
-        name: str = "shipped", *, width: int = 1440, scheme: Any = "light", **more: Any
+    def open_path(
+        report: Path, *, width: int = 1440, scheme: Any = "light", **more: Any
     ) -> Opened:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
@@ -61,9 +59,21 @@ def open_report(
         opened.page.on("request", lambda request: opened.requests.append(request.url))
         opened.page.on("console", lambda message: opened.messages.append(message.text))
         opened.page.on("pageerror", lambda error: opened.messages.append(str(error)))
-        opened.page.goto((generation(name) / REPORT).as_uri())
+        opened.page.goto(report.as_uri())
         return opened
 
-    yield open_sample
+    yield open_path
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_report(
+    open_file: Callable[..., Opened], generation: Callable[[str], Path]
+) -> Callable[..., Opened]:
+    """Open a sample's report."""
+
+    def open_sample(name: str = "shipped", **more: Any) -> Opened:
+        return open_file(generation(name) / REPORT, **more)
+
+    return open_sample

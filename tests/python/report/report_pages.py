@@ -24,6 +24,20 @@ ARGUMENTS = (
     "--disable-sync",
 )
 
+# Marks that are drawn: those of a hidden segmentation have no size.
+COUNT_MARKS = """
+() => Array.from(document.querySelectorAll("[data-chart]"))
+    .filter((chart) => chart.checkVisibility())
+    .map((chart) => {
+        const marks = Array.from(chart.querySelectorAll(".mark"));
+        const drawn = marks.filter((mark) => {
+            const box = mark.getBoundingClientRect();
+            return box.width > 0 || box.height > 0;
+        });
+        return [chart.dataset.chart, Number(chart.dataset.marks), drawn.length];
+    })
+"""
+
 HOSTILE_TEXTS = (
     "<script>window.hacked = true</script> & 'one' \"two\"",
     "W" * 200,

@@ -25,6 +25,7 @@ from mall_segments.report.charts import (
     map_chart,
     mix_strip,
 )
+from mall_segments.report.labels import MAP_SIZE, label_offsets
 from mall_segments.report.markers import (
     N_COLOURS,
     N_SHAPES,
@@ -193,3 +194,23 @@ def test_the_report_is_the_same_every_time(
     shutil.copyfile(source / MODEL, tmp_path / MODEL)
     write_report(tmp_path, source / DATABASE)
     assert (tmp_path / REPORT).read_bytes() == (source / REPORT).read_bytes()
+
+
+def test_a_name_stands_above_its_centre_where_nothing_is_hidden() -> None:
+    assert label_offsets(["Savers"], [(50, 50)], []) == [(0, -15)]
+
+
+def test_a_name_makes_way_for_what_it_would_hide() -> None:
+    width, height = MAP_SIZE
+    above = (50.0, 50.0 - 100 * 19 / height)
+    across, down = label_offsets(["Savers"], [(50, 50)], [above] * 3)[0]
+    x, y = 50 + 100 * across / width, 50 + 100 * (down - 4) / height
+    hidden = abs(x - 50) * width / 100 < 28 and abs(y - above[1]) * height / 100 < 14
+    assert not hidden
+
+
+def test_names_do_not_cover_each_other() -> None:
+    centres = [(50.0, 50.0), (55.0, 50.0)]
+    first, second = label_offsets(["Careful savers"] * 2, centres, [])
+    apart_across = abs(first[0] - second[0] - 0.05 * MAP_SIZE[0])
+    assert apart_across >= 14 * 7.5 or abs(first[1] - second[1]) >= 14

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
-from report_pages import Opened
+from report_pages import COUNT_MARKS, Opened
 
 from mall_segments.generations import DATABASE
 from mall_segments.report import REPORT
@@ -30,20 +30,6 @@ HEADINGS = [
     "What changed since the last build",
     "Data quality",
 ]
-
-# Marks that are drawn: those of a hidden segmentation have no size.
-COUNT_MARKS = """
-() => Array.from(document.querySelectorAll("[data-chart]"))
-    .filter((chart) => chart.checkVisibility())
-    .map((chart) => {
-        const marks = Array.from(chart.querySelectorAll(".mark"));
-        const drawn = marks.filter((mark) => {
-            const box = mark.getBoundingClientRect();
-            return box.width > 0 || box.height > 0;
-        });
-        return [chart.dataset.chart, Number(chart.dataset.marks), drawn.length];
-    })
-"""
 
 OPEN_DETAILS = """
 () => document.querySelectorAll("details").forEach((part) => { part.open = true; })

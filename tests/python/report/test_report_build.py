@@ -1,0 +1,44 @@
+"""The report that the build publishes, and the picture of it in the README."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from report_figures import (
+    assert_figures_are_published,
+    read_report,
+)
+from report_pages import COUNT_MARKS, Opened
+
+from mall_segments.report import PICTURES, REPORT
+
+README_PICTURE = Path(__file__).parents[3] / "docs" / "images" / "income_spending.svg"
+
+
+@pytest.fixture(scope="module")
+def published(published_home: Path) -> Path:
+    return published_home / "published" / "current"
+
+
+def test_every_number_equals_the_mart_it_came_from(published: Path) -> None:
+    report = read_report(published)
+    assert report.stray == []
+    assert_figures_are_published(published, report)
+
+
+def test_every_chart_is_drawn(
+    open_file: Callable[[Path], Opened], published: Path
+) -> None:
+    opened = open_file(published / REPORT)
+    charts = opened.page.evaluate(COUNT_MARKS)
+    assert len(charts) > 15
+    assert [drawn for _, _, drawn in charts] == [stated for _, stated, _ in charts]
+    assert opened.messages == []
+    assert opened.requests == [(published / REPORT).as_uri()]
+
+
+def test_the_readme_shows_the_picture_the_build_draws(published: Path) -> None:
+    drawn = published / PICTURES / "income_spending_map.svg"
+    assert README_PICTURE.read_bytes() == drawn.read_bytes(), (
+        f"copy {drawn} to {README_PICTURE}"
+    )
