@@ -23,7 +23,7 @@ from mall_segments.inputs import (
     inspect_input,
     inspect_seed,
 )
-from mall_segments.preflight import check_points
+from mall_segments.preflight import check_disk, check_points
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the settings and the customer file before any model runs.
+    """Check the settings, the disk and the customer file before any model runs.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
         _project_vars(request.get("project_path")), request.get("command_line_vars")
     )
     settings = _settings(request)
+    check_disk(find_home())
     customers = _inspect(request, settings)
     check_points(customers, settings)
     return {"notes": list(customers.notes)}
@@ -163,7 +164,7 @@ def _settings(request: Mapping[str, Any]) -> Settings:
     return parse_settings(request.get("settings", {}))
 
 
-def _project_vars(project_path: str | None) -> Any:  # noqa: ANN401
+def _project_vars(project_path: str | None) -> Any:
     if project_path is None:
         return None
     text = (Path(project_path) / "dbt_project.yml").read_text(encoding="utf-8")

@@ -1,23 +1,27 @@
 """Gates: what must hold before anything is fitted, each a refusal by name.
 
-Before any model runs, :func:`check_points` asks the engine whether the file has as many
+Before any model runs, :func:`check_disk` sees that there is room to build in, and
+:func:`check_points` asks the engine whether the file has as many
 distinct points as the smallest number of segments asked for. After the rows are
 checked, :func:`check_gates` judges the exact counts.
 """
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from mall_segments.errors import InputError
+from mall_segments.errors import InputError, PublishError
+from mall_segments.home import published_folder, warehouse_file
 from mall_segments.settings import SETTING_NAMES, parse_settings
 from mall_segments.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import pandas as pd
 
@@ -28,6 +32,36 @@ _SAMPLED_ROWS: Final = 10_000
 _ENOUGH_VALUES: Final = 2
 # As the models read a number: text such as 150,000.00 loses its commas.
 _THOUSANDS: Final = r"^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$"
+
+
+# What a build of a few customers takes, twice over.
+LEAST_FREE_MEGABYTES: Final = 32
+
+
+def check_disk(home: Path) -> None:
+    """Refuse to build where the disk is all but full.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that holds ``warehouse/`` and ``published/``, which may be on disks
+        of their own.
+
+    Raises
+    ------
+    PublishError
+        If less than ``LEAST_FREE_MEGABYTES`` are free. A disk that fills up later
+        fails the model that needs the space.
+    """
+    for folder in (warehouse_file(home).parent, published_folder(home)):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        megabytes = shutil.disk_usage(existing).free / 1e6
+        if megabytes < LEAST_FREE_MEGABYTES:
+            raise PublishError(
+                f"The disk of {folder} has {megabytes:.1f} MB free, and a build needs "
+                f"at least {LEAST_FREE_MEGABYTES} MB; free some, or set "
+                "MALL_SEGMENTS_HOME to a folder on another disk."
+            )
 
 
 def check_points(customers: CustomerInput, settings: Settings) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -12,10 +14,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from mall_segments.errors import InputError
+from mall_segments.errors import InputError, PublishError
 from mall_segments.functions import register_functions
 from mall_segments.inputs import CustomerInput, inspect_input
-from mall_segments.preflight import admit_input, check_gates, check_points
+from mall_segments.preflight import (
+    admit_input,
+    check_disk,
+    check_gates,
+    check_points,
+)
 from mall_segments.settings import Settings, parse_settings
 
 PROJECT = Path(__file__).parents[2]
@@ -46,6 +53,24 @@ def refusal(folder: Path, rows: list[str], settings: Settings = SETTINGS) -> str
     with pytest.raises(InputError) as caught:
         check_points(customers(folder, rows), settings)
     return str(caught.value)
+
+
+@pytest.mark.parametrize("full", ["warehouse", "published"])
+def test_a_disk_that_is_all_but_full_is_refused(
+    full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / full).mkdir()
+
+    def disk_usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=31_900_000 if folder.name == full else 32_000_000)
+
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    with pytest.raises(
+        PublishError, match=rf"{full} has 31\.9 MB free, and a build needs at least 32"
+    ):
+        check_disk(tmp_path)
+    (tmp_path / full).rmdir()
+    check_disk(tmp_path)
 
 
 def test_the_published_file_passes() -> None:
