@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 from markupsafe import Markup
@@ -21,7 +21,10 @@ from mall_segments.errors import PublishError
 from mall_segments.report.svg import MINUS, element
 from mall_segments.tables import quote_identifier, reason
 
-NOT_COMPUTED = Markup("\N{EN DASH}")
+SMALLEST: Final = 1e-6
+"""Values nearer to 0 are written as 0."""
+
+NOT_COMPUTED: Final = Markup("\N{EN DASH}")
 
 
 @dataclass(frozen=True)
@@ -58,28 +61,26 @@ class Row:
 
     def count(self, column: str, *, alone: bool = False) -> Markup:
         """Write a count: 1,234; ``alone`` if no element around it says the source."""
-        return self._number(column, "{:,.0f}", alone=alone)
+        return self._number(column, 0, alone=alone)
 
     def percent(self, column: str, *, digits: int = 1) -> Markup:
         """Write a share of 1 in percent: 40.5 %."""
-        return self._number(column, f"{{:,.{digits}f}} %", factor=100)
+        return self._number(column, digits, factor=100, unit=" %")
 
     def decimal(self, column: str, *, digits: int = 2) -> Markup:
         """Write a number with a fixed number of decimals: 0.55."""
-        return self._number(column, f"{{:,.{digits}f}}")
+        return self._number(column, digits)
 
     def signed(self, column: str, *, digits: int = 2) -> Markup:
         """Write a difference with its sign: +1.26."""
-        return self._number(column, f"{{:+,.{digits}f}}")
+        return self._number(column, digits, sign="+")
 
     def value(self, column: str) -> Markup:
-        """Write a number with as many digits as tell it apart from its neighbours."""
-        number = self[column]
-        if number is not None and not float(number).is_integer():
-            number = float(number)
-            digits = max(0, 2 - math.floor(math.log10(abs(number)))) if number else 0
-            return self._number(column, f"{{:,.{min(digits, 6)}f}}")
-        return self._number(column, "{:,.0f}")
+        """Write whole numbers as such, others with three digits that tell something."""
+        number = float(self[column] or 0)
+        if number.is_integer() or abs(number) < SMALLEST:
+            return self._number(column, 0)
+        return self._number(column, max(0, 2 - math.floor(math.log10(abs(number)))))
 
     def text(self, column: str) -> Markup:
         """Write a text, whatever its direction."""
@@ -104,12 +105,21 @@ class Row:
         return self.formulas.get(column, quote_identifier(column))
 
     def _number(
-        self, column: str, style: str, *, factor: float = 1, alone: bool = False
+        self,
+        column: str,
+        digits: int,
+        *,
+        factor: float = 1,
+        sign: str = "",
+        unit: str = "",
+        alone: bool = False,
     ) -> Markup:
         number = self[column]
         if number is None:
             return NOT_COMPUTED
-        written = style.format(number * factor).replace("-", MINUS)
+        # Adding 0 makes a zero of a negative one.
+        rounded = round(number * factor, digits) + 0
+        written = f"{rounded:{sign},.{digits}f}{unit}".replace("-", MINUS)
         return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
             repr(number),
             self._formula(column),
