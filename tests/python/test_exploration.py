@@ -20,12 +20,16 @@ SETTINGS = {
     "customer_id": {"aliases": ["ID"]},
     "gender": {"aliases": ["Gender"], "female": ["f"], "male": ["m"]},
     "features": [
-        {"name": name, "label": name, "aliases": [], "minimum": -99, "maximum": 99}
+        {"name": name, "minimum": -99, "maximum": 99, "resolution": 1}
         for name in ("visits", "basket_eur")
     ],
     "segmentations": [
-        {"name": "both", "features": ["visits", "basket_eur"]},
-        {"name": "one", "features": ["visits"]},
+        {
+            "name": "both",
+            "features": ["visits", "basket_eur"],
+            "scaler": "standard",
+        },
+        {"name": "one", "features": ["visits"], "scaler": "standard"},
     ],
     "home": ".",
 }

@@ -49,7 +49,9 @@ def line(shipped_settings):
         }
     )
     settings = shipped_settings | {
-        "segmentations": [{"name": "line", "features": ["age_years"]}]
+        "segmentations": [
+            {"name": "line", "features": ["age_years"], "scaler": "standard"}
+        ]
     }
 
     def score(**options):
@@ -313,7 +315,12 @@ def test_too_few_distinct_customers_are_a_reason_for_every_algorithm(line):
 
 def test_no_algorithm_has_more_clusters_than_the_settings_allow(line):
     line.settings["segmentations"] = [
-        {"name": "line", "features": ["age_years"], "max_segments": 2}
+        {
+            "name": "line",
+            "features": ["age_years"],
+            "scaler": "standard",
+            "max_segments": 2,
+        }
     ]
     found = line()["n_clusters"].dropna()
     assert len(found) >= 6

@@ -118,7 +118,9 @@ def test_customers_with_imputed_values_do_not_count(shipped, shipped_settings):
 
 def test_shares_of_no_variance_are_missing(shipped_settings):
     configured = shipped_settings | {
-        "segmentations": [{"name": "same", "features": ["age_years"]}]
+        "segmentations": [
+            {"name": "same", "features": ["age_years"], "scaler": "standard"}
+        ]
     }
     points = pd.DataFrame(
         {"segmentation": ["same"], "age_years": [30.0], "age_years_scaled": [0.0]}

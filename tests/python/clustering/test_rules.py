@@ -26,7 +26,11 @@ def configure(shipped_settings, *features):
             for name, resolution, is_whole in features
         ],
         "segmentations": [
-            {"name": "made_up", "features": [name for name, *_ in features]}
+            {
+                "name": "made_up",
+                "features": [name for name, *_ in features],
+                "scaler": "standard",
+            }
         ],
     }
 
