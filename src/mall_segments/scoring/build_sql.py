@@ -8,6 +8,7 @@ module offers that much and creates the models as views of a DuckDB connection.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,6 +26,7 @@ PACKAGED: Final = Path(__file__).parents[1] / "build_sql"
 
 _PROJECT: Final = Path(__file__).parents[3]
 _MODEL_FOLDERS: Final = ("models", "analyses/marts")
+_EXTENSIONS: Final = ("jinja2.ext.do",)
 _MACRO_FILES: Final = ("read_customers", "weighted_statistics")
 # What Python answers here instead of asking it through the engine, as dbt must.
 _REPLACED_MACROS: Final = ("recognised_columns",)
@@ -96,11 +98,11 @@ def create_views(
     )
     environment = Environment(
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.do"],
+        extensions=_EXTENSIONS,
         autoescape=False,  # noqa: S701 - it renders SQL, in which names are quoted
     )
-    for file in _MACRO_FILES:
-        names.update(_macros(environment, _read(_folder() / "macros" / f"{file}.sql")))
+    for macro in _macros(_folder()):
+        names[macro.name] = _callable(environment, macro)
     environment.globals.update(names)
     for model in models:
         query = environment.from_string(_read(_model_file(model))).render()
@@ -147,23 +149,33 @@ def _recognised(
     return answer
 
 
-def _macros(
-    environment: Environment, source: str
-) -> Iterable[tuple[str, Callable[..., object]]]:
-    for macro in environment.parse(source).find_all(nodes.Macro):
-        if macro.name not in _REPLACED_MACROS:
-            yield macro.name, _callable(environment, macro)
+@cache
+def _macros(folder: Path) -> tuple[nodes.Macro, ...]:
+    environment = Environment(extensions=_EXTENSIONS, autoescape=False)  # noqa: S701
+    return tuple(
+        macro
+        for file in _MACRO_FILES
+        for macro in environment.parse(
+            _read(folder / "macros" / f"{file}.sql")
+        ).find_all(nodes.Macro)
+        if macro.name not in _REPLACED_MACROS
+    )
 
 
 def _callable(environment: Environment, macro: nodes.Macro) -> Callable[..., object]:
-    """Compile a macro on its own when it is called, as it then sees all others."""
+    """Compile a macro on its own when it is first called: it then sees all others."""
 
-    def call(*arguments: object, **named: object) -> object:
+    @cache
+    def compiled() -> Callable[..., object]:
         tree = nodes.Template([macro], lineno=1)
         tree.set_environment(environment)
         module = environment.from_string(tree).make_module()
+        found: Callable[..., object] = getattr(module, macro.name)
+        return found
+
+    def call(*arguments: object, **named: object) -> object:
         try:
-            return getattr(module, macro.name)(*arguments, **named)
+            return compiled()(*arguments, **named)
         except _ReturnedError as returned:
             return returned.value
 

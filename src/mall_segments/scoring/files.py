@@ -320,7 +320,7 @@ class _Writer:
             n_own -= 1
         own, shared = self._names[:n_own], self._names[n_own:]
         spelled = ", ".join(
-            _csv_cell(f"cast({name} as varchar)")
+            f"coalesce({_csv_cell(f'cast({name} as varchar)')}, '')"
             for name in (
                 *(self._checked.key_cells[name] for name in shared),
                 *ADDED_COLUMNS,
