@@ -1,0 +1,1 @@
+"""Mall customer segments: clustering, publishing, scoring and the report."""

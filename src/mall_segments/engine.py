@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def to_pandas(relation: Any) -> pd.DataFrame:  # noqa: ANN401
+def to_pandas(relation: Any) -> pd.DataFrame:
     """Fetch what ``dbt.ref`` returned.
 
     Parameters
@@ -29,7 +29,7 @@ def to_pandas(relation: Any) -> pd.DataFrame:  # noqa: ANN401
     return frame
 
 
-def to_engine(session: Any, frame: pd.DataFrame) -> Any:  # noqa: ANN401
+def to_engine(session: Any, frame: pd.DataFrame) -> Any:
     """Hand a model's result to the engine that stores it.
 
     Parameters

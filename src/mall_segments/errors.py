@@ -1,4 +1,4 @@
-"""Errors a user may see: each says what is wrong, what was found and what is allowed."""
+"""Errors a user may see: what is wrong, what was found and what is allowed."""
 
 from types import TracebackType
 from typing import Any, cast
