@@ -1,0 +1,153 @@
+"""What an audit found: one result per expectation, and the verdict on all of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPORT_FORMAT: Final = 1
+
+
+class Outcome(StrEnum):
+    """How an expectation ended, worst first."""
+
+    FAILED = "failed"
+    WARNING = "warning"
+    SKIPPED = "skipped"
+    PASSED = "passed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One expectation and what it met.
+
+    Attributes
+    ----------
+    suite : str
+        The table or subject that was checked.
+    expectation : str
+        Its name in Great Expectations; empty where nothing could be checked.
+    column : str
+        The column or columns it is about; empty if it is about the whole table.
+    meaning : str
+        What is expected, in words that continue the name of the column.
+    outcome : Outcome
+        How it ended.
+    observed : str
+        What was found; names the culprits where the expectation does not hold.
+    """
+
+    suite: str
+    expectation: str
+    column: str
+    meaning: str
+    outcome: Outcome
+    observed: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit:
+    """Every result of one audit of one generation.
+
+    Attributes
+    ----------
+    build_id : str
+        The generation audited.
+    previous_build_id : str or None
+        The generation it was compared with, if that is still kept.
+    audited_at : str
+        When, in ISO 8601, UTC.
+    seconds : float
+        How long it took.
+    versions : mapping of str to str
+        The packages that did it.
+    results : tuple of Result
+        In the order in which they were found.
+    """
+
+    build_id: str
+    previous_build_id: str | None
+    audited_at: str
+    seconds: float
+    versions: Mapping[str, str]
+    results: tuple[Result, ...]
+
+    def count(self, outcome: Outcome) -> int:
+        """Count the results that ended so."""
+        return sum(result.outcome is outcome for result in self.results)
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether no expectation failed; warnings do not count."""
+        return not self.count(Outcome.FAILED)
+
+    @property
+    def worst_first(self) -> tuple[Result, ...]:
+        """The results, failures first, each kind in the order it was found."""
+        order = list(Outcome)
+        return tuple(
+            sorted(self.results, key=lambda result: order.index(result.outcome))
+        )
+
+    @property
+    def by_suite(self) -> dict[str, list[Result]]:
+        """The results of each suite, in the order in which they were found."""
+        suites: dict[str, list[Result]] = {}
+        for result in self.results:
+            suites.setdefault(result.suite, []).append(result)
+        return suites
+
+    @property
+    def verdict(self) -> str:
+        """One line: passed or failed, with the numbers of each kind.
+
+        Examples
+        --------
+        >>> audit = Audit(
+        ...     build_id="B", previous_build_id=None, audited_at="", seconds=0.0,
+        ...     versions={}, results=(),
+        ... )
+        >>> audit.verdict
+        'PASSED: B meets all 0 expectations.'
+        """
+        n_checked = len(self.results) - self.count(Outcome.SKIPPED)
+        n_failed = self.count(Outcome.FAILED)
+        notes = [
+            f"{n} {noun}{'s' * (n > 1 and bool(plural))}"
+            for n, noun, plural in (
+                (self.count(Outcome.WARNING), "warning", True),
+                (self.count(Outcome.SKIPPED), "skipped", False),
+            )
+            if n
+        ]
+        tail = f" ({', '.join(notes)})" if notes else ""
+        if n_failed:
+            return (
+                f"FAILED: {self.build_id} breaks {n_failed} of {n_checked} "
+                f"expectations{tail}."
+            )
+        if self.count(Outcome.WARNING):
+            return (
+                f"PASSED: {self.build_id} breaks none of {n_checked} "
+                f"expectations{tail}."
+            )
+        return f"PASSED: {self.build_id} meets all {n_checked} expectations{tail}."
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the audit as JSON holds it, worst results first."""
+        return {
+            "format": REPORT_FORMAT,
+            "build_id": self.build_id,
+            "previous_build_id": self.previous_build_id,
+            "audited_at": self.audited_at,
+            "seconds": round(self.seconds, 3),
+            "versions": dict(self.versions),
+            "has_passed": self.has_passed,
+            "verdict": self.verdict,
+            "counts": {outcome.value: self.count(outcome) for outcome in Outcome},
+            "results": [asdict(result) for result in self.worst_first],
+        }

@@ -1,0 +1,83 @@
+"""``mall-segments audit``."""
+
+import shutil
+from pathlib import Path
+
+import click
+
+from mall_segments.errors import PublishError
+from mall_segments.generations import list_generations, read_current
+
+_WIDEST_LINE = 200
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("audit")
+@click.option(
+    "--generation",
+    "build_id",
+    metavar="BUILD_ID",
+    help="Audit this generation instead of the current one.",
+)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    metavar="NAME",
+    help="Run this suite only; may be given more than once. Nothing is kept then.",
+)
+@click.option("--json", "json_file", type=_FILE, help="Write the results here as JSON.")
+@click.option(
+    "--html", "html_file", type=_FILE, help="Write the results here as a page."
+)
+@click.option(
+    "--accept-drift",
+    is_flag=True,
+    help="Only warn about customers that differ much from those before: they were "
+    "changed on purpose.",
+)
+@click.option("--all", "is_complete", is_flag=True, help="Show every expectation.")
+@click.pass_context
+def command(
+    context: click.Context,
+    build_id: str | None,
+    suites: tuple[str, ...],
+    json_file: Path | None,
+    html_file: Path | None,
+    accept_drift: bool,  # noqa: FBT001 - click passes options by keyword
+    is_complete: bool,  # noqa: FBT001
+) -> None:
+    """Check all that BI tools read against what is expected of it.
+
+    Exits with 1 if an expectation fails. The results are kept in
+    published/audits/BUILD_ID/, unless --json or --html says where to write them.
+    """
+    # Great Expectations takes seconds to import.
+    from mall_segments.audit.console import render_table  # noqa: PLC0415
+    from mall_segments.audit.run import audit_generation  # noqa: PLC0415
+    from mall_segments.audit.saving import (  # noqa: PLC0415
+        HTML_FILE,
+        save_audit,
+        write_json,
+        write_page,
+    )
+
+    home: Path = context.obj
+    if build_id is None:
+        build_id = read_current(home).build_id
+    elif build_id not in list_generations(home):
+        raise PublishError(
+            f"there is no generation {build_id}; kept are "
+            + (", ".join(list_generations(home)) or "none")
+        )
+    audit = audit_generation(home, build_id, accept_drift=accept_drift, suites=suites)
+    width = min(shutil.get_terminal_size((120, 40)).columns, _WIDEST_LINE)
+    click.echo(render_table(audit, width=width, is_complete=is_complete))
+    if json_file:
+        write_json(json_file, audit)
+    if html_file:
+        write_page(html_file, audit)
+    if not (json_file or html_file or suites):
+        click.echo(f"\nMore in {save_audit(home, audit) / HTML_FILE}")
+    click.echo(audit.verdict)
+    context.exit(0 if audit.has_passed else 1)

@@ -1,0 +1,124 @@
+"""The command ``mall-segments audit``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from mall_segments.cli import main
+from mall_segments.generations import list_generations
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from generation_copy import GenerationCopy
+
+
+def run(home: Path, *arguments: object) -> Result:
+    return CliRunner().invoke(
+        main, ["--home", str(home), "audit", *map(str, arguments)]
+    )
+
+
+def test_sound_generation_exits_with_0_and_keeps_its_results(
+    copy: GenerationCopy,
+) -> None:
+    gone = copy.home / "published" / "audits" / "20200101T000000.000000Z-00000000"
+    gone.mkdir(parents=True)
+
+    result = run(copy.home)
+
+    assert result.exit_code == 0, result.output
+    # Audits of generations that are not kept any more are not kept, either.
+    assert not gone.exists()
+    verdict = result.output.splitlines()[-1]
+    assert verdict.startswith(f"PASSED: {copy.build_id} meets all")
+    folder = copy.home / "published" / "audits" / copy.build_id
+    content = json.loads((folder / "audit.json").read_text(encoding="utf-8"))
+    assert content["verdict"] == verdict
+    assert verdict in (folder / "audit.html").read_text(encoding="utf-8")
+    rows = duckdb.sql(
+        f"select outcome, count(*) from '{folder}/audit.parquet' group by all"
+    ).fetchall()
+    assert rows == [("passed", len(content["results"]))]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "audit.html",
+        "audit.json",
+        "audit.parquet",
+    ]
+
+
+def test_defect_exits_with_1_and_comes_first(copy: GenerationCopy) -> None:
+    copy.run("update dim_segments set customer_share = 2 where segment_id = 1")
+    copy.seal()
+
+    result = run(copy.home, "--suite", "dim_segments")
+
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[1].split()[:3] == ["dim_segments", "is", "from"]
+    assert "failed" in lines[1]
+    assert lines[-1].startswith(f"FAILED: {copy.build_id} breaks 2 of")
+    # A part of an audit is not kept as if it were all of it.
+    assert not (copy.home / "published" / "audits").exists()
+
+
+def test_results_go_where_they_are_asked_for(
+    copy: GenerationCopy, tmp_path: Path
+) -> None:
+    json_file, html_file = tmp_path / "audit.json", tmp_path / "audit.html"
+
+    result = run(
+        copy.home,
+        *("--suite", "tables", "--json", json_file, "--html", html_file),
+    )
+
+    assert result.exit_code == 0
+    assert json.loads(json_file.read_text(encoding="utf-8"))["has_passed"] is True
+    assert html_file.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_earlier_generation_can_be_audited(published_home: Path) -> None:
+    first = list_generations(published_home)[0]
+
+    result = run(published_home, "--generation", first, "--suite", "tables")
+
+    assert result.exit_code == 0
+    assert first in result.output
+
+
+def test_every_expectation_is_shown_on_request(copy: GenerationCopy) -> None:
+    short = run(copy.home, "--suite", "dim_segments").output.splitlines()
+    complete = run(copy.home, "--suite", "dim_segments", "--all").output.splitlines()
+
+    assert len(complete) > len(short) + 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refusal"),
+    [
+        (("--generation", "yesterday"), "there is no generation yesterday; kept are "),
+        (("--suite", "segments"), "the audit has no suite 'segments'; it has "),
+        (("--suite", "tables", "--json", "/no/such/folder/x"), "cannot be written"),
+    ],
+)
+def test_impossible_requests_are_refused_in_a_sentence(
+    arguments: tuple[str, ...], refusal: str, published_home: Path
+) -> None:
+    result = run(published_home, *arguments)
+
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert refusal in result.output
+    assert "Traceback" not in result.output
+
+
+def test_nothing_published_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    result = run(tmp_path)
+
+    assert result.exit_code == 1
+    assert "nothing is published" in result.output
