@@ -38,6 +38,22 @@ build: $(VENV)/runtime ## Build and publish the segments from the customer file
 	$(BIN)/dbt build
 	@$(BIN)/mall-segments summary
 
+.PHONY: report
+report: $(VENV)/runtime ## Say where the report of the published segments is
+	@$(BIN)/mall-segments report
+
+.PHONY: audit
+audit: $(VENV)/runtime ## Audit the published generation with Great Expectations
+	$(BIN)/mall-segments audit
+
+.PHONY: serve
+serve: $(VENV)/runtime ## Answer POST /predict_cluster on 127.0.0.1
+	$(BIN)/mall-segments serve
+
+.PHONY: questions
+questions: $(VENV)/runtime ## Write docs/questions.md anew from what is published
+	$(BIN)/mall-segments questions --output docs/questions.md
+
 .PHONY: test
 test: $(VENV)/development ## Run every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
@@ -50,7 +66,7 @@ lint: $(VENV)/development ## Check layout, style and types
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: lint build test ## What CI runs: lint, build and test
+check: lint build audit test ## What CI runs: lint, build, audit and test
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
