@@ -244,15 +244,17 @@ class Evidence:
 
 
 def same_input(evidence: Evidence) -> bool:
-    """Whether the previous generation was built from the same input and settings.
+    """Whether the previous generation was made of the same input in the same way.
 
-    Where the input lies does not matter, nor what decides about publishing only.
+    That is the same files by content, settings and version of the project. Where the
+    input lies does not matter, nor what decides about publishing only.
     """
     if evidence.previous is None:
         return False
     inputs = [
         (
             [file["sha256"] for file in generation.manifest["input"]["files"]],
+            generation.manifest["versions"]["mall-segments"],
             {
                 name: value
                 for name, value in generation.manifest["settings"].items()

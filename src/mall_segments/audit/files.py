@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 # The columns that publishing adds; where the file has one of that name, with a suffix.
 _ADDED_COLUMNS: Final = r"^Cluster( \(mall_segments\))?, Segment( \(mall_segments\))?\Z"
-_LONGEST_HEADER: Final = 2**24
+_LONGEST_LINE: Final = 2**26
 
 
 def file_suites(evidence: Evidence) -> Iterator[Suite]:
@@ -269,6 +269,7 @@ def _customers_csv(evidence: Evidence) -> pd.DataFrame:
     return evidence.read(
         "customers_csv",
         path=str(path),
+        longest_line=_LONGEST_LINE,
         columns=[f"column_{place}" for place in range(len(header))],
         added_columns=", ".join(header[-2:]),
         id_column=f"column_{places['customer_id']}",
@@ -284,7 +285,7 @@ def _read_header(path: Path) -> list[str]:
     """Read the header of a published CSV file as it was before it was neutralised."""
     try:
         with path.open("rb") as file:
-            head = file.read(_LONGEST_HEADER).decode("utf-8", "replace")
+            head = file.read(_LONGEST_LINE).decode("utf-8", "replace")
     except OSError as error:
         raise MissingEvidenceError(f"{path.name}: {error.strerror}") from None
     cells, _ = split_record(head, 0, ",")

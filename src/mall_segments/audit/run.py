@@ -133,6 +133,10 @@ def _run(suite: Suite, evidence: Evidence, validator: Validator) -> list[Result]
         frame = suite.frame(evidence)
     except MissingEvidenceError as error:
         return [_unchecked(suite.name, f"cannot be checked: {error}")]
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Values that nobody can compute with are a finding, not an accident.
+        kind = type(error).__name__
+        return [_unchecked(suite.name, f"cannot be checked: {kind}: {error}")]
     return validator.validate(suite.name, frame, suite.keys, suite.expectations)
 
 

@@ -25,7 +25,7 @@ cells as (
         quote = '"',
         escape = '"',
         auto_detect = false,
-        max_line_size = 1073741824,
+        max_line_size = {{ longest_line }},
         columns = {
             {% for column in columns %}
             '{{ column }}': 'varchar'{{ "," if not loop.last }}

@@ -91,7 +91,8 @@ select
     agreed(points.membership, nearest.membership) as membership_recomputed,
     agreed(points.margin, nearest.membership - nearest.second_membership)
         as margin_recomputed,
-    nearest.distance > nearest.outlier_distance as is_outlier_recomputed,
+    agreed(points.distance, nearest.distance) > nearest.outlier_distance
+        as is_outlier_recomputed,
     concat_ws(
         ', ',
         {% for feature in features %}
