@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import tempfile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
@@ -85,6 +87,8 @@ def run_service(
     """
     os.environ[HOME_VARIABLE] = str(home)
     os.environ[ACCESS_LOG_VARIABLE] = "yes" if has_access_log else ""
+    # uvicorn ends what it has begun and raises the signal again.
+    signal.signal(signal.SIGTERM, _exit)
     with tempfile.TemporaryDirectory(prefix="mall-segments-metrics-") as folder:
         if n_workers > 1:
             os.environ[MULTIPROCESS_VARIABLE] = folder
@@ -103,6 +107,10 @@ def run_service(
             timeout_keep_alive=_SECONDS_KEPT_ALIVE,
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
+
+
+def _exit(*_: object) -> NoReturn:
+    sys.exit(0)
 
 
 def _log_config() -> dict[str, Any]:

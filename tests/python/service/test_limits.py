@@ -1,0 +1,164 @@
+"""The service bounds what one client may take."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from test_predict import CUSTOMER, problem_of
+
+from mall_segments.service import requests, server
+
+if TYPE_CHECKING:
+    from running_service import RunningService
+
+FULL_CUSTOMER = {"CustomerID": 1234567, "Gender": "Female", **CUSTOMER}
+
+
+def test_a_full_batch_with_every_column_of_the_file_fits(
+    shared_service: RunningService,
+) -> None:
+    body = json.dumps([FULL_CUSTOMER] * 10_000).encode()
+    assert len(body) > 2**20
+
+    response = shared_service.send(body)
+
+    assert response.status_code == 200
+    assert len(response.json()) == 10_000
+
+
+def test_a_longer_batch_is_refused(shared_service: RunningService) -> None:
+    response = shared_service.predict([{"Income": 1}] * 10_001)
+
+    problem = problem_of(response, 413, "too-many-customers")
+    assert "10,001 customers; at most 10,000" in problem["detail"]
+
+
+@pytest.mark.parametrize("is_chunked", [True, False])
+def test_a_body_may_have_two_mebibytes_and_not_a_byte_more(
+    shared_service: RunningService, *, is_chunked: bool
+) -> None:
+    customer = json.dumps(CUSTOMER).encode()
+    body = customer + b" " * (2 * 2**20 - len(customer))
+
+    def send(content: bytes) -> int:
+        chunks = (content[at : at + 2**16] for at in range(0, len(content), 2**16))
+        response = shared_service.client.post(
+            "/predict_cluster",
+            content=chunks if is_chunked else content,
+            headers={"content-type": "application/json"},
+        )
+        return response.status_code
+
+    assert send(body) == 200
+    assert send(body + b" ") == 413
+
+
+def test_a_mebibyte_and_a_byte_of_blanks_is_no_json(
+    shared_service: RunningService,
+) -> None:
+    problem_of(shared_service.send(b" " * (2**20 + 1)), 400, "invalid-json")
+
+
+def test_a_huge_body_is_not_read_to_its_end(shared_service: RunningService) -> None:
+    with shared_service.connect() as connection:
+        connection.sendall(
+            b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\n"
+            b"Content-Length: 100000000000\r\n\r\n"
+        )
+        n_sent = 0
+        with suppress(OSError):
+            while n_sent < 2**28:
+                connection.sendall(b" " * 2**20)
+                n_sent += 2**20
+
+    assert n_sent < 2**28
+
+
+def test_a_slow_body_is_given_up(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "MOST_BODY_SECONDS", 0.3)
+    with service.connect() as connection:
+        connection.sendall(
+            b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
+            b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        )
+        answer = b""
+        while chunk := connection.recv(4096):
+            answer += chunk
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"urn:mall-segments:slow-body" in answer
+
+
+@pytest.mark.parametrize("beginning", [b"", b"POST /predict_cluster HTTP/1.1\r\nHos"])
+def test_slow_headers_are_given_up(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch, beginning: bytes
+) -> None:
+    monkeypatch.setattr(server, "MOST_HEADER_SECONDS", 0.3)
+    with service.connect() as connection:
+        connection.sendall(beginning)
+        assert connection.recv(4096) == b""
+
+
+def test_slow_headers_of_a_second_request_are_given_up(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "MOST_HEADER_SECONDS", 0.3)
+    with service.connect() as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while b"alive" not in answer:
+            answer += connection.recv(4096)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHos")
+        assert connection.recv(4096) == b""
+
+
+def test_endless_headers_are_refused(shared_service: RunningService) -> None:
+    with shared_service.connect() as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        n_sent = 0
+        with suppress(OSError):
+            while n_sent < 2**24:
+                connection.sendall(b"X-Header: " + b"x" * 4000 + b"\r\n")
+                n_sent += 4000
+
+    assert n_sent < 2**24
+
+
+def test_single_customers_are_answered_while_batches_are(
+    shared_service: RunningService,
+) -> None:
+    batch = json.dumps([FULL_CUSTOMER | {"Income": n % 999} for n in range(10_000)])
+    statuses: list[int] = []
+
+    def send_batches() -> None:
+        statuses.extend(
+            shared_service.send(batch.encode()).status_code for _ in range(3)
+        )
+
+    thread = threading.Thread(target=send_batches)
+    thread.start()
+    while thread.is_alive():
+        assert shared_service.predict(CUSTOMER).status_code == 200
+        time.sleep(0.01)
+    thread.join()
+
+    assert statuses == [200, 200, 200]
+
+
+def test_a_client_that_hangs_up_is_no_trouble(shared_service: RunningService) -> None:
+    for _ in range(20):
+        with shared_service.connect() as connection:
+            connection.sendall(
+                b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
+                b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+            )
+
+    assert shared_service.predict(CUSTOMER).status_code == 200

@@ -1,0 +1,327 @@
+"""What the service answers, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from reference_model import FIRST_BUILD, model_content, write_reference_model
+
+from mall_segments.scoring.assigning import Assigner
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+    from running_service import RunningService
+
+CUSTOMER = {"Age": 19, "Annual Income (k$)": 15, "Spending Score (1-100)": 39}
+
+
+def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """Check that a response is a problem detail of this kind, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["type"] == f"urn:mall-segments:{kind}"
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
+
+def test_answers_one_customer(shared_service: RunningService, tmp_path: Path) -> None:
+    model = write_reference_model(tmp_path / "model.json")
+    expected = Assigner(model, model.segmentations[0]).assign((15, 39))
+
+    response = shared_service.predict(CUSTOMER)
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["mall-segments-build-id"] == FIRST_BUILD
+    assert response.json() == {
+        "segment_id": 4,
+        "segment_name": "Low income and low spending",
+        "persona": "Persona 4",
+        "distance": expected.distance,
+        "second_segment_id": 1,
+        "membership": expected.membership,
+        "is_outlier": False,
+        "is_imputed": False,
+        "segmentation": "income_spending",
+        "build_id": FIRST_BUILD,
+    }
+
+
+def test_answers_a_list_in_its_order(shared_service: RunningService) -> None:
+    customers = [
+        {"customer_id": "0007", **CUSTOMER},
+        {"annual_income_kusd": 87, "spending_score": 82},
+        {"ID": 8, "Income": None, "Score": 39},
+        {"Spending Score (1-100)": 39, "Annual Income (k$)": 15},
+    ]
+
+    answers = shared_service.predict(customers).json()
+
+    assert [answer["segment_id"] for answer in answers] == [4, 2, 1, 4]
+    assert [answer.get("customer_id") for answer in answers] == ["0007", None, 8, None]
+    assert [answer["is_imputed"] for answer in answers] == [False, False, True, False]
+    assert answers[0].keys() - answers[1].keys() == {"customer_id"}
+
+
+def test_a_customer_in_a_list_is_answered_as_alone(
+    shared_service: RunningService,
+) -> None:
+    customers = [
+        {"Income": income, "Score": score}
+        for income in (0, 15.4, 15.5, 61, 1000, None)
+        for score in range(1, 101, 9)
+    ]
+
+    answers = shared_service.predict(customers).json()
+
+    assert answers == [shared_service.predict(each).json() for each in customers]
+
+
+def test_assigns_to_the_segmentation_asked_for(shared_service: RunningService) -> None:
+    response = shared_service.predict(CUSTOMER, segmentation="age_income_spending")
+
+    assert response.json()["segmentation"] == "age_income_spending"
+    assert response.json()["segment_name"] == "Young, low income"
+
+
+def test_an_empty_list_has_an_empty_answer(shared_service: RunningService) -> None:
+    assert shared_service.predict([]).json() == []
+
+
+def test_names_the_field_that_is_wrong(shared_service: RunningService) -> None:
+    response = shared_service.predict(CUSTOMER | {"Age": 19.5, "income/k~€": "x"})
+
+    problem = problem_of(response, 422, "invalid-customer")
+    assert problem["detail"] == "Age: not a whole number; nothing was assigned"
+    assert problem["errors"] == [
+        {"detail": "not a whole number", "field": "Age", "pointer": "#/Age"}
+    ]
+
+
+def test_points_into_the_body(shared_service: RunningService) -> None:
+    response = shared_service.predict(
+        [CUSTOMER, CUSTOMER | {"Annual Income (k$)": -1}, 5, CUSTOMER | {"Age": 0}]
+    )
+
+    problem = problem_of(response, 422, "invalid-customer")
+    assert "(3 customers in all); nothing was assigned" in problem["detail"]
+    assert problem["errors"] == [
+        {
+            "detail": "below 0",
+            "customer": 1,
+            "field": "Annual Income (k$)",
+            "pointer": "#/1/Annual%20Income%20%28k%24%29",
+        },
+        {"detail": "a customer must be an object", "customer": 2, "pointer": "#/2"},
+        {"detail": "below 1", "customer": 3, "field": "Age", "pointer": "#/3/Age"},
+    ]
+
+
+@pytest.mark.parametrize("is_remembered", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"Annual Income (k$)": True},
+        {"Annual Income (k$)": "15"},
+        {"Annual Income (k$)": [15]},
+        {"Annual Income (k$)": {"k$": 15}},
+        {"Age": True},
+        {"Age": [1]},
+        {"customer_id": [1]},
+        {"customer_id": True},
+        {"gender": 5},
+        {"Spending Score (1-100)": 10**400},
+        {"Spending Score (1-100)": 39.5},
+    ],
+)
+def test_a_batch_is_assigned_whole_or_not_at_all(
+    shared_service: RunningService, change: dict[str, Any], *, is_remembered: bool
+) -> None:
+    """Values that Python takes for others seen before are no exception."""
+    good = CUSTOMER | {
+        "Annual Income (k$)": 1,
+        "Age": 1,
+        "customer_id": 1,
+        "gender": "f",
+        "Spending Score (1-100)": 39 if is_remembered else 1 + len(str(change)) % 99,
+    }
+    if is_remembered:
+        assert shared_service.predict([good]).status_code == 200
+
+    response = shared_service.predict([good, good | change])
+
+    problem = problem_of(response, 422, "invalid-customer")
+    assert [error["customer"] for error in problem["errors"]] == [1]
+    assert [error["field"] for error in problem["errors"]] == list(change)
+
+
+def test_shows_the_first_hundred_errors(shared_service: RunningService) -> None:
+    response = shared_service.predict([{"Age": -1, "Income": -1, "Score": 1}] * 300)
+
+    problem = problem_of(response, 422, "invalid-customer")
+    assert len(problem["errors"]) == 100
+    assert "(300 customers in all)" in problem["detail"]
+
+
+def test_customers_may_have_many_sets_of_fields_but_not_any(
+    shared_service: RunningService,
+) -> None:
+    customers = [
+        {"Income": 15, "Score": 39, f"extra {number}": 1} for number in range(65)
+    ]
+
+    assert shared_service.predict(customers[:64]).status_code == 200
+    problem = problem_of(shared_service.predict(customers), 422, "invalid-customer")
+    assert "65 different sets of fields; at most 64" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("segmentation=vip", "segmentation"),
+        ("segmentation=", "segmentation"),
+        ("segmentation=income_spending&segmentation=income_spending", "segmentation"),
+        ("segmentatoin=income_spending", "segmentatoin"),
+        ("segmentation=%ff%00", "segmentation"),
+        ("a" * 3000, "a" * 100),
+    ],
+)
+def test_names_the_query_that_is_wrong(
+    shared_service: RunningService, query: str, field: str
+) -> None:
+    response = shared_service.client.post(f"/predict_cluster?{query}", json=CUSTOMER)
+
+    problem = problem_of(response, 422, "invalid-query")
+    assert problem["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize("body", [b'"x"', b"5", b"null", b"true", b'"\\ud800"'])
+def test_refuses_what_is_no_customer(
+    shared_service: RunningService, body: bytes
+) -> None:
+    problem_of(shared_service.send(body), 422, "invalid-customer")
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"Age": NaN}', "it holds NaN, which is not a number"),
+        (b'{"Age": 1, "Age": 2}', "it names the key 'Age' twice"),
+        (b'[{"Age": 1, "Age": 2}]', "it names the key 'Age' twice"),
+        (b"[" * 200_000, "it is nested too deeply"),
+        (b'{"a":' * 200_000, "it is nested too deeply"),
+        (b"9" * 100_000, "it holds a number of too many digits"),
+        (b"\xff\xfe", "byte 0 is not UTF-8"),
+        (b"", "Expecting value: line 1 column 1 (char 0)"),
+        (b"{'Age': 1}", "Expecting property name enclosed in double quotes: line 1"),
+    ],
+)
+def test_refuses_what_is_not_strict_json(
+    shared_service: RunningService, body: bytes, detail: str
+) -> None:
+    problem = problem_of(shared_service.send(body), 400, "invalid-json")
+    assert problem["detail"].startswith(detail)
+
+
+def test_half_a_character_in_a_name_is_no_trouble(
+    shared_service: RunningService,
+) -> None:
+    body = b'[{"Income": 1, "Score": 1, "\\ud800": 1, "id": "\\ud800"}, {"\\ud800": 1}]'
+    response = shared_service.send(body)
+    problem_of(response, 422, "invalid-customer")
+
+    answer = shared_service.send(b'{"Income": 1, "Score": 1, "id": "\\ud800"}')
+    assert answer.text.startswith('{"customer_id":"\\ud800",')
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"content-type": "text/plain"},
+        {"content-type": "application/x-www-form-urlencoded"},
+        {"content-type": "application/json; charset=latin-1"},
+        {"content-type": "application/jsonx"},
+        {"content-type": "application/json", "content-encoding": "gzip"},
+    ],
+)
+def test_refuses_other_types(
+    shared_service: RunningService, headers: dict[str, str]
+) -> None:
+    response = shared_service.send(json.dumps(CUSTOMER).encode(), headers=headers)
+
+    kind = "encoding" if "content-encoding" in headers else "type"
+    problem_of(response, 415, f"unsupported-{kind}")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json; charset=utf-8", 'APPLICATION/JSON ;charset="UTF-8"'],
+)
+def test_takes_json_in_utf_8_however_it_is_called(
+    shared_service: RunningService, content_type: str
+) -> None:
+    response = shared_service.send(
+        json.dumps(CUSTOMER).encode(), headers={"content-type": content_type}
+    )
+
+    assert response.status_code == 200
+
+
+def test_paths_and_methods_that_are_not_there_are_problems_too(
+    shared_service: RunningService,
+) -> None:
+    client = shared_service.client
+    problem_of(client.get("/nowhere"), 404, "unknown-path")
+    refused = client.get("/predict_cluster")
+    problem_of(refused, 405, "unknown-method")
+    assert refused.headers["allow"] == "POST"
+
+
+def test_tells_about_segments_and_model(shared_service: RunningService) -> None:
+    content = model_content()
+    segments = shared_service.client.get("/segments").json()
+    model = shared_service.client.get("/model").json()
+
+    assert segments["build_id"] == model["build_id"] == FIRST_BUILD
+    first = segments["segmentations"][0]
+    assert first["name"] == "income_spending"
+    assert [each["n_customers"] for each in first["segments"]] == [81, 39, 35, 23, 22]
+    assert first["segments"][0]["centroid"] == pytest.approx(
+        content["segmentations"][0]["segments"][0]["centroid"]
+    )
+    assert [each["median"] for each in model["features"]] == [36, 61.5, 50]
+    assert model["segmentations"][0]["features"][0]["center"] == 60.56
+
+
+def test_is_alive_and_ready(shared_service: RunningService) -> None:
+    assert shared_service.client.get("/health").json() == {"status": "alive"}
+    assert shared_service.ready() == {
+        "status": "ready",
+        "build_id": FIRST_BUILD,
+        "problem": None,
+    }
+
+
+def test_counts_what_it_does(service: RunningService) -> None:
+    service.predict(CUSTOMER)
+    service.predict([CUSTOMER] * 3)
+    service.predict({})
+    service.client.get("/nowhere")
+
+    lines = service.client.get("/metrics").text.splitlines()
+
+    answered = "mall_segments_requests_total"
+    assert f'{answered}{{route="/predict_cluster",status="200"}} 2.0' in lines
+    assert f'{answered}{{route="/predict_cluster",status="422"}} 1.0' in lines
+    assert f'{answered}{{route="unknown",status="404"}} 1.0' in lines
+    labels = 'segment_id="4",segmentation="income_spending"'
+    assert f"mall_segments_customers_total{{{labels}}} 4.0" in lines
+    assert "mall_segments_model_is_current 1.0" in lines

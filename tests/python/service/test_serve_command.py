@@ -1,0 +1,159 @@
+"""`mall-segments serve` as an operator sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from reference_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
+from running_service import wait_until
+from shared_project import MALL_SEGMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CUSTOMER = {"CustomerID": 424242, "Annual Income (k$)": 15, "Score": 39}
+N_KILLS = 5
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+@contextmanager
+def serving(
+    home: Path, *options: str, port: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Serve in a process group of its own, which is ended afterwards."""
+    port = port or free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [MALL_SEGMENTS, "--home", home, "serve", "--port", str(port), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: is_ready(url) or process.poll() is not None)
+        assert process.poll() is None, process.communicate()
+        yield process, url
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def test_logs_requests_but_nobody(home: Path) -> None:
+    with serving(home) as (process, url):
+        httpx.post(f"{url}/predict_cluster", json=CUSTOMER)
+        httpx.post(f"{url}/predict_cluster?segmentation=secret", json=CUSTOMER)
+        httpx.get(f"{url}/secret")
+        process.terminate()
+        output, errors = process.communicate(timeout=30)
+
+    lines = [json.loads(line) for line in output.splitlines()]
+    asked = [line for line in lines if line["route"] != "/ready"]
+    assert [
+        (line["method"], line["route"], line["status"], line["customers"])
+        for line in asked
+    ] == [
+        ("POST", "/predict_cluster", 200, 1),
+        ("POST", "/predict_cluster", 422, 0),
+        ("GET", "unknown", 404, 0),
+    ]
+    assert asked[0]["build_id"] == FIRST_BUILD
+    assert set(asked[0]) == {
+        *("time", "method", "route", "status", "milliseconds", "customers"),
+        "build_id",
+    }
+    for private in ("127.0.0.1:", "secret", "424242"):
+        assert private not in output
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_refuses_to_start_without_a_model(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [MALL_SEGMENTS, "--home", tmp_path, "serve", "--port", str(free_port())],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+
+    assert finished.returncode == 1
+    assert finished.stderr.startswith("Error: nothing is published in")
+
+
+def test_ends_its_requests_when_told_to_stop(home: Path) -> None:
+    batch = [CUSTOMER | {"Annual Income (k$)": number / 10} for number in range(9000)]
+    with serving(home, "--no-access-log") as (process, url), httpx.Client() as client:
+        request = client.build_request("POST", f"{url}/predict_cluster", json=batch)
+        response = client.send(request, stream=True)
+        process.terminate()
+        assert response.status_code == 200
+        assert len(json.loads(response.read())) == 9000
+        response.close()
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert output == ""
+
+
+@pytest.mark.slow  # 5 restarts, about 20 s
+def test_killed_at_any_moment_it_starts_again_and_serves(home: Path) -> None:
+    port = free_port()
+    for number in range(N_KILLS):
+        with serving(home, port=port) as (process, url):
+            answer = httpx.post(f"{url}/predict_cluster", json=CUSTOMER).json()
+            assert answer["segment_id"] == 4
+            time.sleep(0.05 * number)
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow  # about 10 s: several processes start
+def test_workers_share_metrics_survive_kills_and_switch_models(home: Path) -> None:
+    with serving(home, "--workers", "2") as (process, url):
+        for _ in range(20):
+            httpx.post(f"{url}/predict_cluster", json=CUSTOMER)
+        metrics = httpx.get(f"{url}/metrics").text
+        labels = 'segment_id="4",segmentation="income_spending"'
+        assert f"mall_segments_customers_total{{{labels}}} 20.0" in metrics
+
+        children = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(process.pid)],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.split()
+        os.kill(int(children[-1]), signal.SIGKILL)
+        wait_until(lambda: is_ready(url))
+
+        publish_model(home, model_content(SECOND_BUILD))
+
+        def build_ids() -> set[str]:
+            answers = [
+                httpx.post(f"{url}/predict_cluster", json=CUSTOMER) for _ in range(8)
+            ]
+            return {answer.headers["mall-segments-build-id"] for answer in answers}
+
+        wait_until(lambda: build_ids() == {SECOND_BUILD})
