@@ -16,7 +16,7 @@ from mall_segments.generations import read_current
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Project
+    from shared_project import Project
 
     from mall_segments.audit.validation import Validator
 

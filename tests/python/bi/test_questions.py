@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from conftest import PROJECT
+from shared_project import PROJECT
 
 from mall_segments.cli import main
 from mall_segments.errors import InputError
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Project
+    from shared_project import Project
 
 FOLDER = PROJECT / "analyses" / "questions"
 QUESTIONS = {question.name: question for question in read_questions(FOLDER)}

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
-from conftest import PROJECT, Project, copy_project
+from shared_project import PROJECT, Project, copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable

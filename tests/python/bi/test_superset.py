@@ -12,7 +12,7 @@ import duckdb
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import PROJECT
+from shared_project import PROJECT
 
 from mall_segments.cli import main
 from mall_segments.errors import InputError
