@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 30
 
+CUSTOMER = {"Age": 19, "Annual Income (k$)": 15, "Spending Score (1-100)": 39}
+
+
+def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+    """Check that a response is a problem detail of this kind, and return it."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["status"] == status
+    assert problem["type"] == f"urn:mall-segments:{kind}"
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
+
 
 class RunningService:
     """A service in a thread, and a client that talks to it."""

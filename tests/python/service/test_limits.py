@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from test_predict import CUSTOMER, problem_of
+from running_service import CUSTOMER, problem_of
 
 from mall_segments.service import requests, server
 

@@ -7,28 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from reference_model import FIRST_BUILD, model_content, write_reference_model
+from running_service import CUSTOMER, problem_of
 
 from mall_segments.scoring.assigning import Assigner
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import httpx
     from running_service import RunningService
-
-CUSTOMER = {"Age": 19, "Annual Income (k$)": 15, "Spending Score (1-100)": 39}
-
-
-def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
-    """Check that a response is a problem detail of this kind, and return it."""
-    assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = response.json()
-    assert problem["status"] == status
-    assert problem["type"] == f"urn:mall-segments:{kind}"
-    assert problem["title"]
-    assert problem["detail"]
-    return problem
 
 
 def test_answers_one_customer(shared_service: RunningService, tmp_path: Path) -> None:
