@@ -15,6 +15,7 @@ def model(dbt, session):
         "fct_feature_correlation": dbt.ref("fct_feature_correlation"),
         "fct_feature_distribution": dbt.ref("fct_feature_distribution"),
         "fct_feature_drift": dbt.ref("fct_feature_drift"),
+        "fct_feature_pairs": dbt.ref("fct_feature_pairs"),
         "fct_feature_summary": dbt.ref("fct_feature_summary"),
         "fct_input_counts": dbt.ref("fct_input_counts"),
         "fct_principal_components": dbt.ref("fct_principal_components"),

@@ -1,7 +1,3 @@
-{#-
-About twenty bins at most, as wide as a whole number of the feature's steps and
-beginning at multiples of their width.
--#}
 with
 
 customers as (
@@ -22,7 +18,6 @@ feature_values as (
         '{{ feature.name }}' as feature,
         gender,
         {{ feature.name }} as value,
-        cast({{ feature.resolution }} as double) as resolution,
 
         n_customers
 
@@ -36,25 +31,7 @@ feature_values as (
 ),
 
 widths as (
-
-    select
-        feature_values.feature,
-
-        max(feature_values.resolution)
-        * ceil(
-            (
-                (max(feature_summary.maximum) - max(feature_summary.minimum))
-                / max(feature_values.resolution) + 1
-            ) / 20
-        ) as bin_width
-
-    from feature_values
-
-    inner join feature_summary
-        on feature_values.feature = feature_summary.feature
-
-    group by feature_values.feature
-
+    {{ bin_widths('feature_summary') }}
 ),
 
 binned as (

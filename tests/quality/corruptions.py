@@ -774,6 +774,32 @@ FEATURES = (
         "where feature = 'age_years' and gender = 'female' and bin_from = 21",
     ),
     Corruption(
+        "a pair of bins dropped",
+        "fct_feature_pairs",
+        "n_customers",
+        "feature age_years, other_feature spending_score",
+        "delete from fct_feature_pairs where rowid = (select min(rowid) "
+        "from fct_feature_pairs where feature = 'age_years' "
+        "and other_feature = 'spending_score')",
+    ),
+    Corruption(
+        "a pair of bins with a customer too many",
+        "fct_feature_pairs",
+        "n_customers",
+        "feature age_years, other_feature spending_score",
+        "update fct_feature_pairs set n_customers = n_customers + 1 "
+        "where rowid = (select min(rowid) from fct_feature_pairs "
+        "where feature = 'age_years' and other_feature = 'spending_score')",
+    ),
+    Corruption(
+        "pairs of bins that end too late",
+        "fct_feature_pairs",
+        "other_bin_to",
+        "feature age_years, other_feature spending_score",
+        "update fct_feature_pairs set other_bin_to = other_bin_to + 1 "
+        "where feature = 'age_years' and other_feature = 'spending_score'",
+    ),
+    Corruption(
         "a correlation above 1",
         "fct_feature_correlation",
         "pearson",

@@ -138,6 +138,18 @@ _TABLES: Final = {
         previous_mean DOUBLE?
         current_mean DOUBLE
     """,
+    "fct_feature_pairs": """
+        segmentation VARCHAR
+        segment_id BIGINT
+        gender VARCHAR
+        feature VARCHAR
+        other_feature VARCHAR
+        bin_from DOUBLE
+        bin_to DOUBLE
+        other_bin_from DOUBLE
+        other_bin_to DOUBLE
+        n_customers BIGINT
+    """,
     "fct_feature_summary": """
         feature VARCHAR
         n_customers BIGINT

@@ -80,6 +80,7 @@ def table_suites(evidence: Evidence) -> Iterator[Suite]:
     yield _fct_algorithm_scores(counts["accepted"])
     yield _fct_feature_summary(settings)
     yield _fct_feature_distribution()
+    yield _fct_feature_pairs(settings)
     yield _fct_feature_correlation(settings)
     yield _fct_feature_drift(settings)
     yield _fct_principal_components(settings)
@@ -517,6 +518,40 @@ def _fct_feature_distribution() -> Suite:
             *_recomputed("customer_share"),
         ),
         needs=(CUSTOMER_GROUPS,),
+    )
+
+
+def _fct_feature_pairs(settings: Settings) -> Suite:
+    key = (
+        "segmentation",
+        "segment_id",
+        "gender",
+        "feature",
+        "other_feature",
+        "bin_from",
+        "other_bin_from",
+    )
+    return Suite(
+        name="fct_feature_pairs",
+        frame=_reads("fct_feature_pairs"),
+        keys=key,
+        expectations=(
+            n_rows(min(len(settings.features) - 1, 1)),
+            unique(*key),
+            at_least("n_customers", 1),
+            equal(
+                "n_customers",
+                "n_customers_found",
+                "is the number of customers in both bins",
+            ),
+            equal("bin_to", "bin_to_found", "is where the histogram's bin ends"),
+            equal(
+                "other_bin_to",
+                "other_bin_to_found",
+                "is where the histogram's bin ends",
+            ),
+        ),
+        needs=(CUSTOMER_GROUPS, SEGMENT_GROUPS),
     )
 
 

@@ -49,7 +49,7 @@ def write_report(folder: Path, database: Path) -> None:
             segmentation_view(marts, segmentation, features, titles[segmentation.name])
             for segmentation in model.segmentations
         ]
-        general = overview(marts, features)
+        general = overview(marts, features, model.segmentations[0].name)
     page = render_page(model, features, views, general, audit)
     (folder / REPORT).write_text(page, encoding="utf-8")
     write_pictures(folder / PICTURES, views)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from mall_segments.report.boundaries import Line
 from mall_segments.report.labels import label_offsets
 from mall_segments.report.markers import (
+    gender_marker,
     marker,
     shape_class,
     size_number,
@@ -204,23 +205,17 @@ def pair_chart(
     """Draw the most frequent group of every bin as a marker, larger for more."""
     x_axis, y_axis = cell_axes(cells)
     largest = max(cell.n_customers for cell in cells.cells)
-    marks = []
-    for cell in cells.cells:
-        group = cell.counts[0][0]
-        size = size_number(cell.n_customers, largest)
-        x, y = x_axis.along(cell.x), y_axis.up(cell.y)
-        if is_by_gender:
-            marks.append(
-                element(
-                    "use",
-                    href=f"#m{(1, 3, 5)[group]}-{size}",
-                    x=x,
-                    y=y,
-                    class_=f"mark gender-{group + 1}",
-                )
-            )
-        else:
-            marks.append(marker(group, x=x, y=y, size=size, class_="mark"))
+    place = gender_marker if is_by_gender else marker
+    marks = [
+        place(
+            cell.counts[0][0],
+            x=x_axis.along(cell.x),
+            y=y_axis.up(cell.y),
+            size=size_number(cell.n_customers, largest),
+            class_="mark",
+        )
+        for cell in cells.cells
+    ]
     return Plot(
         name=name,
         title=title,

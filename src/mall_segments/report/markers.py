@@ -19,6 +19,11 @@ RADII: Final = (3.2, 4.2, 5.6, 7.2)
 BADGE: Final = 6.0
 """Size of the marker beside a segment's name."""
 
+_BADGE_SIZE: Final = len(RADII) + 1
+
+# Circle, triangle and plus.
+_GENDER_SHAPES: Final = (1, 3, 5)
+
 
 def shape_class(segment_id: int) -> str:
     """Name the style class of a segment.
@@ -72,11 +77,35 @@ def marker(segment_id: int, *, x: str, y: str, size: int, class_: str = "") -> M
     )
 
 
+def gender_marker(
+    gender_id: int, *, x: str, y: str, size: int, class_: str = ""
+) -> Markup:
+    """Place the marker of a gender, by its place in the list of genders, from 1."""
+    return element(
+        "use",
+        href=f"#m{_GENDER_SHAPES[gender_id - 1]}-{size}",
+        x=x,
+        y=y,
+        class_=f"{class_} gender-{gender_id}".strip(),
+    )
+
+
 def badge(segment_id: int) -> Markup:
     """Draw a segment's marker to stand in a line of text."""
+    return _badge(marker(segment_id, x="9", y="9", size=_BADGE_SIZE, class_="marker"))
+
+
+def gender_badge(gender_id: int) -> Markup:
+    """Draw a gender's marker to stand in a line of text."""
+    return _badge(
+        gender_marker(gender_id, x="9", y="9", size=_BADGE_SIZE, class_="marker")
+    )
+
+
+def _badge(content: Markup) -> Markup:
     return element(
         "svg",
-        marker(segment_id, x="9", y="9", size=len(RADII) + 1, class_="marker"),
+        content,
         class_="badge",
         width=18,
         height=18,

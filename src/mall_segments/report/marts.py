@@ -134,15 +134,6 @@ class Marts:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def has(self, mart: str) -> bool:
-        """Say whether a table is there."""
-        found = self.query(
-            "SELECT 1 AS n FROM duckdb_tables() WHERE table_name = $1 "
-            "AND database_name = current_database()",
-            [mart],
-        )
-        return bool(found)
-
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run a query; decimals come as floats, and what is not finite as None."""
         result = self._connection.execute(sql, list(parameters))

@@ -17,7 +17,12 @@ from mall_segments.errors import PublishError
 from mall_segments.model_file import Model
 from mall_segments.report.charts import GENDERS
 from mall_segments.report.features import FeatureView, level, listed, shade
-from mall_segments.report.markers import badge, marker_definitions, shape_class
+from mall_segments.report.markers import (
+    badge,
+    gender_badge,
+    marker_definitions,
+    shape_class,
+)
 from mall_segments.report.sections import Overview, SegmentationView
 from mall_segments.report.svg import share
 
@@ -110,6 +115,7 @@ def render_page(
         features=features,
         views=tuple(views),
         histograms=general.histograms,
+        gender_pairs=general.pairs,
         correlations=general.correlations,
         drift=general.drift,
         quality=general.quality,
@@ -149,6 +155,7 @@ def _environment() -> Environment:
         "correlation_shade": lambda value: shade(
             None if value is None else value * _CORRELATION_SCALE
         ),
+        "gender_badge": gender_badge,
         "in_words": in_words,
         "level": level,
         "percentage": lambda part: share(100 * part),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Final
+from typing import Any
 
 from mall_segments.model_file import Segmentation
 from mall_segments.report import charts
@@ -16,8 +16,6 @@ from mall_segments.report.plots import Plot
 from mall_segments.report.svg import Axis
 from mall_segments.tables import quote_identifier
 
-PAIRS: Final = "fct_feature_pairs"
-
 
 @dataclass(frozen=True)
 class Map:
@@ -27,14 +25,6 @@ class Map:
     is_binned: bool
     is_slice: bool
     data: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """A pair of features, drawn twice."""
-
-    by_gender: Plot
-    by_segment: Plot
 
 
 @dataclass(frozen=True)
@@ -180,46 +170,57 @@ def _points(x: FeatureView, y: FeatureView | None) -> str:
     return f"SELECT x, n AS y, g, n FROM ({points})"  # noqa: S608
 
 
-def read_pairs(
-    marts: Marts, segmentation: Segmentation, features: Mapping[str, FeatureView]
-) -> tuple[Pairs, ...]:
-    """Draw every pair of features, if the bins of the pairs are published."""
-    if not marts.has(PAIRS):
-        return ()
-    found = []
-    for x, y in combinations(features.values(), 2):
-        cells = {
-            group: _pair_cells(marts, segmentation.name, x, y, group)
-            for group in ("gender", "segment_id")
-        }
-        if not cells["gender"].cells:
-            continue
-        plots = {
-            group: charts.pair_chart(
-                pair,
-                name=f"pair-{segmentation.name}-{x.name}-{y.name}-{group}",
-                title=f"{x.title} and {y.title}",
-                x_title=x.title,
-                y_title=y.title,
-                description="Customers in bins, by "
-                + ("gender." if group == "gender" else "segment."),
-                is_by_gender=group == "gender",
-            )
-            for group, pair in cells.items()
-        }
-        found.append(Pairs(plots["gender"], plots["segment_id"]))
-    return tuple(found)
+def read_gender_pairs(
+    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
+) -> tuple[Plot, ...]:
+    """Draw every pair of features, with the gender most frequent in each bin.
+
+    Every segmentation counts every customer once, so any of them will do.
+    """
+    return tuple(
+        charts.pair_chart(
+            cells,
+            name=f"pair-{x.name}-{y.name}-gender",
+            title=f"{x.title} and {y.title}",
+            x_title=x.title,
+            y_title=y.title,
+            description="Customers in bins, by gender.",
+            is_by_gender=True,
+        )
+        for x, y in combinations(features.values(), 2)
+        if (cells := _pair_cells(marts, segmentation, x, y, "gender")).cells
+    )
+
+
+def read_segment_pairs(
+    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
+) -> tuple[Plot, ...]:
+    """Draw every pair of features, with the segment most frequent in each bin."""
+    return tuple(
+        charts.pair_chart(
+            cells,
+            name=f"pair-{segmentation}-{x.name}-{y.name}",
+            title=f"{x.title} and {y.title}",
+            x_title=x.title,
+            y_title=y.title,
+            description="Customers in bins, by segment.",
+            is_by_gender=False,
+        )
+        for x, y in combinations(features.values(), 2)
+        if (cells := _pair_cells(marts, segmentation, x, y, "segment_id")).cells
+    )
 
 
 def _pair_cells(
     marts: Marts, segmentation: str, x: FeatureView, y: FeatureView, group: str
 ) -> Cells:
+    # The middle of the values that a bin can hold: its end is not among them.
     rows = marts.query(
         "SELECT (bin_from + bin_to - $4) / 2 AS x, "  # noqa: S608
         f"(other_bin_from + other_bin_to - $5) / 2 AS y, {group} AS g, "
         "sum(n_customers)::BIGINT AS n, min(bin_to - bin_from) AS width, "
         "min(other_bin_to - other_bin_from) AS height "
-        f"FROM {PAIRS} "
+        "FROM fct_feature_pairs "
         "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, n DESC, g",
         [segmentation, x.name, y.name, x.resolution, y.resolution],
@@ -229,7 +230,7 @@ def _pair_cells(
             (
                 row["x"],
                 row["y"],
-                charts.GENDERS.index(row["g"]) if group == "gender" else row["g"],
+                charts.GENDERS.index(row["g"]) + 1 if group == "gender" else row["g"],
                 row["n"],
             )
             for row in rows

@@ -13,10 +13,10 @@ from mall_segments.report.marts import Marts, Row
 from mall_segments.report.places import (
     Components,
     Map,
-    Pairs,
     read_components,
+    read_gender_pairs,
     read_map,
-    read_pairs,
+    read_segment_pairs,
 )
 from mall_segments.report.plots import Plot
 from mall_segments.report.profiles import Card, Profiles, read_cards, read_profiles
@@ -60,7 +60,7 @@ class SegmentationView:
     profiles: Profiles
     counts: Counts
     algorithms: tuple[Row, ...]
-    pairs: tuple[Pairs, ...]
+    pairs: tuple[Plot, ...]
     components: Components | None
     changes: Changes
 
@@ -88,13 +88,16 @@ class Overview:
     """What is shown of all customers, whatever the segmentation."""
 
     histograms: tuple[Histogram, ...]
+    pairs: tuple[Plot, ...]
     correlations: Mapping[tuple[str, str], Row]
     drift: tuple[Row, ...]
     quality: Quality
 
 
-def overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
-    """Read what concerns all customers."""
+def overview(
+    marts: Marts, features: Mapping[str, FeatureView], segmentation: str
+) -> Overview:
+    """Read what concerns all customers; any segmentation will do."""
     return Overview(
         histograms=tuple(
             _histogram(marts, features[row["feature"]], row)
@@ -102,6 +105,7 @@ def overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
                 marts.rows("fct_feature_summary", ["feature"]), features
             )
         ),
+        pairs=read_gender_pairs(marts, segmentation, features),
         correlations={
             (row["feature"], row["other_feature"]): row
             for row in marts.rows(
@@ -156,7 +160,7 @@ def segmentation_view(
                 order="silhouette DESC NULLS LAST",
             )
         ),
-        pairs=read_pairs(marts, segmentation, features),
+        pairs=read_segment_pairs(marts, segmentation.name, features),
         components=read_components(marts, segmentation, used),
         changes=_changes(marts, where),
     )

@@ -119,18 +119,6 @@ def test_a_missing_table_is_refused_by_name(
         write_report(folder, folder / DATABASE)
 
 
-def test_without_bins_of_pairs_the_other_charts_are_drawn(
-    generation: Generate, tmp_path: Path
-) -> None:
-    folder = copy(generation("shipped"), tmp_path)
-    with duckdb.connect(str(folder / DATABASE)) as connection:
-        connection.execute("DROP TABLE fct_feature_pairs")
-    write_report(folder, folder / DATABASE)
-    content = (folder / REPORT).read_text(encoding="utf-8")
-    assert "Pairs of features" not in content
-    assert 'data-chart="map-income_spending"' in content
-
-
 def test_pictures_are_complete_without_the_page(generation: Generate) -> None:
     for name in NAMES:
         path = generation("shipped") / PICTURES / f"{name}.svg"

@@ -101,8 +101,3 @@ def test_decimals_are_numbers_and_what_is_none_is_missing(marts: Marts) -> None:
     shares = [found["share"] for found in marts.rows("sizes", ["n"])]
     assert shares == [2.0, None, 4.0]
     assert not any(isinstance(share, Decimal) for share in shares)
-
-
-def test_only_tables_that_are_there_are_found(marts: Marts) -> None:
-    assert marts.has("sizes")
-    assert not marts.has("size")

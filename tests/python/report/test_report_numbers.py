@@ -112,6 +112,40 @@ def test_bars_are_as_high_as_their_bins_have_customers(generation: Generate) -> 
     assert_linear([bar.percent("x") for bar in bars], [start for start, _ in rows])
 
 
+@pytest.mark.parametrize(
+    ("chart", "group"),
+    [
+        ("pair-age_years-spending_score-gender", "gender"),
+        ("pair-age_income_spending-age_years-spending_score", "segment_id"),
+    ],
+)
+def test_pairs_are_drawn_in_their_bins_as_the_group_most_frequent(
+    generation: Generate, chart: str, group: str
+) -> None:
+    folder = generation("shipped")
+    marks = read_report(folder).marks[chart]
+    with open_database(folder) as connection:
+        rows = connection.execute(
+            f"""
+            SELECT bin_from, other_bin_from, max_by({group}, (n, -number)) FROM (
+                SELECT bin_from, other_bin_from, {group}, sum(n_customers) AS n,
+                    row_number() OVER (ORDER BY {group}) AS number
+                FROM fct_feature_pairs
+                WHERE segmentation = 'age_income_spending'
+                    AND feature = 'age_years' AND other_feature = 'spending_score'
+                GROUP BY ALL
+            ) GROUP BY ALL ORDER BY ALL
+            """
+        ).fetchall()
+    assert_linear([mark.percent("x") for mark in marks], [row[0] for row in rows])
+    assert_linear([100 - mark.percent("y") for mark in marks], [row[1] for row in rows])
+    shapes = {"female": 1, "male": 3, "unknown": 5}
+    assert [mark.attributes["href"][:3] for mark in marks] == [
+        f"#m{shapes.get(row[2], row[2])}" for row in rows
+    ]
+    assert len({mark.attributes["href"] for mark in marks}) > 3
+
+
 @pytest.mark.parametrize("column", ["inertia", "silhouette", "gap"])
 def test_points_of_a_criterion_stand_at_its_scores(
     generation: Generate, column: str
