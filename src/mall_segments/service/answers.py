@@ -8,6 +8,7 @@ to one model and goes with it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -20,7 +21,7 @@ from mall_segments.scoring.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mall_segments.model_file import Model, Segmentation
     from mall_segments.scoring.records import Layout
@@ -56,16 +57,23 @@ class InvalidBatchError(Exception):
         self.n_invalid = n_invalid
 
 
-class Answer(NamedTuple):
-    """One assignment as a JSON object, and which segment it is."""
+class Answered(NamedTuple):
+    """Assignments in JSON, and how many customers are of which segment."""
+
+    text: str
+    n_customers: Mapping[int, int]
+
+
+class _Answer(NamedTuple):
+    """One assignment: a JSON object without its opening brace, and its segment."""
 
     segment_id: int
-    text: str
+    rest: str
 
 
 # The encoder itself, as `json.dumps` takes a while to find it.
 _spell: Final = json.JSONEncoder().encode
-_NO_ANSWER: Final = Answer(segment_id=0, text="")
+_spell_text: Final = json.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,13 +113,13 @@ class Answers:
                     "segment_name": segment.segment_name,
                     "persona": segment.persona,
                 }
-            )[:-1]
+            )[1:-1]
             for segment in segmentation.segments
         }
         self._readings: dict[tuple[str, ...], _Reading] = {}
-        self._remembered: dict[Values, Answer] = {}
+        self._remembered: dict[Values, _Answer] = {}
 
-    def one(self, record: Mapping[str, Any]) -> Answer:
+    def one(self, record: Mapping[str, Any]) -> Answered:
         """Answer one customer.
 
         Raises
@@ -125,13 +133,14 @@ class Answers:
         answer = self._remembered.get(values)
         if answer is None:
             answer = self._remember(values, self._assigner.assign(values))
-        if reading.id_field is None:
-            return answer
-        return _with_id(answer, record[reading.id_field])
+        beginning = "{"
+        if reading.id_field is not None:
+            beginning = f'{{"customer_id":{_spell(record[reading.id_field])},'
+        return Answered(beginning + answer.rest, {answer.segment_id: 1})
 
     def many(
         self, records: Sequence[object], *, has_booleans: bool
-    ) -> Iterator[list[Answer]]:
+    ) -> Iterator[Answered | None]:
         """Answer a batch, all of it or nothing, in small steps.
 
         Parameters
@@ -144,9 +153,9 @@ class Answers:
 
         Yields
         ------
-        list of Answer
-            An empty list wherever a step is done, and at last the answers in the order
-            of the customers.
+        Answered or None
+            None wherever a step is done, and at last the answers in the order of the
+            customers.
 
         Raises
         ------
@@ -155,40 +164,58 @@ class Answers:
         """
         try:
             groups = self._groups(records)
-            yield []
+            yield None
             is_valid = not has_booleans and all(map(self._is_valid, groups))
         except (TypeError, InvalidCustomerError):
             # No object, a value that is none of ours, or fields of two meanings.
             is_valid = False
-        yield []
+        yield None
         if not is_valid:
             for _ in self._check_each(records):
-                yield []
-        answers: list[Answer] = [_NO_ANSWER] * len(records)
+                yield None
+        texts = [""] * len(records)
+        n_customers: Counter[int] = Counter()
         for group in groups:
-            for _ in self._answer(group, answers):
-                yield []
-        yield answers
+            known: dict[Values, _Answer] = {}
+            for _ in self._find(group, known):
+                yield None
+            n_customers.update(map(itemgetter(0), map(known.__getitem__, group.values)))
+            yield None
+            found = _texts(group, known)
+            if len(groups) == 1:
+                texts = found
+            else:
+                for position, text in zip(group.positions, found, strict=True):
+                    texts[position] = text
+            yield None
+        yield Answered(f"[{','.join(texts)}]", n_customers)
 
     def _groups(self, records: Sequence[object]) -> list[_Group]:
         """Put customers with the same fields together, as they are read alike."""
-        layouts: dict[tuple[str, ...], list[int]] = {}
-        for position, record in enumerate(records):
-            if type(record) is not dict:
-                raise TypeError
-            layouts.setdefault(tuple(record), []).append(position)
-        if len(layouts) > MOST_LAYOUTS:
+        if not set(map(type, records)) <= {dict}:
+            raise TypeError
+        customers: Sequence[Any] = records
+        layouts = list(map(tuple, customers))
+        positions: dict[tuple[str, ...], Sequence[int]] = dict.fromkeys(
+            layouts, range(len(layouts))
+        )
+        if len(positions) > MOST_LAYOUTS:
             detail = (
-                f"the customers have {len(layouts):,} different sets of fields; at "
+                f"the customers have {len(positions):,} different sets of fields; at "
                 f"most {MOST_LAYOUTS} are read at once"
             )
             raise InvalidBatchError([(None, FieldError(field=None, detail=detail))], 1)
+        if len(positions) > 1:
+            found: dict[tuple[str, ...], list[int]] = {names: [] for names in positions}
+            for position, names in enumerate(layouts):
+                found[names].append(position)
+            positions.update(found)
         groups = []
-        for names, positions in layouts.items():
-            members: list[Any] = [records[position] for position in positions]
+        for names, own in positions.items():
+            members = [customers[position] for position in own]
             reading = self._reading(names)
             values = list(map(reading.values, members))
-            groups.append(_Group(reading, positions, members, values))
+            groups.append(_Group(reading, own, members, values))
         return groups
 
     def _is_valid(self, group: _Group) -> bool:
@@ -197,8 +224,8 @@ class Answers:
         if not reading.is_complete:
             return False
         if reading.id_field is not None:
-            ids = map(itemgetter(reading.id_field), members)
-            if any(map(self._reader.id_problem, ids)):
+            ids = list(map(itemgetter(reading.id_field), members))
+            if not self._reader.are_ids(ids):
                 return False
         points = dict(zip(group.values, members, strict=True))
         others = dict(zip(map(reading.others, members), members, strict=True))
@@ -237,9 +264,8 @@ class Answers:
             return error.errors
         return []
 
-    def _answer(self, group: _Group, answers: list[Answer]) -> Iterator[None]:
-        """Put the answers of a group in their places."""
-        known: dict[Values, Answer] = {}
+    def _find(self, group: _Group, known: dict[Values, _Answer]) -> Iterator[None]:
+        """Find the answer for each set of values of a group, and remember it."""
         missing = []
         for values in dict.fromkeys(group.values):
             answer = self._remembered.get(values)
@@ -248,6 +274,7 @@ class Answers:
             else:
                 known[values] = answer
         for start in range(0, len(missing), _POINTS_AT_ONCE):
+            yield
             points = missing[start : start + _POINTS_AT_ONCE]
             assignments = (
                 self._assigner.assign_many(points)
@@ -256,17 +283,6 @@ class Answers:
             )
             for values, assignment in zip(points, assignments, strict=True):
                 known[values] = self._remember(values, assignment)
-            yield
-        found: Iterable[Answer] = map(known.__getitem__, group.values)
-        field = group.reading.id_field
-        if field is not None:
-            found = (
-                _with_id(answer, member[field])
-                for answer, member in zip(found, group.members, strict=True)
-            )
-        for position, answer in zip(group.positions, found, strict=True):
-            answers[position] = answer
-        yield
 
     def _reading(self, names: tuple[str, ...]) -> _Reading:
         reading = self._readings.get(names)
@@ -285,11 +301,11 @@ class Answers:
             self._readings[names] = reading
         return reading
 
-    def _remember(self, values: Values, assignment: Assignment) -> Answer:
+    def _remember(self, values: Values, assignment: Assignment) -> _Answer:
         segment_id = assignment.segment.segment_id
-        answer = Answer(
+        answer = _Answer(
             segment_id=segment_id,
-            text=(
+            rest=(
                 f"{self._beginnings[segment_id]},"
                 f'"distance":{assignment.distance!r},'
                 f'"second_segment_id":{assignment.second_segment_id},'
@@ -310,7 +326,7 @@ class _Group:
     """Customers of a batch that have the same fields."""
 
     reading: _Reading
-    positions: list[int]
+    positions: Sequence[int]
     members: list[Mapping[str, Any]]
     values: list[Values]
 
@@ -323,10 +339,19 @@ def _getter(
     return itemgetter(*fields) if fields else lambda _: None
 
 
-def _with_id(answer: Answer, customer_id: object) -> Answer:
-    segment_id, text = answer
-    spelled = customer_id if type(customer_id) is int else _spell(customer_id)
-    return Answer(segment_id, f'{{"customer_id":{spelled},{text[1:]}')
+def _texts(group: _Group, known: Mapping[Values, _Answer]) -> list[str]:
+    """Spell the answers of a group, with the customers' ids if they have any."""
+    rests = [known[values].rest for values in group.values]
+    field = group.reading.id_field
+    if field is None:
+        return ["{" + rest for rest in rests]
+    ids: list[Any] = list(map(itemgetter(field), group.members))
+    kinds = set(map(type, ids))
+    spell = str if kinds == {int} else _spell_text if kinds == {str} else _spell
+    return [
+        f'{{"customer_id":{customer_id},{rest}'
+        for customer_id, rest in zip(map(spell, ids), rests, strict=True)
+    ]
 
 
 def _json(content: Mapping[str, Any]) -> str:

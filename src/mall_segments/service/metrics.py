@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter as Counts
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
@@ -17,7 +17,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -61,15 +61,22 @@ class Metrics:
             registry=self._registry,
         )
 
+        # Labels are few, and finding them takes longer than counting.
+        self._requests_of = cache(self._requests.labels)
+        self._seconds_of = cache(self._seconds.labels)
+        self._customers_of = cache(self._customers.labels)
+
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answer and the time it took."""
-        self._requests.labels(route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests_of(route, status).inc()
+        self._seconds_of(route).observe(seconds)
 
-    def count_customers(self, segmentation: str, segment_ids: Iterable[int]) -> None:
+    def count_customers(
+        self, segmentation: str, n_customers: Mapping[int, int]
+    ) -> None:
         """Count customers by their segment."""
-        for segment_id, n_customers in Counts(segment_ids).items():
-            self._customers.labels(segmentation, segment_id).inc(n_customers)
+        for segment_id, n_own in n_customers.items():
+            self._customers_of(segmentation, segment_id).inc(n_own)
 
     def show_model(self, *, is_current: bool, is_switched: bool) -> None:
         """Show whether the published model is the one in use."""

@@ -6,13 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
+
 from mall_segments.scoring.records import FieldError, InvalidJsonError, parse_json
 from mall_segments.service.problems import ProblemError, describe_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from starlette.requests import Request
+    from starlette.types import Receive
 
     from mall_segments.service.answers import Answers
     from mall_segments.service.store import LoadedModel
@@ -24,17 +26,24 @@ MOST_BODY_SECONDS: Final = 10.0
 # What is still read of a body that is too large, so that its sender reads the answer.
 _MOST_DRAINED_BYTES: Final = 8 * MOST_BODY_BYTES
 _CLOSE: Final = {"connection": "close"}
+_JSON: Final = b"application/json"
 
 
-def chosen_answers(request: Request, loaded: LoadedModel) -> Answers:
-    """Return the answers of the segmentation that the query names.
+def chosen_answers(query: bytes, loaded: LoadedModel) -> Answers:
+    """Return the answers of the segmentation that a query names.
+
+    Parameters
+    ----------
+    query : bytes
+        What follows the question mark.
+    loaded : LoadedModel
+        The model in use.
 
     Raises
     ------
     ProblemError
         If the query names another parameter, two segmentations, or an unknown one.
     """
-    query = request.scope["query_string"]
     if not query:
         return loaded.answers[None]
     pairs = parse_qsl(
@@ -52,8 +61,17 @@ def chosen_answers(request: Request, loaded: LoadedModel) -> Answers:
     return answers
 
 
-async def read_customers(request: Request) -> tuple[dict[str, Any] | list[Any], bytes]:
+async def read_customers(
+    headers: Iterable[tuple[bytes, bytes]], receive: Receive
+) -> tuple[dict[str, Any] | list[Any], bytes]:
     """Read the body: one customer, or a list of them.
+
+    Parameters
+    ----------
+    headers : iterable of (bytes, bytes)
+        The request's headers, names in lower case.
+    receive : callable
+        The ASGI channel of the request.
 
     Returns
     -------
@@ -66,9 +84,11 @@ async def read_customers(request: Request) -> tuple[dict[str, Any] | list[Any], 
     ------
     ProblemError
         If the body is too large, too slow, of another type, no JSON, or no customer.
+    ClientDisconnect
+        If the client hangs up.
     """
-    _check_type(request.headers)
-    body = await _read_body(request)
+    _check_type(headers)
+    body = await _read_body(receive)
     try:
         content = parse_json(body)
     except InvalidJsonError as error:
@@ -121,14 +141,14 @@ def _invalid_query(name: str, detail: str) -> ProblemError:
     )
 
 
-def _check_type(headers: Mapping[str, str]) -> None:
-    essence, _, parameters = headers.get("content-type", "").partition(";")
-    charset = parameters.replace(" ", "").lower()
-    if essence.strip().lower() != "application/json" or charset not in (
-        "",
-        "charset=utf-8",
-        'charset="utf-8"',
-    ):
+def _check_type(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    content_type, encoding = b"", b"identity"
+    for name, value in headers:
+        if name == b"content-type":
+            content_type = value
+        elif name == b"content-encoding":
+            encoding = value
+    if content_type != _JSON and not _is_json(content_type.decode("latin-1")):
         raise ProblemError(
             415,
             "unsupported-type",
@@ -136,7 +156,7 @@ def _check_type(headers: Mapping[str, str]) -> None:
             "send application/json in UTF-8",
             headers={"accept": "application/json", **_CLOSE},
         )
-    if headers.get("content-encoding", "identity").lower() != "identity":
+    if encoding.lower() != b"identity":
         raise ProblemError(
             415,
             "unsupported-encoding",
@@ -146,17 +166,31 @@ def _check_type(headers: Mapping[str, str]) -> None:
         )
 
 
-async def _read_body(request: Request) -> bytes:
+def _is_json(content_type: str) -> bool:
+    essence, _, parameters = content_type.lower().partition(";")
+    charset = parameters.replace(" ", "")
+    return essence.strip() == "application/json" and charset in (
+        "",
+        "charset=utf-8",
+        'charset="utf-8"',
+    )
+
+
+async def _read_body(receive: Receive) -> bytes:
     chunks: list[bytes] = []
     n_bytes = 0
+    is_whole = False
     try:
         async with asyncio.timeout(MOST_BODY_SECONDS):
-            async for chunk in request.stream():
+            while not is_whole and n_bytes <= _MOST_DRAINED_BYTES:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk = message.get("body", b"")
                 n_bytes += len(chunk)
-                if n_bytes > _MOST_DRAINED_BYTES:
-                    break
                 if n_bytes <= MOST_BODY_BYTES:
                     chunks.append(chunk)
+                is_whole = not message.get("more_body", False)
     except TimeoutError:
         raise ProblemError(
             408,

@@ -10,6 +10,7 @@ from reference_model import FIRST_BUILD, model_content, write_reference_model
 from running_service import CUSTOMER, problem_of
 
 from mall_segments.scoring.assigning import Assigner
+from mall_segments.service.answers import Answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -311,3 +312,19 @@ def test_counts_what_it_does(service: RunningService) -> None:
     labels = 'segment_id="4",segmentation="income_spending"'
     assert f"mall_segments_customers_total{{{labels}}} 4.0" in lines
     assert "mall_segments_model_is_current 1.0" in lines
+
+
+def test_a_failure_of_its_own_is_a_problem_too(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Answers, "one", fail)
+        problem = problem_of(service.predict(CUSTOMER), 500, "failure")
+
+    assert problem["detail"] == "the service's log says how"
+    assert service.predict(CUSTOMER).status_code == 200
+    answered = 'mall_segments_requests_total{route="/predict_cluster",status="500"} 1.0'
+    assert answered in service.client.get("/metrics").text
