@@ -1,3 +1,6 @@
+from functools import partial
+
+from mall_segments.dbt_docs import write_docs
 from mall_segments.engine import to_engine, to_pandas
 from mall_segments.publishing import publish_generation, qualify
 from mall_segments.report import write_report
@@ -46,6 +49,6 @@ def model(dbt, session):
         build_id=build["build_id"],
         invocation=build["invocation_id"],
         home=settings["home"],
-        artefacts=[write_report],
+        artefacts=[write_report, partial(write_docs, connection=session)],
     )
     return to_engine(session, published)

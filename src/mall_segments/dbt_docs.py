@@ -1,0 +1,189 @@
+"""dbt's own documentation of a build, as one file in its generation.
+
+``dbt docs generate --static`` parses the project and asks the database anew, and could
+only run once the generation is sealed. dbt has written its manifest by the time it runs
+the first model, so the same page is made from that within the build.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mall_segments.errors import PublishError
+
+DOCS = "dbt_docs.html"
+
+_MANIFEST_SLOT = '"MANIFEST.JSON INLINE DATA"'
+_CATALOG_SLOT = '"CATALOG.JSON INLINE DATA"'
+_ICON = re.compile('<link rel="shortcut icon"[^>]*>')
+_CATALOG_SCHEMA = "https://schemas.getdbt.com/dbt/catalog/v1.json"
+
+
+def write_docs(
+    folder: Path,
+    database: Path,  # noqa: ARG001 - artefact writers are given it
+    *,
+    connection: Any,
+    target: Path | None = None,
+    invocation: str | None = None,
+) -> None:
+    """Write dbt's documentation page with the build's models, lineage and columns.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to write ``docs.html``.
+    database : Path
+        The published DuckDB file; the page describes the working one, which has the
+        tables before the published ones as well.
+    connection : DuckDB connection
+        Open on the working database.
+    target : Path, optional
+        The folder dbt writes ``manifest.json`` to; by default that of the dbt command
+        this runs in.
+    invocation : str, optional
+        The id of the dbt command that must have written it; by default that too.
+
+    Raises
+    ------
+    PublishError
+        If this dbt command has written no manifest, or dbt's page has changed.
+    """
+    from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
+
+    manifest = _read_manifest(
+        target or _target_folder(), invocation or get_invocation_id()
+    )
+    relations = _describe_relations(connection.cursor())
+    page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
+    # Its icon's address was never filled in, so that browsers ask for no such file.
+    page = _ICON.sub('<link rel="icon" href="data:,">', page)
+    for slot, content in (
+        (_MANIFEST_SLOT, manifest),
+        (_CATALOG_SLOT, _catalog(manifest, relations)),
+    ):
+        if slot not in page:
+            raise PublishError(f"dbt's documentation page has no {slot} any more")
+        page = page.replace(slot, _inline(content))
+    (folder / DOCS).write_text(page, "utf-8")
+
+
+def _target_folder() -> Path:
+    from dbt import flags as dbt_flags  # noqa: PLC0415
+
+    get_flags: Callable[[], Any] = dbt_flags.get_flags
+    flags = get_flags()
+    return Path(flags.PROJECT_DIR) / (flags.TARGET_PATH or "target")
+
+
+def _read_manifest(target: Path, invocation: str) -> dict[str, Any]:
+    """Read the manifest, with the SQL compiled since it was written.
+
+    Macros of other packages are left out: they are dbt's, and a third of the file. So
+    is what says where and by whom it was built.
+    """
+    path = target / "manifest.json"
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise PublishError(
+            f"{path} cannot be read: {error.strerror}. {DOCS} is made from it, so let "
+            "dbt write it (without --no-write-json)."
+        ) from None
+    metadata = manifest["metadata"]
+    if metadata["invocation_id"] != invocation:
+        raise PublishError(
+            f"{path} is that of another dbt command. {DOCS} is made from it, so let "
+            "dbt write it (without --no-write-json)."
+        )
+    metadata["user_id"] = None
+    metadata["env"] = {}
+    project = metadata["project_name"]
+    written = datetime.fromisoformat(metadata["generated_at"]).timestamp()
+    for node in manifest["nodes"].values():
+        node.pop("root_path", None)
+        file = target / "compiled" / project / node["original_file_path"]
+        if file.is_file() and file.stat().st_mtime >= written:
+            node["compiled_code"] = file.read_text("utf-8")
+            node["compiled"] = True
+    manifest["macros"] = {
+        name: macro
+        for name, macro in manifest["macros"].items()
+        if macro["package_name"] == project
+    }
+    return manifest
+
+
+def _describe_relations(connection: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    """Describe tables and views by schema and name, as a catalog does."""
+    relations: dict[tuple[str, str], dict[str, Any]] = {}
+    for database, schema, name, kind, comment in connection.execute(
+        """
+        SELECT database_name, schema_name, table_name, 'BASE TABLE', comment
+        FROM duckdb_tables() WHERE database_name = current_database()
+        UNION ALL
+        SELECT database_name, schema_name, view_name, 'VIEW', comment
+        FROM duckdb_views() WHERE database_name = current_database() AND NOT internal
+        """
+    ).fetchall():
+        relations[schema, name] = {
+            "metadata": {
+                "type": kind,
+                "schema": schema,
+                "name": name,
+                "database": database,
+                "comment": comment,
+                "owner": None,
+            },
+            "columns": {},
+            "stats": {},
+        }
+    for schema, name, column, index, type_, comment in connection.execute(
+        """
+        SELECT schema_name, table_name, column_name, column_index, data_type, comment
+        FROM duckdb_columns() WHERE database_name = current_database()
+        ORDER BY ALL
+        """
+    ).fetchall():
+        if (schema, name) in relations:
+            relations[schema, name]["columns"][column] = {
+                "type": type_,
+                "index": index,
+                "name": column,
+                "comment": comment,
+            }
+    return relations
+
+
+def _catalog(
+    manifest: Mapping[str, Any],
+    relations: Mapping[tuple[str, str], Mapping[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "metadata": {
+            "dbt_schema_version": _CATALOG_SCHEMA,
+            "dbt_version": manifest["metadata"]["dbt_version"],
+            "generated_at": datetime.now(UTC).isoformat(),
+            "invocation_id": manifest["metadata"]["invocation_id"],
+            "env": {},
+        },
+        "nodes": {
+            unique_id: {
+                **relations[node["schema"], node["alias"]],
+                "unique_id": unique_id,
+            }
+            for unique_id, node in manifest["nodes"].items()
+            if (node["schema"], node["alias"]) in relations
+        },
+        "sources": {},
+        "errors": None,
+    }
+
+
+def _inline(content: Mapping[str, Any]) -> str:
+    """Write JSON that no text in it can make the end of a script."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
