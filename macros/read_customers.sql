@@ -13,8 +13,11 @@
 {% endmacro %}
 
 {% macro settings() %}
-    {#- Every setting of the project as one mapping, as the package reads it. -#}
-    {{ return({
+    {#-
+    Every setting of the project as the package reads it: as YAML, which has a way to
+    write whatever --vars may hold, dates included.
+    -#}
+    {{ return(toyaml({
         'customers_path': var('customers_path'),
         'customer_id': var('customer_id'),
         'gender': var('gender'),
@@ -25,7 +28,7 @@
         'min_segment_share': var('min_segment_share'),
         'export_rows_limit': var('export_rows_limit'),
         'keep_generations': var('keep_generations'),
-    }) }}
+    })) }}
 {% endmacro %}
 
 {% macro refuse_impossible_builds() %}
@@ -52,7 +55,7 @@
             | selectattr('name', 'equalto', 'Mall_Customers') | first -%}
         {%- set answer = ask_package('mall_segments_preflight', {
             'settings': settings(),
-            'command_line_vars': invocation_args_dict.vars,
+            'command_line_vars': toyaml(invocation_args_dict.vars),
             'project_path': seed.root_path,
             'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
         }) -%}

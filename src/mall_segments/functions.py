@@ -57,7 +57,8 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     request : mapping
-        ``settings`` (the vars); optionally ``command_line_vars``, ``project_path``
+        ``settings`` (the vars, as a mapping or as YAML, which can say more than
+        JSON); optionally ``command_line_vars`` (likewise), ``project_path``
         (folder of ``dbt_project.yml``, whose vars are checked for misspelt names),
         ``seed_path`` (absolute path of the seed) and ``copies`` (folder for copies).
 
@@ -72,7 +73,8 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
         If the build must not start.
     """
     check_project_vars(
-        _project_vars(request.get("project_path")), request.get("command_line_vars")
+        _project_vars(request.get("project_path")),
+        _read_yaml(request.get("command_line_vars")),
     )
     settings = _settings(request)
     check_disk(find_home())
@@ -161,7 +163,11 @@ def _answering(
 
 
 def _settings(request: Mapping[str, Any]) -> Settings:
-    return parse_settings(request.get("settings", {}))
+    return parse_settings(_read_yaml(request.get("settings", {})))
+
+
+def _read_yaml(value: Any) -> Any:
+    return yaml.safe_load(value) if isinstance(value, str) else value
 
 
 def _project_vars(project_path: str | None) -> Any:

@@ -338,6 +338,40 @@ def test_a_wrong_setting_stops_before_any_model_runs(
     assert "OK created" not in result.stdout
 
 
+# None of them is what templates expect to find when dbt parses.
+SHAPELESS = {
+    "customers_path": [1],
+    "customer_id": None,
+    "gender": ["f"],
+    "features": 5,
+    "segmentations": {"name": "income_spending"},
+    "missing_values": {"impute": True},
+    "max_rejected_share": [],
+    "min_segment_share": "2020-01-01",
+    "export_rows_limit": {},
+    "keep_generations": "many",
+}
+
+
+def test_settings_of_no_shape_at_all_are_refused_in_sentences(project: Project) -> None:
+    # Without quotes, YAML reads a date.
+    settings = json.dumps(SHAPELESS).replace('"2020-01-01"', "2020-01-01")
+    result = project.run("build", "--vars", settings)
+    assert result.returncode != 0
+    assert "10 settings cannot be used:" in result.stdout
+    for name in SHAPELESS:
+        assert f"- `{name}` is " in result.stdout
+    assert "datetime.date(2020, 1, 1)" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_a_project_folder_of_any_name_is_read(project: Project) -> None:
+    folder = project.path.with_name("Tom's [2024] {shops} *?")
+    project.path.rename(folder)
+    result = Project(folder, project.home).run("seed")
+    assert result.returncode == 0, result.stdout
+
+
 def test_every_unit_test_of_the_sql_passes(published_home: Path) -> None:
     result = Project(PROJECT, published_home).run("test", "--select", "test_type:unit")
     assert result.returncode == 0, result.stdout
