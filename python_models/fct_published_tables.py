@@ -1,5 +1,6 @@
 from functools import partial
 
+from mall_segments.data_tests import write_data_tests
 from mall_segments.dbt_docs import write_docs
 from mall_segments.engine import to_engine, to_pandas
 from mall_segments.publishing import publish_generation, qualify
@@ -49,6 +50,10 @@ def model(dbt, session):
         build_id=build["build_id"],
         invocation=build["invocation_id"],
         home=settings["home"],
-        artefacts=[write_report, partial(write_docs, connection=session)],
+        artefacts=[
+            write_data_tests,
+            write_report,
+            partial(write_docs, connection=session),
+        ],
     )
     return to_engine(session, published)

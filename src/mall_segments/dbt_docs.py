@@ -41,11 +41,8 @@ def write_docs(
         tables before the published ones as well.
     connection : DuckDB connection
         Open on the working database.
-    target : Path, optional
-        The folder dbt writes ``manifest.json`` to; by default that of the dbt command
-        this runs in.
-    invocation : str, optional
-        The id of the dbt command that must have written it; by default that too.
+    target, invocation
+        See `read_manifest`.
 
     Raises
     ------
@@ -53,11 +50,9 @@ def write_docs(
         If this dbt command has written no manifest, or dbt's page has changed.
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
-    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
 
-    manifest = _read_manifest(
-        target or _target_folder(), invocation or get_invocation_id()
-    )
+    target = target or _target_folder()
+    manifest = _presentable(read_manifest(target, invocation), target)
     relations = _describe_relations(connection.cursor())
     page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
     # Its icon's address was never filled in, so that browsers ask for no such file.
@@ -72,6 +67,39 @@ def write_docs(
     (folder / DOCS).write_text(page, "utf-8")
 
 
+def read_manifest(
+    target: Path | None = None, invocation: str | None = None
+) -> dict[str, Any]:
+    """Read the manifest that dbt wrote before it ran the first model.
+
+    Parameters
+    ----------
+    target : Path, optional
+        The folder dbt writes ``manifest.json`` to; by default that of the dbt command
+        this runs in.
+    invocation : str, optional
+        The id of the dbt command that must have written it; by default that too.
+
+    Raises
+    ------
+    PublishError
+        If there is none, or only that of another dbt command.
+    """
+    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
+
+    path = (target or _target_folder()) / "manifest.json"
+    remedy = "What is published is described by it, so run dbt without --no-write-json."
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise PublishError(
+            f"{path} cannot be read: {error.strerror}. {remedy}"
+        ) from None
+    if manifest["metadata"]["invocation_id"] != (invocation or get_invocation_id()):
+        raise PublishError(f"{path} is that of another dbt command. {remedy}")
+    return manifest
+
+
 def _target_folder() -> Path:
     from dbt import flags as dbt_flags  # noqa: PLC0415
 
@@ -80,26 +108,13 @@ def _target_folder() -> Path:
     return Path(flags.PROJECT_DIR) / (flags.TARGET_PATH or "target")
 
 
-def _read_manifest(target: Path, invocation: str) -> dict[str, Any]:
-    """Read the manifest, with the SQL compiled since it was written.
+def _presentable(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
+    """Add the SQL compiled since the manifest was written; leave out what is not ours.
 
-    Macros of other packages are left out: they are dbt's, and a third of the file. So
-    is what says where and by whom it was built.
+    That is the macros of other packages, a third of the file, and what says where and
+    by whom it was built.
     """
-    path = target / "manifest.json"
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise PublishError(
-            f"{path} cannot be read: {error.strerror}. {DOCS} is made from it, so let "
-            "dbt write it (without --no-write-json)."
-        ) from None
     metadata = manifest["metadata"]
-    if metadata["invocation_id"] != invocation:
-        raise PublishError(
-            f"{path} is that of another dbt command. {DOCS} is made from it, so let "
-            "dbt write it (without --no-write-json)."
-        )
     metadata["user_id"] = None
     metadata["env"] = {}
     project = metadata["project_name"]

@@ -49,7 +49,40 @@ def test_sound_generation_exits_with_0_and_keeps_its_results(
         "audit.html",
         "audit.json",
         "audit.parquet",
+        "report.html",
     ]
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Audit</dt><dd>passed</dd>" in report
+    n_passed = content["counts"]["passed"]
+    assert f'<data value="{n_passed}">{n_passed}</data> passed' in report
+
+    # Whoever asks for the report, or for what was found, is sent there.
+    told = CliRunner().invoke(main, ["--home", str(copy.home), "report"])
+    assert told.output == f"{folder / 'report.html'}\n"
+    told = CliRunner().invoke(main, ["--home", str(copy.home), "summary"])
+    assert told.output.splitlines()[-1] == (
+        "200 customers accepted, 0 of them with imputed values, 0 rows rejected; "
+        "5 segments in income_spending, 3 segments in age_income_spending; "
+        f"audit passed: see {folder / 'report.html'}"
+    )
+
+
+def test_damage_leaves_no_report_that_shows_an_earlier_audit(
+    copy: GenerationCopy,
+) -> None:
+    folder = copy.home / "published" / "audits" / copy.build_id
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("passed", encoding="utf-8")
+    (copy.folder / "model.json").chmod(0o644)
+    (copy.folder / "model.json").write_text("{}", encoding="utf-8")
+
+    result = run(copy.home, "--quiet")
+
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].startswith(f"FAILED: {copy.build_id}")
+    assert "model.json" in result.output
+    assert not (folder / "report.html").exists()
+    assert (folder / "audit.html").exists()
 
 
 def test_defect_exits_with_1_and_comes_first(copy: GenerationCopy) -> None:
@@ -92,10 +125,12 @@ def test_earlier_generation_can_be_audited(published_home: Path) -> None:
 
 
 def test_every_expectation_is_shown_on_request(copy: GenerationCopy) -> None:
-    short = run(copy.home, "--suite", "dim_segments").output.splitlines()
-    complete = run(copy.home, "--suite", "dim_segments", "--all").output.splitlines()
+    suite = ("--suite", "dim_segments")
+    short = run(copy.home, *suite).output.splitlines()
+    complete = run(copy.home, *suite, "--all").output.splitlines()
 
     assert len(complete) > len(short) + 20
+    assert run(copy.home, *suite, "--quiet").output.splitlines() == [short[-1]]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from mall_segments.errors import PublishError
 from mall_segments.generations import generation_folder, read_generation
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from mall_segments.audit.expectations import Suite
@@ -38,6 +38,7 @@ def audit_generation(
     accept_drift: bool = False,
     suites: Collection[str] = (),
     validator: Validator | None = None,
+    progress: Callable[[str, float], None] | None = None,
 ) -> Audit:
     """Check one published generation against everything that is expected of it.
 
@@ -54,6 +55,8 @@ def audit_generation(
         The names of the suites to run; every suite by default.
     validator : Validator, optional
         One that is reused; by default a new one.
+    progress : callable, optional
+        Called with the suite that is run next and the share of suites run before.
 
     Returns
     -------
@@ -74,7 +77,10 @@ def audit_generation(
     results: list[Result] = []
     try:
         with evidence:
-            for suite in _chosen(evidence, suites, accept_drift=accept_drift):
+            chosen = _chosen(evidence, suites, accept_drift=accept_drift)
+            for number, suite in enumerate(chosen):
+                if progress:
+                    progress(suite.name, number / len(chosen))
                 results += _run(suite, evidence, validator)
     except MissingEvidenceError as error:
         results.append(_unchecked("database", f"cannot be opened: {error}"))

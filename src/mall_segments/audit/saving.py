@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from mall_segments.audit.page import render_page
-from mall_segments.errors import PublishError
-from mall_segments.generations import list_generations
+from mall_segments.errors import MallSegmentsError, PublishError
+from mall_segments.generations import generation_folder, list_generations
 from mall_segments.home import published_folder
+from mall_segments.report import REPORT, copy_report
 from mall_segments.tables import quote_text, reason
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mall_segments.audit.results import Audit
+    from mall_segments.generations import Generation
 
 AUDITS: Final = "audits"
 JSON_FILE: Final = "audit.json"
@@ -32,9 +34,27 @@ TABLE_FILE: Final = "audit.parquet"
 _COLUMNS: Final = ("suite", "expectation", "column", "meaning", "outcome", "observed")
 
 
-def save_audit(home: Path, audit: Audit) -> Path:
-    """Keep an audit as JSON, as a page and as a table, one result per row.
+def audit_folder(home: Path, build_id: str) -> Path:
+    """Name the folder in which the audit of a generation is kept."""
+    return published_folder(home) / AUDITS / build_id
 
+
+def full_report(home: Path, generation: Generation) -> Path:
+    """Find the report that says most: after an audit, the one that shows its result.
+
+    Raises
+    ------
+    PublishError
+        If there is no other than that of the generation, and it is damaged.
+    """
+    report = audit_folder(home, generation.build_id) / REPORT
+    return report if report.is_file() else generation.file(REPORT)
+
+
+def save_audit(home: Path, audit: Audit) -> Path:
+    """Keep an audit as JSON, as a page, as a table and in a copy of the report.
+
+    There is no copy of a report that cannot be drawn because the generation is damaged.
     Audits of generations that are no longer kept are removed.
 
     Parameters
@@ -47,15 +67,15 @@ def save_audit(home: Path, audit: Audit) -> Path:
     Returns
     -------
     Path
-        The folder of the three files, ``published/audits/<build_id>``.
+        The folder of the four files, ``published/audits/<build_id>``.
 
     Raises
     ------
     PublishError
         If it cannot be written.
     """
-    audits = published_folder(home) / AUDITS
-    folder = audits / audit.build_id
+    folder = audit_folder(home, audit.build_id)
+    audits = folder.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -63,6 +83,16 @@ def save_audit(home: Path, audit: Audit) -> Path:
     write_json(folder / JSON_FILE, audit)
     write_page(folder / HTML_FILE, audit)
     write_table(folder / TABLE_FILE, audit)
+    try:
+        copy_report(
+            generation_folder(home, audit.build_id),
+            output=folder / REPORT,
+            audit=folder / JSON_FILE,
+        )
+    except MallSegmentsError:
+        if audit.has_passed:
+            raise
+        (folder / REPORT).unlink(missing_ok=True)
     for other in audits.iterdir():
         if other.name not in list_generations(home):
             shutil.rmtree(other, ignore_errors=True)

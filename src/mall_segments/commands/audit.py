@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands._progress import ProgressBar
 from mall_segments.errors import PublishError
 from mall_segments.generations import list_generations, read_current
 
@@ -37,6 +38,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "changed on purpose.",
 )
 @click.option("--all", "is_complete", is_flag=True, help="Show every expectation.")
+@click.option("--quiet", is_flag=True, help="Show the table only if something fails.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -46,22 +48,14 @@ def command(
     html_file: Path | None,
     accept_drift: bool,  # noqa: FBT001 - click passes options by keyword
     is_complete: bool,  # noqa: FBT001
+    quiet: bool,  # noqa: FBT001
 ) -> None:
     """Check all that BI tools read against what is expected of it.
 
     Exits with 1 if an expectation fails. The results are kept in
-    published/audits/BUILD_ID/, unless --json or --html says where to write them.
+    published/audits/BUILD_ID/ with a copy of the report that shows them, unless --json
+    or --html says where to write them.
     """
-    # Great Expectations takes seconds to import.
-    from mall_segments.audit.console import render_table  # noqa: PLC0415
-    from mall_segments.audit.run import audit_generation  # noqa: PLC0415
-    from mall_segments.audit.saving import (  # noqa: PLC0415
-        HTML_FILE,
-        save_audit,
-        write_json,
-        write_page,
-    )
-
     home: Path = context.obj
     if build_id is None:
         build_id = read_current(home).build_id
@@ -70,14 +64,36 @@ def command(
             f"there is no generation {build_id}; kept are "
             + (", ".join(list_generations(home)) or "none")
         )
-    audit = audit_generation(home, build_id, accept_drift=accept_drift, suites=suites)
-    width = min(shutil.get_terminal_size((120, 40)).columns, _WIDEST_LINE)
-    click.echo(render_table(audit, width=width, is_complete=is_complete))
+    with ProgressBar() as bar:
+        bar.show("Great Expectations", 0)
+        # It takes seconds to import.
+        from mall_segments.audit.run import audit_generation  # noqa: PLC0415
+
+        audit = audit_generation(
+            home,
+            build_id,
+            accept_drift=accept_drift,
+            suites=suites,
+            progress=bar.show,
+        )
+    from mall_segments.audit.console import render_table  # noqa: PLC0415
+    from mall_segments.audit.saving import (  # noqa: PLC0415
+        HTML_FILE,
+        save_audit,
+        write_json,
+        write_page,
+    )
+
+    if not (quiet and audit.has_passed):
+        width = min(shutil.get_terminal_size((120, 40)).columns, _WIDEST_LINE)
+        click.echo(render_table(audit, width=width, is_complete=is_complete))
     if json_file:
         write_json(json_file, audit)
     if html_file:
         write_page(html_file, audit)
     if not (json_file or html_file or suites):
-        click.echo(f"\nMore in {save_audit(home, audit) / HTML_FILE}")
+        folder = save_audit(home, audit)
+        if not quiet:
+            click.echo(f"\nMore in {folder / HTML_FILE}")
     click.echo(audit.verdict)
     context.exit(0 if audit.has_passed else 1)

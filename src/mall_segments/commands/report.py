@@ -1,12 +1,10 @@
 """``mall-segments report``."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import click
 
-from mall_segments.errors import PublishError
+from mall_segments.commands._progress import ProgressBar
 from mall_segments.generations import DATABASE, MODEL, read_current
 
 
@@ -25,39 +23,40 @@ from mall_segments.generations import DATABASE, MODEL, read_current
 @click.option(
     "--audit",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Show this result of `mall-segments audit` (JSON) in it.",
+    help="Show this result of `mall-segments audit` (JSON) in it "
+    "[default: that of its last audit]",
 )
 @click.pass_obj
 def command(
     home: Path, output: Path | None, pictures: Path | None, audit: Path | None
 ) -> None:
-    """Say where the report of the current generation is, or write it elsewhere."""
-    from mall_segments.report import AUDIT, PICTURES, REPORT, write_report  # noqa: PLC0415
+    """Say where the report of the current generation is, or write it elsewhere.
+
+    Once `mall-segments audit` has run, it is the report that shows its result.
+    """
+    from mall_segments.audit.saving import (  # noqa: PLC0415
+        JSON_FILE,
+        audit_folder,
+        full_report,
+    )
+    from mall_segments.report import copy_report  # noqa: PLC0415
 
     if audit and not output:
         raise click.UsageError("--audit needs --output: a generation never changes")
     generation = read_current(home)
     if not (output or pictures):
-        click.echo(generation.file(REPORT))
+        click.echo(full_report(home, generation))
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copyfile(generation.file(MODEL), folder / MODEL)
-        if audit:
-            shutil.copyfile(audit, folder / AUDIT)
-        elif AUDIT in generation.manifest["files"]:
-            shutil.copyfile(generation.file(AUDIT), folder / AUDIT)
-        write_report(folder, generation.file(DATABASE))
-        try:
-            if output:
-                shutil.copyfile(folder / REPORT, output)
-                click.echo(output)
-            if pictures:
-                pictures.mkdir(parents=True, exist_ok=True)
-                for picture in sorted((folder / PICTURES).iterdir()):
-                    shutil.copyfile(picture, pictures / picture.name)
-                click.echo(pictures)
-        except OSError as error:
-            raise PublishError(
-                f"{error.filename} cannot be written: {error.strerror}"
-            ) from None
+    for name in (MODEL, DATABASE):
+        generation.file(name)
+    saved = audit_folder(home, generation.build_id) / JSON_FILE
+    with ProgressBar() as bar:
+        copy_report(
+            generation.folder,
+            output=output,
+            audit=audit or (saved if saved.is_file() else None),
+            pictures=pictures,
+            progress=bar.show,
+        )
+    for written in filter(None, (output, pictures)):
+        click.echo(written)

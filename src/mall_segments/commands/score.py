@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import click
 
+from mall_segments.commands._progress import ProgressBar
 from mall_segments.generations import MODEL, read_current
 from mall_segments.model_file import Model, load_model
 
@@ -83,7 +83,7 @@ def command(
     if rejected is None and output != PIPE:
         rejected = Path(output).with_name(f"{Path(output).stem}_rejected.csv")
     model = _load(ctx.obj, model_path)
-    with _ProgressBar(is_shown=not quiet) as bar:
+    with ProgressBar(is_shown=not quiet) as bar:
         try:
             scored = score_file(
                 file,
@@ -124,25 +124,3 @@ def _summarise(scored: ScoredFile, output: str, rejected: Path | None) -> None:
         more = len(scored.reasons) - _SHOWN_REASONS
         if more > 0:
             click.echo(f"  and {more} more reasons", err=True)
-
-
-class _ProgressBar:
-    """One line on the terminal, rewritten; nothing where errors go to a file."""
-
-    def __init__(self, *, is_shown: bool) -> None:
-        self._stream = sys.stderr
-        self.is_shown = is_shown and self._stream.isatty()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.is_shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-
-    def show(self, step: str, share: float) -> None:
-        done = round(20 * share)
-        bar = "#" * done + "-" * (20 - done)
-        self._stream.write(f"\r\x1b[K{step:<10} [{bar}] {share:4.0%}")
-        self._stream.flush()

@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
-from mall_segments.model_file import Model
 from mall_segments.report.charts import GENDERS
 from mall_segments.report.features import FeatureView, level, listed, shade
 from mall_segments.report.markers import (
@@ -23,7 +22,8 @@ from mall_segments.report.markers import (
     marker_definitions,
     shape_class,
 )
-from mall_segments.report.sections import Overview, SegmentationView
+from mall_segments.report.reading import Reading
+from mall_segments.report.sections import SegmentationView
 from mall_segments.report.svg import share
 
 MAX_FAILURES: Final = 20
@@ -31,6 +31,8 @@ MAX_FAILURES: Final = 20
 
 # From how far a correlation or a loading is shaded, as if it were a z-score.
 _CORRELATION_SCALE = 2.0
+
+_MINUTE = "%Y-%m-%d %H:%M"
 
 _ALGORITHMS = {
     "affinity_propagation": "Affinity propagation",
@@ -57,8 +59,8 @@ class Audit:
     failures: tuple[Mapping[str, str], ...]
 
 
-def read_audit(path: Path) -> Audit | None:
-    """Read the result of an audit, if there was one.
+def read_audit(path: Path) -> Audit:
+    """Read the result of an audit.
 
     Raises
     ------
@@ -80,21 +82,13 @@ def read_audit(path: Path) -> Audit | None:
             counts={name: int(n) for name, n in content["counts"].items()},
             failures=tuple(results[:MAX_FAILURES]),
         )
-    except FileNotFoundError:
-        return None
     except (OSError, ValueError) as error:
         raise PublishError(f"{path} cannot be read: {error}") from None
     except (KeyError, TypeError, AttributeError):
         raise PublishError(f"{path} is not the result of an audit") from None
 
 
-def render_page(
-    model: Model,
-    features: Mapping[str, FeatureView],
-    views: Iterable[SegmentationView],
-    general: Overview,
-    audit: Audit | None,
-) -> str:
+def render_page(reading: Reading, *, audit: Audit | None) -> str:
     """Write the page.
 
     The policy in its head lets the browser run and style with nothing but the script
@@ -110,15 +104,16 @@ def render_page(
     )
     template = _environment().get_template("report.html.j2")
     return template.render(
-        model=model,
-        created=f"{datetime.fromisoformat(model.created_at):%Y-%m-%d %H:%M} UTC",
-        features=features,
-        views=tuple(views),
-        histograms=general.histograms,
-        gender_pairs=general.pairs,
-        correlations=general.correlations,
-        drift=general.drift,
-        quality=general.quality,
+        model=reading.model,
+        created=f"{datetime.fromisoformat(reading.model.created_at):{_MINUTE}} UTC",
+        features=reading.features,
+        views=reading.views,
+        histograms=reading.general.histograms,
+        gender_pairs=reading.general.pairs,
+        correlations=reading.general.correlations,
+        drift=reading.general.drift,
+        quality=reading.general.quality,
+        data_tests=reading.data_tests,
         audit=audit,
         genders=GENDERS,
         definitions=marker_definitions(),

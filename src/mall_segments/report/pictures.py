@@ -12,6 +12,7 @@ from markupsafe import Markup
 from mall_segments.report.charts import shortened
 from mall_segments.report.markers import marker, marker_definitions
 from mall_segments.report.plots import MARGINS, Plot, StripChart
+from mall_segments.report.reading import Progress
 from mall_segments.report.sections import SegmentationView
 from mall_segments.report.svg import element, joined
 
@@ -36,20 +37,30 @@ class Picture:
     svg: str
 
 
-def write_pictures(folder: Path, views: Iterable[SegmentationView]) -> None:
+def write_pictures(
+    folder: Path,
+    views: Iterable[SegmentationView],
+    *,
+    progress: Progress | None = None,
+) -> None:
     """Write every picture as SVG and as PNG.
 
     Parameters
     ----------
     folder : Path
-        Created; it holds ``<segmentation>_map.svg`` and so on.
+        Created if need be; it holds ``<segmentation>_map.svg`` and so on.
     views : iterable of SegmentationView
         What the report shows.
+    progress : callable, optional
+        Called with the picture that is drawn next and the share done before.
     """
     import vl_convert  # noqa: PLC0415
 
-    folder.mkdir()
-    for picture in draw_pictures(views):
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = draw_pictures(views)
+    for number, picture in enumerate(pictures):
+        if progress:
+            progress(picture.name, number / len(pictures))
         (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
         png = vl_convert.svg_to_png(picture.svg, scale=PNG_SCALE)
         (folder / f"{picture.name}.png").write_bytes(png)

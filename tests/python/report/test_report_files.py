@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from sample_generation import BUILD_ID
 
 from mall_segments.cli import main
+from mall_segments.data_tests import DATA_TESTS
 from mall_segments.errors import PublishError
 from mall_segments.generations import (
     DATABASE,
@@ -20,7 +21,7 @@ from mall_segments.generations import (
     new_generation,
     seal_generation,
 )
-from mall_segments.report import AUDIT, PICTURES, REPORT, write_report
+from mall_segments.report import PICTURES, REPORT, write_report
 
 Generate = Callable[[str], Path]
 
@@ -202,11 +203,53 @@ def test_an_audit_cannot_be_added_to_a_generation(home: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"results": [{}]}', "7"])
 def test_refuses_an_audit_that_is_none(
-    generation: Generate, tmp_path: Path, content: str
+    home: Path, tmp_path: Path, content: str
+) -> None:
+    audit = tmp_path / "result.json"
+    audit.write_text(content)
+    result = run(home, "-o", str(tmp_path / "report.html"), "--audit", str(audit))
+    assert result.exit_code == 1
+    assert "result.json" in result.output
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_the_last_audit_of_the_generation_is_shown(home: Path, tmp_path: Path) -> None:
+    folder = home / "published" / "audits" / BUILD_ID
+    folder.mkdir(parents=True)
+    try:
+        (folder / "audit.json").write_text(json.dumps(AUDIT_RESULT))
+        result = run(home, "-o", str(tmp_path / "report.html"))
+        assert result.exit_code == 0, result.output
+        content = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "<dd>failed</dd>" in content
+        (folder / REPORT).write_text(content, encoding="utf-8")
+        assert run(home).output == f"{folder / REPORT}\n"
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_data_tests_that_passed_are_counted_and_told(
+    generation: Generate, tmp_path: Path
 ) -> None:
     folder = copy(generation("shipped"), tmp_path)
-    (folder / AUDIT).write_text(content)
-    with pytest.raises(PublishError, match=r"audit\.json"):
+    passed = [
+        {"name": "assert_shares_add_up_to_one", "of": ["dim_segments"]},
+        {"name": "unique_dim_customers_customer_id", "of": ["dim_customers"]},
+    ]
+    (folder / DATA_TESTS).write_text(json.dumps({"format": 1, "passed": passed}))
+    write_report(folder, folder / DATABASE)
+    content = (folder / REPORT).read_text(encoding="utf-8")
+    assert '<dt>Data tests passed</dt><dd><data value="2">2</data></dd>' in content
+    assert "<li>Shares add up to one</li>" in content
+    assert "<code>mall-segments audit</code> runs it" in content
+
+
+def test_data_tests_that_cannot_be_read_are_refused(
+    generation: Generate, tmp_path: Path
+) -> None:
+    folder = copy(generation("shipped"), tmp_path)
+    (folder / DATA_TESTS).write_text("[]")
+    with pytest.raises(PublishError, match=r"data_tests\.json cannot be read"):
         write_report(folder, folder / DATABASE)
 
 
