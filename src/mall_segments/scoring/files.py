@@ -47,6 +47,7 @@ ADDED_COLUMNS: Final = (
     "is_imputed",
 )
 
+_NAMES: Final = ("segment_name", "persona")
 _STANDARD_INPUT: Final = "standard input"
 _CSV_LINE: Final = "csv_line"
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
@@ -280,6 +281,8 @@ class _Writer:
         if form == "csv":
             self._write_csv(path)
             return
+        if form == "parquet":
+            self._number_names()
         cells = [f"{CUSTOMERS}.{quote_identifier(name)}" for name in self._names]
         cells += [
             f"{RESULTS}.{name} as {quote_identifier(added)}"
@@ -306,6 +309,16 @@ class _Writer:
             path,
             "format csv, header",
         )
+
+    def _number_names(self) -> None:
+        """Turn the few names of the results into numbers, as Parquet stores them."""
+        for name in _NAMES:
+            self._connection.execute(f"""
+                create type {name}_number as enum (
+                    select distinct {name} from model.segments
+                );
+                alter table {RESULTS} alter {name} type {name}_number;
+            """)  # noqa: S608
 
     def _write_csv(self, path: Path) -> None:
         """Write CSV of ready-made cells.

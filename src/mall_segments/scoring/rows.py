@@ -334,7 +334,8 @@ class _Work:
             keys = self._fetch_numbers(key)
         else:
             self._number_columns = frozenset([self._recognised["customer_id"]])
-        keys.sort()
+        if np.any(keys[1:] < keys[:-1]):
+            keys.sort()
         if np.any(keys[1:] == keys[:-1]):
             self._question(
                 f"from {CUSTOMERS} where {key} in ("  # noqa: S608

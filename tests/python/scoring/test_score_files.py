@@ -269,6 +269,20 @@ def test_a_file_of_rejected_rows_gives_an_output_without_rows(
     assert len(rejected) == len(lines)
 
 
+def test_an_output_without_rows_has_the_types_of_others(
+    model: Model, tmp_path: Path
+) -> None:
+    types = []
+    for line in ("1,Male,-1,15,39", "1,Male,19,15,39"):
+        source = write_customers(tmp_path / "customers.csv", line)
+        output = tmp_path / "out.parquet"
+        score_file(source, str(output), None, model=model)
+        types.append(duckdb.sql(f"describe select * from '{output}'").fetchall())
+
+    assert types[0] == types[1]
+    assert [row[1] for row in types[0]][5:8] == ["BIGINT", "VARCHAR", "VARCHAR"]
+
+
 def test_a_file_that_cannot_be_recognised_is_refused(
     model: Model, tmp_path: Path
 ) -> None:
