@@ -7,7 +7,6 @@
     template trips over them first.
     -#}
     {%- set stand_ins = {
-        'customers_path': none,
         'customer_id': {'aliases': ['id']},
         'gender': {'aliases': ['gender'], 'female': ['f'], 'male': ['m']},
         'features': [{'name': 'x', 'aliases': ['x'], 'minimum': 0, 'maximum': 1,

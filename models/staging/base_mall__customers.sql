@@ -4,7 +4,7 @@ each reading would parse it again; Parquet is read where it lies.
 -#}
 {%- set path = var('customers_path') -%}
 {{ config(materialized=(
-    'table' if path and not path.lower().endswith('.parquet') else 'view'
+    'view' if not path or (path | string | lower).endswith('.parquet') else 'table'
 )) }}
 
 {%- if not path %}

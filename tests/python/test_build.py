@@ -294,6 +294,9 @@ def test_scalers_equal_those_of_scikit_learn(project: Project) -> None:
             inner join int_customers_imputed using (customer_id)
             """
         ).df()
+        # Views would parse the file again for every query.
+        tables = connection.sql("select table_name from duckdb_tables()").fetchall()
+        assert ("base_mall__customers",) in tables
     for scaler, rows in frame.groupby("segmentation"):
         values = rows[["age_years", "annual_income_kusd", "spending_score"]]
         expected = (
