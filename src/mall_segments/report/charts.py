@@ -36,6 +36,10 @@ AGE_BANDS: Final = (
 
 _FAINTEST = 0.35
 
+# Share of the whole that a part needs for each letter of its name.
+_ROOM_FOR_A_LETTER: Final = 0.02
+_ROOM_ON_A_PHONE: Final = 0.032
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -455,7 +459,7 @@ def mix_strip(
         The segment, or None for all customers.
     parts : sequence of (str, float, str)
         The style class, the share of the whole from 0 to 1, and the name of each part;
-        the name is written on it where there is room.
+        the name is written on it where there is room, on a phone for fewer.
     """
     content = []
     start = 0.0
@@ -470,7 +474,8 @@ def mix_strip(
                 class_=f"mark part {class_}",
             )
         )
-        if part >= 0.02 * len(name):
+        if part >= _ROOM_FOR_A_LETTER * len(name):
+            has_room = part >= _ROOM_ON_A_PHONE * len(name)
             content.append(
                 element(
                     "text",
@@ -479,7 +484,7 @@ def mix_strip(
                     y="50%",
                     dy="0.36em",
                     text_anchor="middle",
-                    class_=f"part-label on-{class_}",
+                    class_=f"part-label{'' if has_room else ' tight'} on-{class_}",
                 )
             )
         start += part

@@ -324,6 +324,8 @@ def test_dark_pages_are_dark_and_printed_ones_are_light(open_report: Open) -> No
     assert page.evaluate(ink) < DARK
     assert page.evaluate(COUNT_MARKS) == marks
     assert not page.locator(".toolbar").is_visible()
+    sheet = "() => getComputedStyle(document.documentElement).colorScheme"
+    assert page.evaluate(sheet) == "light"
 
 
 def test_segments_differ_in_shape_as_well_as_in_colour(open_report: Open) -> None:
