@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,7 +131,12 @@ def answer_question(connection: Any, question: Question) -> Answer:
     )
 
 
-def answer_questions(database: Path, questions: Sequence[Question]) -> str:
+def answer_questions(
+    database: Path,
+    questions: Sequence[Question],
+    *,
+    progress: Callable[[str, float], None] | None = None,
+) -> str:
     """Write questions, their SQL and their answers as one Markdown page.
 
     Parameters
@@ -140,19 +145,24 @@ def answer_questions(database: Path, questions: Sequence[Question]) -> str:
         A published DuckDB file.
     questions : sequence of Question
         What to answer, see `read_questions`.
+    progress : callable, optional
+        Called with the question that is answered next and the share answered before.
 
     Raises
     ------
     InputError
         If a question cannot be answered.
     """
+    sections = []
     with duckdb.connect(str(database), read_only=True) as connection:
-        sections = [
-            f"## {question.text}\n\n{textwrap.fill(question.note, _WIDTH)}\n\n"
-            f"```sql\n{question.sql}\n```\n\n"
-            f"{markdown_table(answer_question(connection, question))}"
-            for question in questions
-        ]
+        for number, question in enumerate(questions):
+            if progress:
+                progress(question.text, number / len(questions))
+            sections.append(
+                f"## {question.text}\n\n{textwrap.fill(question.note, _WIDTH)}\n\n"
+                f"```sql\n{question.sql}\n```\n\n"
+                f"{markdown_table(answer_question(connection, question))}"
+            )
     return "\n".join([_INTRODUCTION, *sections])
 
 

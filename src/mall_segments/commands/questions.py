@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands._progress import ProgressBar
 from mall_segments.generations import read_current
 
 
@@ -23,7 +24,9 @@ def command(home: Path, output: Path | None) -> None:
     from mall_segments.generations import DATABASE  # noqa: PLC0415
     from mall_segments.questions import answer_questions, read_questions  # noqa: PLC0415
 
-    page = answer_questions(read_current(home).file(DATABASE), read_questions())
+    database = read_current(home).file(DATABASE)
+    with ProgressBar() as bar:
+        page = answer_questions(database, read_questions(), progress=bar.show)
     if output is None:
         click.echo(page, nl=False)
     else:
