@@ -1,18 +1,23 @@
 """The report that the build publishes, and the picture of it in the README."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from report_figures import (
     assert_figures_are_published,
     read_report,
 )
 from report_pages import COUNT_MARKS, Opened
+from shared_project import PROJECT
 
+import mall_segments.report
 from mall_segments.report import PICTURES, REPORT
 
-README_PICTURE = Path(__file__).parents[3] / "docs" / "images" / "income_spending.svg"
+TABLE = re.compile(r"\b(?:dim|fct)_[a-z_]+")
+README_PICTURE = PROJECT / "docs" / "images" / "income_spending.svg"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +47,11 @@ def test_the_readme_shows_the_picture_the_build_draws(published: Path) -> None:
     assert README_PICTURE.read_bytes() == drawn.read_bytes(), (
         f"copy {drawn} to {README_PICTURE}"
     )
+
+
+def test_the_exposure_names_the_tables_that_the_report_reads() -> None:
+    package = Path(mall_segments.report.__file__).parent
+    code = "".join(path.read_text("utf-8") for path in package.glob("*.py"))
+    declared = yaml.safe_load((PROJECT / "models" / "exposures.yml").read_text("utf-8"))
+    refs = declared["exposures"][0]["depends_on"]
+    assert sorted(f"ref('{name}')" for name in set(TABLE.findall(code))) == refs
