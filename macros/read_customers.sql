@@ -65,32 +65,51 @@
     {%- endif -%}
 {% endmacro %}
 
-{% macro customers_relation() %}
-    {#- The call by which the engine reads the file that `customers_path` names. -#}
+{% macro exports_rows() %}
+    {#- Whether the customers are few enough for files with a row for each. -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run', 'snapshot', 'test') -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set counted = run_query(
+        'select n from ' ~ ref('int_input_counts')
+        ~ " where measure = 'accepted customers'"
+    ) -%}
+    {{- return(counted.rows[0][0] <= var('export_rows_limit')) -}}
+{% endmacro %}
+
+{% macro customers_input() %}
+    {#-
+    How the engine reads the file that `customers_path` names: `relation`, the call,
+    and `source_row`, the number of a row, counted from 1 over all files.
+    -#}
     {%- if execute -%}
         {{- return(
-            ask_package('mall_segments_input', {'settings': settings()}).relation
+            ask_package('mall_segments_input', {'settings': settings()})
         ) -}}
     {%- endif -%}
+    {{- return({'relation': none, 'source_row': none}) -}}
 {% endmacro %}
 
 {% macro recognised_columns(relation) %}
     {#-
     The column of `relation` that holds each canonical name, as a dictionary:
 
-        {'customer_id': {'name': 'CustomerID', 'is_text': true}, 'gender': ...}
+        {'customer_id': {'name': 'CustomerID', 'is_text': true, 'is_whole': false}}
 
     Before the file is loaded (`dbt compile` on a fresh clone) the first alias of
     each stands in. A name absent from the file (only gender may be) is none.
     -#}
     {%- set published = {
-        'customer_id': {'name': var('customer_id').aliases[0], 'is_text': true},
-        'gender': {'name': var('gender').aliases[0], 'is_text': true},
+        'customer_id': {'name': var('customer_id').aliases[0]},
+        'gender': {'name': var('gender').aliases[0]},
     } -%}
     {%- for feature in var('features') -%}
         {%- do published.update(
-            {feature.name: {'name': (feature.aliases or [feature.name])[0], 'is_text': true}}
+            {feature.name: {'name': (feature.aliases or [feature.name])[0]}}
         ) -%}
+    {%- endfor -%}
+    {%- for column in published.values() -%}
+        {%- do column.update({'is_text': true, 'is_whole': false}) -%}
     {%- endfor -%}
     {%- if not execute -%}{{ return(published) }}{%- endif -%}
 
@@ -109,6 +128,7 @@
         {%- do recognised.update({name: {
             'name': column.name,
             'is_text': column.is_string(),
+            'is_whole': column.is_integer(),
         } if column else none}) -%}
     {%- endfor -%}
     {{ return(recognised) }}
@@ -120,7 +140,13 @@
 {%- endmacro %}
 
 {% macro trimmed_text(column) %}
-    {#- The cell as text without surrounding blanks; blank and "no value" are null. -#}
+    {#-
+    The cell as text without surrounding blanks; blank and "no value" are null. A
+    column of whole numbers has neither.
+    -#}
+    {%- if column.is_whole -%}
+    {{ dbt.cast(quoted_column(column), dbt.type_string()) }}
+    {%- else -%}
     {%- set text = 'trim(' ~ dbt.cast(quoted_column(column), dbt.type_string())
         ~ ')' -%}
     case
@@ -129,6 +155,7 @@
         )
             then {{ text }}
     end
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro number_from(column, name) %}

@@ -21,7 +21,9 @@
 
 {% macro on_grid(feature, expression) -%}
     {#- The value grouped to the feature's resolution; exact where values lie on it. -#}
-    {%- if feature.resolution == 1 -%}
+    {%- if feature.resolution == 1 and feature.is_whole -%}
+        {{ expression }}
+    {%- elif feature.resolution == 1 -%}
         round({{ expression }})
     {%- else -%}
         round({{ expression }} / {{ feature.resolution }}) * {{ feature.resolution }}

@@ -8,6 +8,7 @@
 ) }}
 
 -- depends_on: {{ ref('fct_published_tables') }}
+-- depends_on: {{ ref('int_input_counts') }}
 
 select
     segmentation,
@@ -16,5 +17,7 @@ select
     segment_name
 
 from {{ ref('fct_customer_segments') }}
-
+{% if not exports_rows() %}
+where false
+{% endif %}
 {% endsnapshot %}

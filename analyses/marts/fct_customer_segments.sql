@@ -2,7 +2,7 @@ with
 
 customers as (
 
-    select * from {{ ref('int_customers_imputed') }}
+    select * from {{ ref('dim_customers') }}
 
 ),
 
@@ -38,11 +38,15 @@ assigned as (
             segment_points.segmentation = '{{ segmentation.name }}'
             {%- for feature in var('features')
                 if feature.name in segmentation.features %}
+            {%- if feature.is_whole and feature.resolution == 1 %}
+            and customers.{{ feature.name }} = segment_points.{{ feature.name }}
+            {%- else %}
             and case
                 when customers.is_{{ feature.name }}_imputed
                     then customers.{{ feature.name }}
                 else {{ on_grid(feature, 'customers.' ~ feature.name) }}
             end = segment_points.{{ feature.name }}
+            {%- endif %}
             {%- endfor %}
     {% if not loop.last %}
     union all

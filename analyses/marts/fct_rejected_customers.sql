@@ -2,7 +2,7 @@ with
 
 customers as (
 
-    select * from {{ ref('int_customers_checked') }}
+    select * from {{ ref('int_customers_rejected') }}
 
 )
 
@@ -16,5 +16,3 @@ select
     rejection_reasons
 
 from customers
-
-where not is_accepted

@@ -1,5 +1,39 @@
-{%- set must_be_present = var('missing_values') == 'reject' -%}
-
+{#-
+Each refusal is a list of conditions and reasons, of which the first that holds is said.
+Whether a row is accepted is asked of the conditions alone: of a hundred million rows,
+only the rejected ones need reasons.
+-#}
+{%- set refusals = [
+    [['is_conflict_marker', 'merge-conflict marker']],
+    [['has_surplus_cells', 'more cells than the header has']],
+    [['is_repeated_header', 'header row repeated']],
+    [['customer_id is null', 'customer_id: missing']],
+    [['is_repeated', 'duplicate row']],
+    [['is_conflicting', 'customer_id: rows with the same id differ']],
+] -%}
+{%- for feature in var('features') -%}
+    {%- set name = feature.name -%}
+    {%- if var('missing_values') == 'reject' -%}
+        {%- do refusals.append(
+            [['is_' ~ name ~ '_missing', name ~ ': missing']]
+        ) -%}
+    {%- endif -%}
+    {%- set refusal = [
+        [name ~ ' is null and not is_' ~ name ~ '_missing', name ~ ': not a number'],
+        [
+            name ~ " = 'nan' or abs(" ~ name ~ ") = 'infinity'",
+            name ~ ': not finite',
+        ],
+        [name ~ ' < ' ~ feature.minimum, name ~ ': below ' ~ feature.minimum],
+        [name ~ ' > ' ~ feature.maximum, name ~ ': above ' ~ feature.maximum],
+    ] -%}
+    {%- if feature.is_whole -%}
+        {%- do refusal.append(
+            [name ~ ' <> round(' ~ name ~ ')', name ~ ': not a whole number']
+        ) -%}
+    {%- endif -%}
+    {%- do refusals.append(refusal) -%}
+{%- endfor -%}
 with
 
 customers as (
@@ -31,58 +65,27 @@ compared as (
     left join duplicates
         on customers.customer_id = duplicates.customer_id
 
-),
-
-checked as (
-
-    select
-        *,
-
-        nullif(concat_ws(
-            '; ',
-            case when is_conflict_marker then 'merge-conflict marker' end,
-            case
-                when has_surplus_cells then 'more cells than the header has'
-            end,
-            case when is_repeated_header then 'header row repeated' end,
-            case when customer_id is null then 'customer_id: missing' end,
-            case when is_repeated then 'duplicate row' end,
-            case
-                when is_conflicting
-                    then 'customer_id: rows with the same id differ'
-            end
-            {%- for feature in var('features') -%}
-            {%- set name = feature.name -%}
-            ,
-            {%- if must_be_present %}
-            case
-                when {{ name }}_text is null then '{{ name }}: missing'
-            end,
-            {%- endif %}
-            case
-                when {{ name }} is null and {{ name }}_text is not null
-                    then '{{ name }}: not a number'
-                when {{ name }} = 'nan' or abs({{ name }}) = 'infinity'
-                    then '{{ name }}: not finite'
-                when {{ name }} < {{ feature.minimum }}
-                    then '{{ name }}: below {{ feature.minimum }}'
-                when {{ name }} > {{ feature.maximum }}
-                    then '{{ name }}: above {{ feature.maximum }}'
-                {%- if feature.is_whole %}
-                when {{ name }} <> round({{ name }})
-                    then '{{ name }}: not a whole number'
-                {%- endif %}
-            end
-            {%- endfor %}
-        ), '') as rejection_reasons
-
-    from compared
-
 )
 
 select
     *,
 
-    rejection_reasons is null as is_accepted
+    nullif(concat_ws(
+        '; '
+        {%- for refusal in refusals %},
+        case
+            {%- for condition, reason in refusal %}
+            when {{ condition }}
+                then '{{ reason }}'
+            {%- endfor %}
+        end
+        {%- endfor %}
+    ), '') as rejection_reasons,
+    not coalesce(
+        {%- for condition, _ in refusals | sum(start=[]) %}
+        {{ 'or ' if not loop.first }}({{ condition }})
+        {%- endfor %},
+        false
+    ) as is_accepted
 
-from checked
+from compared

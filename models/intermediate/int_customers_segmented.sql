@@ -1,6 +1,7 @@
 {#- The customer file as it came, with its segment: the CSV file's content. -#}
+-- depends_on: {{ ref('int_input_counts') }}
 {%- set taken = adapter.get_columns_in_relation(ref('base_mall__customers'))
-    | map(attribute='name') | map('lower') | list if execute else [] -%}
+    | map(attribute='name') | map('lower') | list if execute else [] %}
 with
 
 customers as (
@@ -42,6 +43,10 @@ segmented as (
 
     inner join segments
         on accepted_customers.customer_id = segments.customer_id
+
+    {% if not exports_rows() -%}
+    where false
+    {%- endif %}
 
 )
 

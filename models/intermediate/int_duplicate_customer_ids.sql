@@ -8,15 +8,7 @@ customers as (
 
 repeated_ids as (
 
-    select customer_id
-
-    from customers
-
-    where customer_id is not null
-
-    group by customer_id
-
-    having count(*) > 1
+    {{ repeated_ids('customers', 'customer_id', 'customer_number') }}
 
 ),
 

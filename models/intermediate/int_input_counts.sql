@@ -1,8 +1,8 @@
 with
 
-customers as (
+rejected_rows as (
 
-    select * from {{ ref('int_customers_checked') }}
+    select * from {{ ref('int_customers_rejected') }}
 
 ),
 
@@ -18,10 +18,10 @@ statistics as (
 
 ),
 
-input_rows as (
+rejected as (
 
     select
-        count(*) as n,
+        count(*) as n_rejected,
         sum(
             case
                 when
@@ -36,7 +36,7 @@ input_rows as (
             end
         ) as n_without_customer
 
-    from customers
+    from rejected_rows
 
 ),
 
@@ -86,9 +86,11 @@ counts as (
     select
         'input rows' as measure,
         '' as subject,
-        n
+        accepted.n_accepted + rejected.n_rejected as n
 
-    from input_rows
+    from accepted
+
+    cross join rejected
 
     union all
 
@@ -104,11 +106,9 @@ counts as (
     select
         'rejected rows' as measure,
         '' as subject,
-        input_rows.n - accepted.n_accepted as n
+        n_rejected as n
 
-    from input_rows
-
-    cross join accepted
+    from rejected
 
     union all
 
@@ -118,7 +118,7 @@ counts as (
         '' as subject,
         coalesce(n_without_customer, 0) as n
 
-    from input_rows
+    from rejected
 
     union all
 

@@ -19,11 +19,13 @@ from {{ ref('Mall_Customers') }} as customers
 
 {%- else %}
 
+{%- set input = customers_input() %}
+
 select
-    row_number() over () as source_row,
+    {{ input.source_row }} as source_row,
 
     customers.*
 
-from {{ customers_relation() }} as customers
+from {{ input.relation }} as customers
 
 {%- endif %}

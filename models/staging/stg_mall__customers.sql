@@ -18,6 +18,7 @@ texts as (
         source_row,
 
         {{ trimmed_text(columns.customer_id) }} as customer_id,
+        {{ quoted_column(columns.customer_id) }} as customer_id_raw,
         {{ trimmed_text(columns.gender) if columns.gender else 'null' }}
             as gender_text,
         {%- for feature in var('features') %}
@@ -37,6 +38,11 @@ typed as (
     select
         source_row,
         customer_id,
+        {%- if columns.customer_id.is_whole %}
+        cast(customer_id_raw as bigint) as customer_number,
+        {%- else %}
+        try_cast(customer_id as bigint) as customer_number,
+        {%- endif %}
 
         case
             {%- for gender in ['female', 'male'] %}
@@ -61,7 +67,17 @@ typed as (
         {%- for feature in var('features') %}
         {{ feature.name }}_text,
         {%- endfor %}
-
+        {%- for feature in var('features') %}
+        {%- if columns[feature.name].is_whole %}
+        {{ feature.name }}_raw is null as is_{{ feature.name }}_missing,
+        {%- else %}
+        {{ feature.name }}_text is null as is_{{ feature.name }}_missing,
+        {%- endif %}
+        {%- endfor %}
+        {% if columns.customer_id.is_whole %}
+        false as is_repeated_header,
+        false as is_conflict_marker,
+        {%- else %}
         coalesce(lower(customer_id) = lower(
             {{ dbt.string_literal(
                 dbt.escape_single_quotes(columns.customer_id.name)
@@ -73,6 +89,7 @@ typed as (
             or customer_id like '>>>>>>>%',
             false
         ) as is_conflict_marker,
+        {%- endif %}
         has_surplus_cells
 
     from texts

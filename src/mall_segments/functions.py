@@ -116,8 +116,8 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``relation`` (what follows ``from``), ``header`` (its columns, without the
-        surplus one), ``columns`` and ``extra`` as :func:`recognise`,
+        ``relation`` (what follows ``from``), ``source_row`` (the expression that
+        numbers its rows), ``header`` (its columns, without the surplus one), ``columns`` and ``extra`` as :func:`recognise`,
         ``surplus_column`` (name or null), ``paths`` and ``notes``.
 
     Raises
@@ -128,6 +128,7 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     customers = _inspect(request, _settings(request))
     return {
         "relation": customers.relation,
+        "source_row": customers.source_row,
         "header": list(customers.column_names),
         "columns": dict(customers.columns.columns),
         "extra": list(customers.columns.extra),

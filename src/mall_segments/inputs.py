@@ -13,7 +13,7 @@ import glob
 import re
 import zlib
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +46,8 @@ _LONGEST_LINE: Final = 2**26
 _USUAL_LINE: Final = 2**20
 _LARGEST_CHECKED_SIZE: Final = 2**28
 _COMPARED_COLUMNS: Final = 100
+# By one thread, so only where the file does not say.
+_COUNTED_ROW: Final = "row_number() over ()"
 _NESTED_TYPES: Final = re.compile(r"\[|STRUCT|MAP|UNION|LIST", re.IGNORECASE)
 
 
@@ -69,6 +71,9 @@ class CustomerInput:
     relation : str
         What follows ``from`` in a query. Of CSV files every column is text, and one
         more, ``SURPLUS_COLUMN``, holds what a row has beyond its last column.
+    source_row : str
+        An expression over ``relation``: the number of the row, counted from 1 over
+        all files in their order.
     has_surplus_column : bool
         Whether the relation has ``SURPLUS_COLUMN``.
     notes : tuple of str
@@ -81,6 +86,7 @@ class CustomerInput:
     column_names: tuple[str, ...]
     columns: RecognisedColumns
     relation: str
+    source_row: str
     has_surplus_column: bool
     notes: tuple[str, ...]
 
@@ -254,6 +260,7 @@ def _inspect_csv_files(
         column_names=names,
         columns=columns,
         relation=_csv_relation(readable, names),
+        source_row=_COUNTED_ROW,
         has_surplus_column=True,
         notes=(*found.notes, *notes),
     )
@@ -462,7 +469,7 @@ def _inspect_parquet_files(
     source = _source(paths)
     headers: list[tuple[str, ...]] = []
     types: list[dict[str, str]] = []
-    n_rows = 0
+    n_rows: list[int] = []
     with duckdb.connect() as connection:
         for path in paths:
             call = _parquet_call([path])
@@ -480,7 +487,7 @@ def _inspect_parquet_files(
                 ) from None
             headers.append(tuple(kinds))
             types.append(kinds)
-            n_rows += int(counted[0][0])
+            n_rows.append(int(counted[0][0]))
     _refuse_different_headers(paths, headers)
     columns = recognise_columns(headers[0], settings, source=source)
     for path, kinds in zip(paths, types, strict=True):
@@ -490,7 +497,7 @@ def _inspect_parquet_files(
                     f"{_name(path)}: the column {shorten(column)}, read as {name}, is "
                     f"of type {shorten(kinds[column])}; it must be a number or text."
                 )
-    if not n_rows:
+    if not any(n_rows):
         raise InputError(f"{source} has columns but no rows.")
     return CustomerInput(
         source=source,
@@ -499,9 +506,18 @@ def _inspect_parquet_files(
         column_names=headers[0],
         columns=columns,
         relation=_parquet_call(paths),
+        source_row=_parquet_row(headers[0], n_rows),
         has_surplus_column=False,
         notes=columns.notes,
     )
+
+
+def _parquet_row(header: Sequence[str], n_rows: Sequence[int]) -> str:
+    """Return the row's number over all files, which any thread can tell."""
+    if {"file_index", "file_row_number"} & {name.casefold() for name in header}:
+        return _COUNTED_ROW
+    firsts = ", ".join(map(str, accumulate(n_rows[:-1], initial=1)))
+    return f"[{firsts}][cast(file_index as bigint) + 1] + file_row_number"
 
 
 def _parquet_call(paths: Sequence[Path]) -> str:

@@ -32,7 +32,9 @@ from mall_segments.tables import (
     STORAGE_VERSION,
     attached,
     copy_tables,
+    count_rows,
     describe_table,
+    is_view,
     quote_identifier,
     quote_text,
     read_rows,
@@ -292,7 +294,15 @@ def _write_tables(
     tables: Sequence[tuple[str, str]],
     export_rows_limit: int,
 ) -> dict[str, dict[str, Any]]:
-    copy_tables(cursor, tables, folder / DATABASE)
+    n_customers = count_rows(cursor, dict(tables)[CUSTOMERS])
+    views = [
+        name
+        for name, relation in tables
+        if n_customers > export_rows_limit
+        and name in ROW_LEVEL_TABLES
+        and is_view(cursor, relation)
+    ]
+    copy_tables(cursor, tables, folder / DATABASE, views=views)
     (folder / PARQUET).mkdir()
     # From the file just written, so that what is described is what readers get.
     with attached(cursor, folder / DATABASE, read_only=True) as schema:
@@ -300,7 +310,6 @@ def _write_tables(
             name: describe_table(cursor, f"{schema}.{quote_identifier(name)}")
             for name, _ in tables
         }
-        n_customers = described[CUSTOMERS]["n_rows"]
         for name, table in described.items():
             n_rows = n_customers if name in ROW_LEVEL_TABLES else table["n_rows"]
             table["parquet"] = None

@@ -99,7 +99,13 @@ def _transaction(cursor: Any) -> Iterator[None]:
     cursor.execute("COMMIT")
 
 
-def copy_tables(cursor: Any, tables: Sequence[tuple[str, str]], database: Path) -> None:
+def copy_tables(
+    cursor: Any,
+    tables: Sequence[tuple[str, str]],
+    database: Path,
+    *,
+    views: Sequence[str] = (),
+) -> None:
     """Copy relations into a new database file, with their comments.
 
     Parameters
@@ -111,9 +117,15 @@ def copy_tables(cursor: Any, tables: Sequence[tuple[str, str]], database: Path) 
         to a million rows are sorted by all their columns from left to right.
     database : Path
         The file to create.
+    views : sequence of str
+        Those of the names that are copied as views: of the tables of the same names
+        in the new file that they read in the old one.
     """
     with attached(cursor, database, read_only=False) as schema:
-        for name, relation in tables:
+        for name, relation in sorted(tables, key=lambda table: table[0] in views):
+            if name in views:
+                _copy_view(cursor, name, relation)
+                continue
             target = f"{schema}.{quote_identifier(name)}"
             ordering = (
                 " ORDER BY ALL"
@@ -127,7 +139,14 @@ def copy_tables(cursor: Any, tables: Sequence[tuple[str, str]], database: Path) 
         # A commit for each of hundreds of comments would take half a second.
         with _transaction(cursor):
             for name, relation in tables:
-                _copy_comments(cursor, relation, f"{schema}.{quote_identifier(name)}")
+                target = f"{schema}.{quote_identifier(name)}"
+                kind = "VIEW" if name in views else "TABLE"
+                _copy_comments(cursor, relation, target, kind=kind)
+
+
+def is_view(cursor: Any, relation: str) -> bool:
+    """Whether a relation is a view."""
+    return _view_query(cursor, relation) is not None
 
 
 def count_rows(cursor: Any, relation: str) -> int:
@@ -155,10 +174,14 @@ def describe_table(cursor: Any, relation: str) -> dict[str, Any]:
     -------
     dict
         ``n_rows``; ``columns``, a list of ``{"name", "type"}``; ``checksum``, the
-        sum of the hashes of the rows as a decimal text, independent of their order.
+        sum of the hashes of the rows as a decimal text, independent of their order,
+        and None for a view, whose rows are those of tables with checksums of theirs.
     """
     result = cursor.execute(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608
     columns = [{"name": row[0], "type": row[1]} for row in result.fetchall()]
+    if is_view(cursor, relation):
+        n_rows = count_rows(cursor, relation)
+        return {"n_rows": n_rows, "columns": columns, "checksum": None}
     names = ", ".join(quote_identifier(column["name"]) for column in columns)
     row = cursor.execute(
         f"SELECT count(*), coalesce(sum(hash({names})), 0)::VARCHAR FROM {relation}"  # noqa: S608
@@ -257,7 +280,30 @@ def _compare(
             )
 
 
-def _copy_comments(cursor: Any, relation: str, target: str) -> None:
+def _view_query(cursor: Any, relation: str) -> str | None:
+    """Return the query of a view, which names relations of its own database only."""
+    row = cursor.execute(
+        """
+        SELECT sql FROM duckdb_views()
+        WHERE database_name = $1 AND schema_name = $2 AND view_name = $3
+        """,
+        _parts(cursor, relation),
+    ).fetchone()
+    return None if row is None else str(row[0]).partition(" AS ")[2]
+
+
+def _copy_view(cursor: Any, name: str, relation: str) -> None:
+    """Make the same view in the attached database."""
+    row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
+    query = _view_query(cursor, relation)
+    cursor.execute(f"USE {quote_identifier(_ALIAS)}.main")
+    try:
+        cursor.execute(f"CREATE VIEW {quote_identifier(name)} AS {query}")
+    finally:
+        cursor.execute(f"USE {quote_identifier(row[0])}.{quote_identifier(row[1])}")
+
+
+def _copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
     parts = _parts(cursor, relation)
     commented = cursor.execute(
         """
@@ -271,7 +317,7 @@ def _copy_comments(cursor: Any, relation: str, target: str) -> None:
     ).fetchall()
     for (comment,) in commented:
         if comment is not None:
-            cursor.execute(f"COMMENT ON TABLE {target} IS {quote_text(comment)}")
+            cursor.execute(f"COMMENT ON {kind} {target} IS {quote_text(comment)}")
     columns = cursor.execute(
         """
         SELECT column_name, comment FROM duckdb_columns()

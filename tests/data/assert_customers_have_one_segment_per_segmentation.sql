@@ -1,16 +1,12 @@
 {#-
-The ids of a segmentation's rows are those of all customers, each once: as many, with
-the same sum of hashes. Customers are unique, so this needs no sort of all rows.
+A customer, who is unique, is found on at most one point, which is unique as well; so
+there are as many rows as customers only if each has one segment.
 -#}
 with
 
 customers as (
 
-    select
-        count(*) as n_customers,
-        sum(cast(hash(customer_id) as decimal(38, 0))) as sum_of_hashes
-
-    from {{ ref('dim_customers') }}
+    select count(*) as n_customers from {{ ref('dim_customers') }}
 
 ),
 
@@ -19,10 +15,9 @@ assigned as (
     select
         segmentation,
 
-        count(*) as n_assigned,
-        sum(cast(hash(customer_id) as decimal(38, 0))) as sum_of_hashes
+        sum(n_customers) as n_assigned
 
-    from {{ ref('fct_customer_segments') }}
+    from {{ ref('int_customers_counted_by_segment') }}
 
     group by segmentation
 
@@ -54,4 +49,3 @@ left join assigned
 where
     assigned.segmentation is null
     or customers.n_customers <> assigned.n_assigned
-    or customers.sum_of_hashes <> assigned.sum_of_hashes

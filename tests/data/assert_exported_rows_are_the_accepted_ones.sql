@@ -1,22 +1,27 @@
+-- depends_on: {{ ref('int_input_counts') }}
 with
-
-customers as (
-
-    select
-        count(*) as n_rows,
-        sum(source_row) as sum_of_source_rows
-
-    from {{ ref('int_customers_imputed') }}
-
-),
 
 exported as (
 
     select
         count(*) as n_rows,
-        sum(source_row) as sum_of_source_rows
+        coalesce(sum(source_row), 0) as sum_of_source_rows
 
     from {{ ref('int_customers_segmented') }}
+
+),
+
+customers as (
+
+    select
+        count(*) as n_rows,
+        coalesce(sum(source_row), 0) as sum_of_source_rows
+
+    from {{ ref('int_customers_imputed') }}
+
+    {% if not exports_rows() -%}
+    where false
+    {%- endif %}
 
 )
 

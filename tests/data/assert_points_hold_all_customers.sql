@@ -20,10 +20,10 @@ customers as (
     select
         segmentation,
 
-        count(*) as n_customers,
-        sum(case when is_imputed then 1 else 0 end) as n_imputed
+        sum(n_customers) as n_customers,
+        sum(case when is_imputed then n_customers else 0 end) as n_imputed
 
-    from {{ ref('fct_customer_segments') }}
+    from {{ ref('int_customers_counted_by_segment') }}
 
     group by segmentation
 

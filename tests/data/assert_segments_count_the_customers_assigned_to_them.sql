@@ -6,10 +6,11 @@ assigned as (
         segmentation,
         segment_id,
 
-        count(*) as n_assigned,
-        sum(case when is_outlier then 1 else 0 end) as n_assigned_outliers
+        sum(n_customers) as n_assigned,
+        sum(case when is_outlier then n_customers else 0 end)
+            as n_assigned_outliers
 
-    from {{ ref('fct_customer_segments') }}
+    from {{ ref('int_customers_counted_by_segment') }}
 
     group by
         segmentation,

@@ -27,7 +27,7 @@ PACKAGED: Final = Path(__file__).parents[1] / "build_sql"
 _PROJECT: Final = Path(__file__).parents[3]
 _MODEL_FOLDERS: Final = ("models", "analyses/marts")
 _EXTENSIONS: Final = ("jinja2.ext.do",)
-_MACRO_FILES: Final = ("read_customers", "weighted_statistics")
+_MACRO_FILES: Final = ("read_customers", "repeated_ids", "weighted_statistics")
 # What Python answers here instead of asking it through the engine, as dbt must.
 _REPLACED_MACROS: Final = ("recognised_columns",)
 
@@ -42,6 +42,10 @@ class Column:
     def is_string(self) -> bool:
         """Whether the column holds text."""
         return self.data_type == "VARCHAR"
+
+    def is_integer(self) -> bool:
+        """Whether the column holds whole numbers."""
+        return self.data_type in {"SMALLINT", "INTEGER", "BIGINT"}
 
 
 class _ReturnedError(Exception):
@@ -145,7 +149,11 @@ def _recognised(
     by_name = {column.name: column for column in columns}
     answer: dict[str, dict[str, Any] | None] = {"gender": None}
     for name, column in recognised.items():
-        answer[name] = {"name": column, "is_text": by_name[column].is_string()}
+        answer[name] = {
+            "name": column,
+            "is_text": by_name[column].is_string(),
+            "is_whole": by_name[column].is_integer(),
+        }
     return answer
 
 

@@ -431,7 +431,8 @@ class _Work:
             self._connection,
             models,
             schema=schema,
-            shared=_SHARED,
+            shared=_SHARED
+            | {"dim_customers": f"{quote_identifier(schema)}.int_customers_imputed"},
             settings=project_vars(
                 self._model,
                 self._segmentation,

@@ -1,0 +1,42 @@
+{% macro repeated_ids(relation, id, id_number) %}
+    {#-
+    A query for the ids that stand in more than one row of `relation`. Ids that are
+    whole numbers, `id_number`, are packed, 32 to a group: where each is there once, a
+    group has as many rows as bits. So where nothing is repeated this costs a scan, not
+    a sort of all ids; the few groups that differ are looked at id by id.
+    -#}
+    select {{ id }}
+
+    from {{ relation }}
+
+    where
+        cast(floor({{ id_number }} / 32) as bigint) in (
+            select cast(floor({{ id_number }} / 32) as bigint) as number_group
+
+            from {{ relation }}
+
+            where {{ id_number }} is not null
+
+            group by cast(floor({{ id_number }} / 32) as bigint)
+
+            having count(*) > bit_count(bit_or(1 << ({{ id_number }} & 31)))
+        )
+
+    group by {{ id }}
+
+    having count(*) > 1
+
+    union all
+
+    select {{ id }}
+
+    from {{ relation }}
+
+    where
+        {{ id_number }} is null
+        and {{ id }} is not null
+
+    group by {{ id }}
+
+    having count(*) > 1
+{%- endmacro %}
