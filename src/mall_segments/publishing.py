@@ -311,9 +311,8 @@ def _write_tables(
             for name, _ in tables
         }
         for name, table in described.items():
-            n_rows = n_customers if name in ROW_LEVEL_TABLES else table["n_rows"]
             table["parquet"] = None
-            if n_rows <= export_rows_limit:
+            if n_customers <= export_rows_limit or name not in ROW_LEVEL_TABLES:
                 table["parquet"] = f"{PARQUET}/{name}.parquet"
                 cursor.execute(
                     f"COPY {schema}.{quote_identifier(name)} "
