@@ -178,12 +178,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="a file; with --files, a folder")
     parser.add_argument("--files", type=int, default=1, dest="n_files")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--extra-features", type=int, default=0, dest="n_extra_features")
+    parser.add_argument(
+        "--extra-features", type=int, default=0, dest="n_extra_features"
+    )
     parser.add_argument("--dirty-share", type=float, default=0.0)
     parser.add_argument("--duplicate-share", type=float, default=0.0)
     parser.add_argument("--decimals", type=int, default=0)
     options = vars(parser.parse_args(arguments))
-    files = write_customers(options.pop("target"), options.pop("n_customers"), **options)
+    files = write_customers(
+        options.pop("target"), options.pop("n_customers"), **options
+    )
     n_bytes = sum(file.stat().st_size for file in files)
     print(f"{len(files)} file(s), {n_bytes:,} bytes")
     return 0

@@ -117,8 +117,9 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     -------
     dict
         ``relation`` (what follows ``from``), ``source_row`` (the expression that
-        numbers its rows), ``header`` (its columns, without the surplus one), ``columns`` and ``extra`` as :func:`recognise`,
-        ``surplus_column`` (name or null), ``paths`` and ``notes``.
+        numbers its rows), ``header`` (its columns, without the surplus one),
+        ``columns`` and ``extra`` as :func:`recognise`, ``surplus_column`` (name or
+        null), ``paths`` and ``notes``.
 
     Raises
     ------

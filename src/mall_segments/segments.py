@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from mall_segments.clustering.counts import (
-    EXACT_LIMIT,
     CountScore,
     choices_by_criterion,
     highest,
+    sample_for_silhouettes,
     score_counts,
 )
 from mall_segments.clustering.frames import read_settings
@@ -26,7 +26,6 @@ from mall_segments.clustering.kmeans import (
     assign_points,
     fit_kmeans,
     merge_points,
-    sample_customers,
     settle_centroids,
 )
 from mall_segments.clustering.metrics import silhouettes, weighted_mean
@@ -554,7 +553,7 @@ def _measures(
     for column, targets in zip(points.T, fit.centroids.T, strict=True):
         squared += (column - targets[fit.labels]) ** 2
     distances = np.sqrt(squared)
-    sample, counts = sample_customers(points, weights, limit=EXACT_LIMIT)
+    sample, counts = sample_for_silhouettes(points, weights)
     labels = assign_points(sample, fit.centroids)
     values = silhouettes(sample, counts, [labels])[0]
     measures: list[dict[str, float | None]] = []

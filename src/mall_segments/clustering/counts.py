@@ -25,8 +25,7 @@ from mall_segments.clustering.kmeans import (
 )
 from mall_segments.clustering.metrics import (
     adjusted_rand,
-    calinski_harabasz,
-    davies_bouldin,
+    compactness,
     silhouettes,
     weighted_mean,
 )
@@ -38,7 +37,10 @@ if TYPE_CHECKING:
     from mall_segments.clustering.kmeans import KMeansFit
 
 EXACT_LIMIT = 20_000
-"""Points up to which silhouettes use every point; beyond, as many customers."""
+"""Points up to which silhouettes use every point."""
+
+SAMPLED_CUSTOMERS = 10_000
+"""Customers, evenly spread, of whom silhouettes are computed where points are more."""
 
 RESAMPLING_LIMIT = 1_000
 """Customers, or points where fewer, on which gap and stability are simulated."""
@@ -136,13 +138,14 @@ def score_counts(
     averages = _mean_silhouettes(
         distinct, counts, [fits[number].centroids for number in numbers]
     )
+    compact = [compactness(distinct, counts, fits[number].labels) for number in numbers]
     return [
         CountScore(
             n_segments=number,
             fit=fits[number],
             silhouette=averages[number - 1],
-            calinski_harabasz=calinski_harabasz(distinct, counts, fits[number].labels),
-            davies_bouldin=davies_bouldin(distinct, counts, fits[number].labels),
+            calinski_harabasz=compact[number - 1][0],
+            davies_bouldin=compact[number - 1][1],
             gap=gaps[number - 1][0],
             gap_standard_error=gaps[number - 1][1],
             stability=stable[number - 1],
@@ -270,7 +273,9 @@ def stabilities(
        Stat. Data Anal. 52, 258-271; with the index of Hubert and Arabie (1985).
     """
     generator = np.random.default_rng([random_seed, 2])
-    points, weights = sample_customers(points, weights, limit=RESAMPLING_LIMIT)
+    points, weights = sample_customers(
+        points, weights, limit=RESAMPLING_LIMIT, n_customers=RESAMPLING_LIMIT
+    )
     n_customers = int(weights.sum())
     drawn = generator.multinomial(
         min(n_customers, RESAMPLING_LIMIT), weights / n_customers, size=n_resamples
@@ -294,6 +299,15 @@ def stabilities(
             float(np.mean([adjusted_rand(own, other, weights) for other in labels]))
         )
     return results
+
+
+def sample_for_silhouettes(
+    points: FloatArray, weights: IntArray
+) -> tuple[FloatArray, IntArray]:
+    """Take all points where silhouettes are exact, else those of sampled customers."""
+    return sample_customers(
+        points, weights, limit=EXACT_LIMIT, n_customers=SAMPLED_CUSTOMERS
+    )
 
 
 def find_elbow(inertias: Mapping[int, float]) -> int | None:
@@ -399,7 +413,7 @@ def _choice_by_gap(scores: Sequence[CountScore]) -> int | None:
 def _mean_silhouettes(
     points: FloatArray, weights: IntArray, centroids: Sequence[FloatArray]
 ) -> list[float | None]:
-    points, weights = sample_customers(points, weights, limit=EXACT_LIMIT)
+    points, weights = sample_for_silhouettes(points, weights)
     labelings = [assign_points(points, table) for table in centroids]
     return [
         None if values is None else weighted_mean(values, weights)

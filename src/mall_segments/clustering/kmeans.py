@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.threads import single_thread
+from mall_segments.clustering.threads import in_parallel, single_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -235,7 +235,7 @@ def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, Int
 
 
 def sample_customers(
-    points: FloatArray, weights: IntArray, *, limit: int
+    points: FloatArray, weights: IntArray, *, limit: int, n_customers: int
 ) -> tuple[FloatArray, IntArray]:
     """Take every so many-th customer along the sorted points.
 
@@ -244,18 +244,21 @@ def sample_customers(
     points, weights
         Sorted, merged points and their customers.
     limit : int
-        With more points than this, that many customers are taken.
+        Points that are few enough to be taken all.
+    n_customers : int
+        Customers to take of more points.
 
     Returns
     -------
     tuple of arrays of shape (n_sampled, n_features) and (n_sampled,)
-        The points themselves when they are few enough; otherwise at most ``limit``
-        of them with their sampled customers. Nothing is random.
+        The points themselves when they are few enough; otherwise those of the
+        customers taken, with how many of these each has. Nothing is random.
     """
     if len(points) <= limit:
         return points, weights
     ends = np.cumsum(weights)
-    places = (2 * np.arange(limit, dtype=np.int64) + 1) * int(ends[-1]) // (2 * limit)
+    steps = 2 * np.arange(n_customers, dtype=np.int64) + 1
+    places = steps * int(ends[-1]) // (2 * n_customers)
     chosen, counts = np.unique(
         np.searchsorted(ends, places, side="right"), return_counts=True
     )
@@ -620,14 +623,13 @@ def _nearest_two(
     points: FloatArray, centroids: FloatArray
 ) -> tuple[IntArray, FloatArray]:
     """Nearest centroid and how much farther the second is, in scaled units."""
-    labels = np.empty(len(points), dtype=np.int64)
+    labels = np.zeros(len(points), dtype=np.int64)
     margins = np.empty(len(points))
-    for start in range(0, len(points), CHUNK_POINTS):
-        chunk = slice(start, start + CHUNK_POINTS)
-        part = points[chunk]
+
+    def compare(chunk: slice) -> None:
+        part, found = points[chunk], labels[chunk]
         nearest = np.full(len(part), np.inf)
         second = np.full(len(part), np.inf)
-        found = np.zeros(len(part), dtype=np.int64)
         for row, centroid in enumerate(centroids):
             distances = (part[:, 0] - centroid[0]) ** 2
             for feature in range(1, len(centroid)):
@@ -636,8 +638,14 @@ def _nearest_two(
             np.copyto(found, row, where=closer)
             second = np.minimum(second, np.maximum(nearest, distances))
             nearest = np.minimum(nearest, distances)
-        labels[chunk] = found
         margins[chunk] = np.sqrt(second) - np.sqrt(nearest)
+
+    starts = range(0, len(points), CHUNK_POINTS)
+    chunks = [slice(start, start + CHUNK_POINTS) for start in starts]
+    if len(chunks) == 1:
+        compare(chunks[0])
+    else:
+        in_parallel(compare, chunks)
     return labels, margins
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from mall_segments.clustering.threads import single_thread
+from mall_segments.clustering.threads import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 TABLE_DIMENSIONS = 2
 
-CHUNK_DISTANCES = 4_000_000
-"""Distances held in memory at once: 32 MB of doubles."""
+CHUNK_DISTANCES = 2_000_000
+"""Distances that a thread holds in memory at once: 16 MB of doubles."""
 
 
 def inertia(points: FloatArray, weights: IntArray, labels: IntArray) -> float:
@@ -117,21 +117,17 @@ def silhouettes(
         starts[place] = start
         start += counts[place]
 
-    for place in defined:
-        results[place] = np.empty(n_points)
     rows = max(1, CHUNK_DISTANCES // n_points)
-    for first in range(0, n_points, rows):
-        chunk = slice(first, min(first + rows, n_points))
-        with single_thread():
-            sums = cdist(points[chunk], points) @ memberships
-        for place in defined:
-            values = results[place]
-            if values is not None:
-                end = starts[place] + counts[place]
-                sizes = memberships[:, starts[place] : end].sum(axis=0)
-                values[chunk] = _silhouettes_from_sums(
-                    sums[:, starts[place] : end], sizes, codes[place][chunk]
-                )
+    chunks = [slice(first, first + rows) for first in range(0, n_points, rows)]
+    sums = np.concatenate(
+        in_parallel(lambda chunk: cdist(points[chunk], points) @ memberships, chunks)
+    )
+    sizes = memberships.sum(axis=0)
+    for place in defined:
+        columns = slice(starts[place], starts[place] + counts[place])
+        results[place] = _silhouettes_from_sums(
+            sums[:, columns], sizes[columns], codes[place]
+        )
     return results
 
 
@@ -184,7 +180,12 @@ def calinski_harabasz(
        Communications in Statistics 3, 1-27.
     """
     _check(points, weights, labels)
-    members = _Members(points, weights, labels)
+    return _calinski_harabasz(_Members(points, weights, labels), points, weights)
+
+
+def _calinski_harabasz(
+    members: _Members, points: FloatArray, weights: IntArray
+) -> float | None:
     n_customers = int(weights.sum())
     within = float(members.within.sum())
     if not 1 < members.n_segments < n_customers or within == 0:
@@ -227,7 +228,24 @@ def davies_bouldin(
        Pattern Anal. Mach. Intell. 1, 224-227.
     """
     _check(points, weights, labels)
+    return _davies_bouldin(_Members(points, weights, labels), points, weights)
+
+
+def compactness(
+    points: FloatArray, weights: IntArray, labels: IntArray
+) -> tuple[float | None, float | None]:
+    """Both :func:`calinski_harabasz` and :func:`davies_bouldin`, in one pass."""
+    _check(points, weights, labels)
     members = _Members(points, weights, labels)
+    return (
+        _calinski_harabasz(members, points, weights),
+        _davies_bouldin(members, points, weights),
+    )
+
+
+def _davies_bouldin(
+    members: _Members, points: FloatArray, weights: IntArray
+) -> float | None:
     if not 1 < members.n_segments < int(weights.sum()):
         return None
     separations = cdist(members.means, members.means)

@@ -1,12 +1,18 @@
-"""Keep numerical libraries to one thread, so that sums are added in one order."""
+"""Threads that change no digit: one per sum, several only for independent parts."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 
 def single_thread() -> AbstractContextManager[Any]:
@@ -22,6 +28,36 @@ def single_thread() -> AbstractContextManager[Any]:
     """
     limit: AbstractContextManager[Any] = _controller().limit(limits=1)
     return limit
+
+
+def in_parallel(
+    function: Callable[[Part], Result], parts: Sequence[Part]
+) -> list[Result]:
+    """Apply a function to each part, on every processor.
+
+    Parameters
+    ----------
+    function : callable
+        Spends its time in libraries that let other threads run meanwhile. Within it,
+        BLAS and OpenMP have one thread.
+    parts : sequence
+        What to apply it to.
+
+    Returns
+    -------
+    list
+        The results, in the order of the parts.
+
+    Examples
+    --------
+    >>> in_parallel(abs, [-1, 2])
+    [1, 2]
+    """
+    with single_thread():
+        if len(parts) == 1:
+            return [function(parts[0])]
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            return list(threads.map(function, parts))
 
 
 @cache

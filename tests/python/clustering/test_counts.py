@@ -192,6 +192,7 @@ def test_many_customers_are_sampled_and_the_scores_say_so(monkeypatch, blobs):
     points, weights = blobs
     exact = score_counts(points, weights, max_segments=4, random_seed=0)
     monkeypatch.setattr(counts, "EXACT_LIMIT", 75)
+    monkeypatch.setattr(counts, "SAMPLED_CUSTOMERS", 75)
     monkeypatch.setattr(counts, "RESAMPLING_LIMIT", 75)
     sampled = score_counts(points, weights, max_segments=4, random_seed=0)
     assert all(entry.is_exact for entry in exact)

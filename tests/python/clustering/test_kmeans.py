@@ -268,11 +268,16 @@ def test_zeros_of_either_sign_are_one_point():
 
 def test_a_sample_takes_every_so_many_th_customer():
     points = np.arange(5, dtype=np.float64)[:, None]
-    sample, weights = sample_customers(points, np.array([1, 1, 10, 4, 4]), limit=4)
+    sample, weights = sample_customers(
+        points, np.array([1, 1, 10, 4, 4]), limit=4, n_customers=4
+    )
     # Of customers 0 to 19: numbers 2, 7, 12 and 17.
     assert sample.ravel().tolist() == [2.0, 3.0, 4.0]
     assert weights.tolist() == [2, 1, 1]
-    assert sample_customers(points, np.ones(5, dtype=int), limit=5)[0] is points
+    assert (
+        sample_customers(points, np.ones(5, dtype=int), limit=5, n_customers=3)[0]
+        is points
+    )
 
 
 def test_batched_runs_equal_single_ones():
