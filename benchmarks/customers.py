@@ -3,10 +3,10 @@
     python benchmarks/customers.py 10_000_000 customers.parquet
     python benchmarks/customers.py 1e9 customers/ --files 40
 
-Each customer is one of the 200 shipped ones, drawn by a hash of the row's number and the
-seed, and moved by a few years, thousands and points, drawn likewise. So a row depends
-on nothing but its number and the seed: neither on threads nor on how many files share
-the rows. The engine writes the rows; none of them enters Python.
+Each customer is one of the 200 shipped ones, drawn by a hash of the row's number and
+the seed, and moved by a few years, thousands and points, drawn likewise. So a row
+depends on nothing but its number and the seed: neither on threads nor on how many files
+share the rows. The engine writes the rows; none of them enters Python.
 """
 
 import argparse
@@ -118,6 +118,7 @@ def _rows(
         name: f"({values})[1 + {draw('customer', N_SHIPPED)}]"
         for name, values in _shipped_columns().items()
     }
+    score = shipped["Spending Score (1-100)"]
     income = f"greatest(15, {shipped['Annual Income (k$)']} + {jitter('income')})"
     if decimals:
         income += f" + {draw('decimals', 10**decimals)} / {10**decimals}"
@@ -127,7 +128,7 @@ def _rows(
             {shipped["Gender"]} AS "Gender",
             greatest(18, least(80, {shipped["Age"]} + {jitter("age")})) AS "Age",
             {income} AS "Annual Income (k$)",
-            greatest(1, least(100, {shipped["Spending Score (1-100)"]} + {jitter("score")}))
+            greatest(1, least(100, {score} + {jitter("score")}))
                 AS "Spending Score (1-100)"{extra}
         FROM numbered
     """
@@ -178,16 +179,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("target", type=Path, help="a file; with --files, a folder")
     parser.add_argument("--files", type=int, default=1, dest="n_files")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--extra-features", type=int, default=0, dest="n_extra_features"
-    )
+    parser.add_argument("--n-extra-features", type=int, default=0)
     parser.add_argument("--dirty-share", type=float, default=0.0)
     parser.add_argument("--duplicate-share", type=float, default=0.0)
     parser.add_argument("--decimals", type=int, default=0)
     options = vars(parser.parse_args(arguments))
-    files = write_customers(
-        options.pop("target"), options.pop("n_customers"), **options
-    )
+    files = write_customers(**options)
     n_bytes = sum(file.stat().st_size for file in files)
     print(f"{len(files)} file(s), {n_bytes:,} bytes")
     return 0
