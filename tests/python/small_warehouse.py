@@ -84,8 +84,8 @@ CREATE TABLE dim_customers AS
         "Spending Score (1-100)"::DOUBLE AS spending_score
     FROM customers ORDER BY source_row DESC;
 CREATE VIEW fct_customer_segments AS
-    SELECT 'income_spending' AS segmentation, "CustomerID" AS customer_id, segment_id
-    FROM customers;
+    SELECT segmentation, customer_id, segment_id
+    FROM dim_customers INNER JOIN dim_segments ON segment_id = 1 + (spending_score > 50);
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';
 CREATE TABLE int_feature_statistics AS SELECT * FROM (VALUES
     ('annual_income_kusd', 24.0), ('spending_score', 34.0)
