@@ -1,9 +1,11 @@
-{% macro repeated_ids(relation, id, id_number) %}
+{% macro repeated_ids(relation, id, id_number) -%}
     {#-
     A query for the ids that stand in more than one row of `relation`. Ids that are
     whole numbers, `id_number`, are packed, 32 to a group: where each is there once, a
     group has as many rows as bits. So where nothing is repeated this costs a scan, not
-    a sort of all ids; the few groups that differ are looked at id by id.
+    a sort of all ids; the few groups that differ are looked at id by id. `relation` is
+    scanned three times, so it must be no common table expression: engines may keep all
+    rows of one that is used more than once.
     -#}
     select {{ id }}
 

@@ -1,10 +1,8 @@
+{#-
+Each segmentation scans the customers anew: engines may keep all rows of a common table
+expression that is used more than once, and these are as many as there are customers.
+-#}
 with
-
-customers as (
-
-    select * from {{ ref('dim_customers') }}
-
-),
 
 segment_points as (
 
@@ -31,7 +29,7 @@ assigned as (
         customers.is_{{ feature }}_imputed {{ 'or ' if not loop.last }}
         {%- endfor %} as is_imputed
 
-    from customers
+    from {{ ref('dim_customers') }} as customers
 
     inner join segment_points
         on

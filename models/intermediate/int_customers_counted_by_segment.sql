@@ -1,4 +1,4 @@
-{#- The one scan of all customers' segments; what is tested about them is counted here. -#}
+{#- The one scan of all segments; what is tested about customers is counted here. -#}
 with
 
 customers as (

@@ -8,7 +8,9 @@ customers as (
 
 repeated_ids as (
 
-    {{ repeated_ids('customers', 'customer_id', 'customer_number') }}
+    {{ repeated_ids(
+        ref('stg_mall__customers'), 'customer_id', 'customer_number'
+    ) }}
 
 ),
 
