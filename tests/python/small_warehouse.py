@@ -85,7 +85,8 @@ CREATE TABLE dim_customers AS
     FROM customers ORDER BY source_row DESC;
 CREATE VIEW fct_customer_segments AS
     SELECT segmentation, customer_id, segment_id
-    FROM dim_customers INNER JOIN dim_segments ON segment_id = 1 + (spending_score > 50);
+    FROM dim_customers
+    INNER JOIN dim_segments ON segment_id = 1 + (spending_score > 50)::BIGINT;
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';
 CREATE TABLE int_feature_statistics AS SELECT * FROM (VALUES
     ('annual_income_kusd', 24.0), ('spending_score', 34.0)
