@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SPARK_VENV := .venv-spark
+ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 
 export DBT_PROFILES_DIR := $(CURDIR)
@@ -55,6 +57,18 @@ serve: $(VENV)/runtime ## Answer POST /predict_cluster on 127.0.0.1
 questions: $(VENV)/runtime ## Write docs/questions.md anew from what is published
 	$(BIN)/mall-segments questions --output docs/questions.md
 
+$(SPARK_VENV)/runtime: requirements-spark.txt pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/python
+	$(BIN)/python -m venv $(SPARK_VENV)
+	$(SPARK_VENV)/bin/pip install --quiet --require-hashes --requirement requirements-spark.txt
+	$(SPARK_VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
+	@touch $@
+
+.PHONY: spark
+spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally and by Spark Connect
+	@$(SPARK_VENV)/bin/python -m dbt.adapters.sparksession
+	SPARK_CONF_DIR=$(CURDIR)/tests/spark/conf $(SPARK_VENV)/bin/pytest --durations 5 \
+		$(ADAPTER) tests/spark
+
 .PHONY: test
 test: $(VENV)/development ## Run every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
@@ -67,7 +81,7 @@ lint: $(VENV)/development ## Check layout, style and types
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: lint build test ## What CI runs: lint, build with its audit, and test
+check: lint build test spark ## What CI runs: lint, build with its audit, test and spark
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
@@ -83,7 +97,10 @@ lock: ## Pin the newest allowed dependencies (needs uv on the path)
 	uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
 		requirements-dev.in --output-file requirements-dev.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
+		requirements-spark.in --output-file requirements-spark.txt
 
 .PHONY: clean
 clean: ## Remove everything made here except published generations
-	rm -rf $(VENV) target logs warehouse
+	rm -rf $(VENV) $(SPARK_VENV) target logs warehouse

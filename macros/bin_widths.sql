@@ -7,7 +7,7 @@ beginning at multiples of their width.
     select
         feature,
 
-        {{ feature.resolution }} * ceil(
+        cast({{ feature.resolution }} as double) * ceil(
             ((maximum - minimum) / {{ feature.resolution }} + 1) / 20
         ) as bin_width
 

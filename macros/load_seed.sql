@@ -1,6 +1,14 @@
-{#- How dbt-duckdb loads a seed, where the adapter's own way would not do. -#}
+{#- How seeds are loaded, where the adapter's own way would not do. -#}
 
 {% macro duckdb__create_csv_table(model, agate_table) %}
+    {{ return(create_text_table(agate_table)) }}
+{% endmacro %}
+
+{% macro sparksession__create_csv_table(model, agate_table) %}
+    {{ return(create_text_table(agate_table, file_format_clause())) }}
+{% endmacro %}
+
+{% macro create_text_table(agate_table, file_format='') %}
     {#-
     Seeds are created with text columns only. dbt would infer types, and a shop's own
     file then loses the zeros of 0042, or fails to load because one age reads "?".
@@ -9,10 +17,10 @@
     {%- set sql -%}
         create table {{ this.render() }} (
             {%- for name in agate_table.column_names %}
-            {{ adapter.quote(name | replace('"', '""')) }} varchar
+            {{ quoted_name(name) }} {{ dbt.type_string() }}
             {{- ',' if not loop.last }}
             {%- endfor %}
-        )
+        ) {{ file_format }}
     {%- endset -%}
     {%- call statement('_') -%}{{ sql }}{%- endcall -%}
     {{ return(sql) }}

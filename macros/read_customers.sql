@@ -2,14 +2,22 @@
 
 {% macro ask_package(function, payload) %}
     {#- Call one of the package's SQL functions; raise the error it answers with. -#}
-    {%- set argument = tojson(payload) | replace("'", "''") -%}
     {%- set answer = fromjson(
-        run_query("select " ~ function ~ "('" ~ argument ~ "')").rows[0][0]
+        adapter.dispatch('call_package')(function, tojson(payload))
     ) -%}
     {%- if answer.error -%}
         {{ exceptions.raise_compiler_error(answer.error) }}
     {%- endif -%}
     {{ return(answer) }}
+{% endmacro %}
+
+{% macro duckdb__call_package(function, text) %}
+    {%- set argument = "'" ~ text | replace("'", "''") ~ "'" -%}
+    {{ return(run_query('select ' ~ function ~ '(' ~ argument ~ ')').rows[0][0]) }}
+{% endmacro %}
+
+{% macro sparksession__call_package(function, text) %}
+    {{ return(adapter.call_function(function, text)) }}
 {% endmacro %}
 
 {% macro settings() %}
@@ -58,6 +66,7 @@
             'command_line_vars': toyaml(invocation_args_dict.vars),
             'project_path': seed.root_path,
             'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
+            'reads_files': target.type == 'duckdb',
         }) -%}
         {%- for note in answer.notes -%}
             {%- do log(note, info=true) -%}
@@ -83,12 +92,42 @@
     and `source_row`, the number of a row, counted from 1 over all files.
     -#}
     {%- if execute -%}
-        {{- return(
-            ask_package('mall_segments_input', {'settings': settings()})
-        ) -}}
+        {{- return(adapter.dispatch('customers_input')(var('customers_path'))) -}}
     {%- endif -%}
     {{- return({'relation': none, 'source_row': none}) -}}
 {% endmacro %}
+
+{% macro duckdb__customers_input(path) %}
+    {{ return(ask_package('mall_segments_input', {'settings': settings()})) }}
+{% endmacro %}
+
+{% macro sparksession__customers_input(path) %}
+    {#- CSV files go through a view of the session, the one place for their options. -#}
+    {%- set relation = 'parquet.' ~ quoted_name(path) -%}
+    {%- if path.lower().endswith(('.csv', '.csv.gz')) -%}
+        {%- set relation = 'customer_files' -%}
+        {%- do run_query(
+            'create or replace temporary view ' ~ relation ~ ' using csv options ('
+            ~ "header 'true', escape '\"', path " ~ dbt.string_literal(
+                dbt.escape_single_quotes(path)
+            ) ~ ')'
+        ) -%}
+    {%- endif -%}
+    {{ return({'relation': relation, 'source_row': seed_row()}) }}
+{% endmacro %}
+
+{% macro seed_row() %}
+    {#- The number of a row of the seed, selected as `customers`. -#}
+    {{ return(adapter.dispatch('seed_row')()) }}
+{% endmacro %}
+
+{% macro duckdb__seed_row() -%}
+    {{ return('customers.rowid + 1') }}
+{%- endmacro %}
+
+{% macro sparksession__seed_row() -%}
+    {{ return('monotonically_increasing_id() + 1') }}
+{%- endmacro %}
 
 {% macro recognised_columns(relation) %}
     {#-
@@ -136,7 +175,13 @@
 
 {% macro quoted_column(column) -%}
     {#- The column's name as nothing but a name, whatever it contains. -#}
-    {{ adapter.quote(column.name | replace('"', '""')) }}
+    {{ quoted_name(column.name) }}
+{%- endmacro %}
+
+{% macro quoted_name(name) -%}
+    {#- The name in the engine's quotes, those within it doubled. -#}
+    {%- set mark = adapter.quote('')[0] -%}
+    {{ adapter.quote(name | replace(mark, mark ~ mark)) }}
 {%- endmacro %}
 
 {% macro trimmed_text(column) %}

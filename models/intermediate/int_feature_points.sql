@@ -92,13 +92,13 @@ scaled as (
 
     select
         points.segmentation,
-        row_number() over (
+        cast(row_number() over (
             partition by points.segmentation
             order by
                 {%- for feature in var('features') %}
                 points.{{ feature.name }}{{ ',' if not loop.last }}
                 {%- endfor %}
-        ) as point_id,
+        ) as bigint) as point_id,
 
         {% for feature in var('features') -%}
         points.{{ feature.name }},

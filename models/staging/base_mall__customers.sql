@@ -1,31 +1,23 @@
 {#-
 The seed, or the file that `customers_path` names: a CSV file is loaded once, because
-each reading would parse it again; Parquet is read where it lies.
+each reading would parse it again; Parquet is read where it lies. Spark loads both once,
+because it may number the rows differently each time.
 -#}
 {%- set path = var('customers_path') -%}
-{{ config(materialized=(
-    'view' if not path or (path | string | lower).endswith('.parquet') else 'table'
-)) }}
+{%- set is_numbered_alike = target.type == 'duckdb'
+    and (not path or (path | string | lower).endswith('.parquet')) -%}
+{{ config(materialized='view' if is_numbered_alike else 'table') }}
 
-{%- if not path %}
+{%- if path -%}
+    {%- set input = customers_input() -%}
+{%- else -%}
+    {%- set input = {'relation': ref('Mall_Customers'), 'source_row': seed_row()} -%}
+{%- endif %}
 
 -- A common table expression would hide the engine's own row number.
-select
-    customers.rowid + 1 as source_row,
-
-    customers.*
-
-from {{ ref('Mall_Customers') }} as customers
-
-{%- else %}
-
-{%- set input = customers_input() %}
-
 select
     {{ input.source_row }} as source_row,
 
     customers.*
 
 from {{ input.relation }} as customers
-
-{%- endif %}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 from duckdb.func import SPECIAL
@@ -40,10 +40,10 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
     connection : duckdb.DuckDBPyConnection
         The connection; its cursors have the functions, too.
     """
-    for name, function in _FUNCTIONS.items():
+    for name, function in FUNCTIONS.items():
         connection.create_function(
             name,
-            _answering(function),
+            function,
             ["VARCHAR"],
             "VARCHAR",
             null_handling=SPECIAL,
@@ -60,7 +60,9 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
         ``settings`` (the vars, as a mapping or as YAML, which can say more than
         JSON); optionally ``command_line_vars`` (likewise), ``project_path``
         (folder of ``dbt_project.yml``, whose vars are checked for misspelt names),
-        ``seed_path`` (absolute path of the seed) and ``copies`` (folder for copies).
+        ``seed_path`` (absolute path of the seed), ``copies`` (folder for copies) and
+        ``reads_files`` (false where the engine reads ``customers_path`` on machines
+        of its own, so that the file cannot be inspected here).
 
     Returns
     -------
@@ -78,6 +80,8 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     )
     settings = _settings(request)
     check_disk(find_home())
+    if settings.customers_path is not None and not request.get("reads_files", True):
+        return {"notes": []}
     customers = _inspect(request, settings)
     check_points(customers, settings)
     return {"notes": list(customers.notes)}
@@ -139,13 +143,6 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_FUNCTIONS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
-    "mall_segments_preflight": preflight,
-    "mall_segments_recognise": recognise,
-    "mall_segments_input": describe_input,
-}
-
-
 def _answering(
     function: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> Callable[[str | None], str]:
@@ -162,6 +159,14 @@ def _answering(
             )
 
     return answer
+
+
+FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
+    "mall_segments_preflight": _answering(preflight),
+    "mall_segments_recognise": _answering(recognise),
+    "mall_segments_input": _answering(describe_input),
+}
+"""Every function by its name in SQL, from JSON text to JSON text."""
 
 
 def _settings(request: Mapping[str, Any]) -> Settings:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
+from mall_segments.engine import is_spark, to_engine
 from mall_segments.generations import current_generation, read_current
 from mall_segments.home import find_home
 from mall_segments.tables import quote_identifier, quote_text
@@ -23,23 +26,24 @@ def previous_customer_segments(session: Any, home: str) -> Any:
 
     Parameters
     ----------
-    session : duckdb.DuckDBPyConnection
-        The connection of the build; the rows stay in the engine.
+    session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
+        The session of the build; the rows stay in the engine.
     home : str
         The folder that holds ``published/``.
 
     Returns
     -------
-    duckdb.DuckDBPyRelation
+    duckdb.DuckDBPyRelation or pyspark.sql.DataFrame
         One row per segmentation and customer: segmentation, customer_id, segment_id,
-        segment_name, previous_build_id.
+        segment_name, previous_build_id. None on Spark, where customers may be too many
+        to bring from here.
 
     Raises
     ------
     PublishError
         If the published database is not the one its manifest describes.
     """
-    build_id = _attach(session, home)
+    build_id = None if is_spark(session) else _attach(session, home)
     if build_id is None:
         return session.sql(
             """
@@ -74,8 +78,8 @@ def previous_feature_values(
 
     Parameters
     ----------
-    session : duckdb.DuckDBPyConnection
-        The connection of the build; the rows stay in the engine.
+    session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
+        The session of the build. DuckDB counts, the build's own or one for this.
     home : str
         The folder that holds ``published/``.
     features : sequence of mapping
@@ -85,7 +89,7 @@ def previous_feature_values(
 
     Returns
     -------
-    duckdb.DuckDBPyRelation
+    duckdb.DuckDBPyRelation or pyspark.sql.DataFrame
         One row per feature and value: feature, value (in the feature's own unit),
         n_customers. Imputed values are not counted.
 
@@ -94,6 +98,10 @@ def previous_feature_values(
     PublishError
         If the published database is not the one its manifest describes.
     """
+    if is_spark(session):
+        with duckdb.connect() as engine:
+            counts = previous_feature_values(engine, home, features).df()
+        return to_engine(session, counts)
     known: set[str] = set()
     if _attach(session, home) is not None:
         described = session.execute(f"describe {_ALIAS}.main.dim_customers").fetchall()

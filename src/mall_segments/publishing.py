@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from mall_segments.csv_cells import neutralised
+from mall_segments.engine import text_type
 from mall_segments.errors import ModelError, PublishError
 from mall_segments.generations import (
     CURRENT,
@@ -258,13 +259,13 @@ def read_published_segments(
             }
             for segment_id in segmentation.retired_segment_ids
         ]
-    types = {
-        "segmentation": "str",
+    types: dict[str, Any] = {
+        "segmentation": text_type(),
         "segment_id": "int64",
         "is_retired": "bool",
-        "segment_name": "str",
-        "persona": "str",
-        "recommended_action": "str",
+        "segment_name": text_type(),
+        "persona": text_type(),
+        "recommended_action": text_type(),
         **{f"centroid_{name}": "float64" for name in features},
     }
     return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -29,6 +29,7 @@ from mall_segments.clustering.kmeans import (
     settle_centroids,
 )
 from mall_segments.clustering.metrics import silhouettes, weighted_mean
+from mall_segments.engine import text_type
 from mall_segments.errors import InputError
 from mall_segments.naming import choose_persona, level_of, name_segments
 
@@ -597,10 +598,10 @@ def _frame(
 ) -> pd.DataFrame:
     """Give every column one type, also where all its values are missing."""
     frame = pd.DataFrame(rows)
-    types = {}
+    types: dict[str, Any] = {}
     for column in frame.columns:
         if column in text:
-            types[column] = "str"
+            types[column] = text_type()
         elif column in whole:
             types[column] = "int64"
         elif column.startswith("is_"):
