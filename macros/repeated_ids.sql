@@ -21,7 +21,9 @@
 
             group by cast(floor({{ id_number }} / 32) as bigint)
 
-            having count(*) > bit_count(bit_or(1 << ({{ id_number }} & 31)))
+            having count(*) > bit_count(bit_or(
+                cast(1 as bigint) << cast({{ id_number }} & 31 as int)
+            ))
         )
 
     group by {{ id }}
