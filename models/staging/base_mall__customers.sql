@@ -11,7 +11,8 @@ because it may number the rows differently each time.
 {%- if path -%}
     {%- set input = customers_input() -%}
 {%- else -%}
-    {%- set input = {'relation': ref('Mall_Customers'), 'source_row': seed_row()} -%}
+    {%- set seed = ref('Mall_Customers') -%}
+    {%- set input = {'relation': seed, 'source_row': seed_row()} -%}
 {%- endif %}
 
 -- A common table expression would hide the engine's own row number.
