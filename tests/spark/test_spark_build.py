@@ -53,8 +53,9 @@ class Build:
         """Read a table: its columns, and its rows in the order of their keys."""
         with duckdb.connect() as engine:
             if self.name == "duckdb":
-                engine.execute(f"attach '{self.warehouse}' as build (read_only)")
-                relation = f"build.main.{table}"
+                # Its views name it, so it is attached by its own name.
+                engine.execute(f"attach '{self.warehouse}' (read_only)")
+                relation = f"{Path(self.warehouse).stem}.main.{table}"
             else:
                 relation = f"read_parquet('{self.warehouse}/{table}/*.parquet')"
             result = engine.execute(f"select * from {relation}")
