@@ -86,7 +86,7 @@ CREATE TABLE dim_customers AS
 CREATE VIEW fct_customer_segments AS
     SELECT segmentation, customer_id, segment_id
     FROM dim_customers
-    INNER JOIN dim_segments ON segment_id = 1 + (spending_score > 50)::BIGINT;
+    INNER JOIN dim_segments ON segment_id = 1 + (customer_id > '0003')::BIGINT;
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';
 CREATE TABLE int_feature_statistics AS SELECT * FROM (VALUES
     ('annual_income_kusd', 24.0), ('spending_score', 34.0)
