@@ -102,9 +102,17 @@ class RunningService:
         return connection
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
+def is_ready(url: str) -> bool:
+    """Whether a service answers there that has a model."""
+    try:
+        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = MOST_SECONDS) -> None:
     """Wait for a condition, but not for ever."""
-    deadline = time.monotonic() + MOST_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"
         time.sleep(0.02)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
 import duckdb
+from running_service import RunningService
 from shared_project import PROJECT
 
 if TYPE_CHECKING:
@@ -68,3 +70,14 @@ def test_the_scores_it_quotes_are_those_of_the_build(published_home: Path) -> No
     assert f"{scores[6]:.4f}" in readme
     assert f"{scores[3]:.4f}" in readme
     assert max(scores, key=lambda n: scores[n] or -1) == 6
+
+
+def test_its_request_has_the_answer_it_shows(published_home: Path) -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (request,) = re.findall(r"--data '(.*)'", readme)
+    (answer,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    shown = json.loads(answer)
+    with RunningService(published_home) as service:
+        found = service.predict(json.loads(request)).json()
+    assert found.keys() == shown.keys()
+    assert found == shown | {"build_id": found["build_id"]}

@@ -63,7 +63,7 @@ def command(
     *,
     quiet: bool,
 ) -> None:
-    r"""Assign every customer of FILE to a segment, as the build would have.
+    """Assign every customer of FILE to a segment, as the build would have.
 
     FILE is CSV or Parquet, a quoted pattern of many, or - for the standard input. Its
     columns are recognised, its rows checked and missing values imputed as in a build.
@@ -77,7 +77,7 @@ def command(
       1  nothing is written: the message says why
       2  the command line is wrong
       3  written, but some rows were rejected
-    """
+    """  # noqa: D301 - click keeps the lines of what follows the escape
     from mall_segments.scoring.files import PIPE, score_file  # noqa: PLC0415
 
     if rejected is None and output != PIPE:

@@ -428,6 +428,9 @@ class _Reports:
             yield
             return
         progress, finished = self._progress, threading.Event()
+        # The engine knows its progress only where it has a bar, if one unseen.
+        connection.execute("set enable_progress_bar = true")
+        connection.execute("set enable_progress_bar_print = false")
 
         def report() -> None:
             while not finished.wait(_SECONDS_BETWEEN_REPORTS):

@@ -93,6 +93,8 @@ def stream(sink: BinaryIO) -> Iterator[Path]:
     ------
     BrokenPipeError
         If the reader of the stream went away.
+    InputError
+        If it cannot be written for another reason, such as a full disk.
     """
     reading, writing = os.pipe()
     failures: list[OSError] = []
@@ -112,8 +114,12 @@ def stream(sink: BinaryIO) -> Iterator[Path]:
     finally:
         os.close(writing)
         thread.join()
-        if failures:
-            raise BrokenPipeError(*failures[0].args)
+        for failure in failures:
+            if isinstance(failure, BrokenPipeError):
+                raise failure
+            raise InputError(
+                f"the standard output cannot be written: {failure.strerror}"
+            ) from None
 
 
 def _remove_leftovers(target: Path) -> None:

@@ -99,6 +99,24 @@ def test_a_reader_that_went_away_ends_a_stream() -> None:
         path.write_bytes(b"x" * 3_000_000)
 
 
+def test_the_command_says_that_the_standard_output_is_full(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    write_reference_model(path)
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        finished = subprocess.run(
+            [MALL_SEGMENTS, "score", "-", "--model", path],
+            check=False,
+            input=b"ID,Age,Income,Score\n1,19,15,39\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+
+    assert finished.returncode == 1
+    assert finished.stderr.decode().splitlines() == [
+        "Error: the standard output cannot be written: No space left on device"
+    ]
+
+
 @pytest.fixture
 def customers(tmp_path: Path) -> Path:
     path = tmp_path / "customers.csv"

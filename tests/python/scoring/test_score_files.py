@@ -13,6 +13,7 @@ from reference_model import model_content, write_reference_model
 
 from mall_segments.errors import InputError, ModelError
 from mall_segments.inputs import inspect_input
+from mall_segments.scoring import files
 from mall_segments.scoring.assigning import Assigner
 from mall_segments.scoring.build_sql import create_views
 from mall_segments.scoring.files import ADDED_COLUMNS, score_file
@@ -325,6 +326,27 @@ def test_tells_how_far_it_is(model: Model, tmp_path: Path) -> None:
     score(model, tmp_path, "1,Male,19,15,39", progress=progress)
 
     assert steps == ["inspecting", "reading", "checking", "writing"]
+
+
+def test_the_progress_moves_on(
+    model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_SECONDS_BETWEEN_REPORTS", 0.005)
+    source = tmp_path / "customers.parquet"
+    duckdb.sql(f"""
+        copy (select range as id, 20 as age, range % 150 as income, 50 as score
+        from range(500_000)) to '{source}'
+    """)
+    shares: list[float] = []
+
+    def progress(step: str, share: float) -> None:
+        if step == "writing":
+            shares.append(share)
+
+    output = str(tmp_path / "out.csv")
+    score_file(str(source), output, None, model=model, progress=progress)
+
+    assert len({share for share in shares if 0 < share < 1}) > 1
 
 
 IDS = (

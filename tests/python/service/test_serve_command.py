@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from reference_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
-from running_service import wait_until
+from running_service import is_ready, wait_until
 from shared_project import MALL_SEGMENTS
 
 if TYPE_CHECKING:
@@ -29,13 +29,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
     return port
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/ready", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 @contextmanager

@@ -1,0 +1,113 @@
+"""Compare ``mall-segments score`` with DuckDB copying the same file.
+
+``python benchmarks/scoring.py`` needs a home in which something is published
+(MALL_SEGMENTS_HOME) and some 2 GB of room. Both run as processes of their own and take
+turns; the median of the ratios counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from mall_segments.home import find_home
+
+BIN: Final = Path(sys.executable).parent
+RESULTS: Final = Path(__file__).parent / "results" / "scoring.json"
+FORMATS: Final = ("csv", "parquet")
+SOME_REJECTED: Final = 3
+
+# One customer in a thousand lacks a value, and one has a score that is none.
+CUSTOMERS: Final = """
+    select
+        range + 1 as "CustomerID",
+        if(hash(range, 1) % 2 = 0, 'Male', 'Female') as "Gender",
+        18 + hash(range, 2) % 53 as "Age",
+        nullif(15 + hash(range, 3) % 123, if(hash(range, 5) % 8 = 0, 99, 0))
+            as "Annual Income (k$)",
+        1 + hash(range, 4) % 100 + if(hash(range, 6) % 1000 = 0, 100, 0)
+            as "Spending Score (1-100)"
+    from range({n_customers})
+"""
+
+
+def run(command: list[object]) -> dict[str, float]:
+    """Run a command; answer how long it took, and what it used of processors."""
+    used = cpu_seconds()
+    started = time.perf_counter()
+    finished = subprocess.run(
+        [str(part) for part in command], capture_output=True, check=False, text=True
+    )
+    seconds = time.perf_counter() - started
+    if finished.returncode not in (0, SOME_REJECTED):
+        raise RuntimeError(finished.stderr)
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds() - used}
+
+
+def cpu_seconds() -> float:
+    """Return what ended processes have used."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def compare(home: Path, folder: Path, form: str, n_rounds: int) -> dict[str, Any]:
+    """Score and copy a file in turns."""
+    source, output = folder / f"customers.{form}", folder / f"output.{form}"
+    copy = f"import duckdb; duckdb.sql(\"copy (from '{source}') to '{output}'\")"
+    score = [BIN / "mall-segments", "--home", home, "score", source, "-o", output]
+    rounds = []
+    for _ in range(n_rounds):
+        copied = run([sys.executable, "-c", copy])
+        output.unlink()
+        rounds.append({"copy": copied, "score": run(score)})
+        output.unlink()
+
+    def ratio(figure: str) -> float:
+        return statistics.median(
+            each["copy"][figure] / each["score"][figure] for each in rounds
+        )
+
+    return {
+        "megabytes": source.stat().st_size / 1e6,
+        "share_of_the_speed_of_copying": ratio("seconds"),
+        "by_processor_time": ratio("cpu_seconds"),
+        "rounds": rounds,
+    }
+
+
+def main() -> None:
+    """Measure, write the results, and print what counts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--customers", type=int, default=10_000_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    chosen = parser.parse_args()
+    results: dict[str, Any] = {
+        "n_processors": os.cpu_count(),
+        "load_average_before": os.getloadavg()[0],
+        "n_customers": chosen.customers,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for form in FORMATS:
+            query = CUSTOMERS.format(n_customers=chosen.customers)
+            duckdb.execute(f"copy ({query}) to '{folder}/customers.{form}'")
+            found = compare(find_home(None), Path(folder), form, chosen.rounds)
+            results[form] = found
+            print(form, {name: found[name] for name in found if name != "rounds"})
+    chosen.output.parent.mkdir(exist_ok=True)
+    chosen.output.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Mart, command line, service and pipeline give every customer the same answer."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from running_service import RunningService
+from shared_project import MALL_SEGMENTS, PROJECT
+
+from mall_segments.generations import MODEL, read_current
+from mall_segments.model_file import load_model
+from mall_segments.pipeline import build_pipeline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEATURES = ("age_years", "annual_income_kusd", "spending_score")
+BATCH = 10_000
+
+
+def mart(home: Path, segmentation: str) -> pd.DataFrame:
+    """Return what the build published about its customers, ordered by their id."""
+    database = home / "published" / "current" / "mall_segments.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        return connection.execute(
+            """
+            select
+                customers.customer_id,
+                customers.age_years,
+                customers.annual_income_kusd,
+                customers.spending_score,
+                assigned.segment_id,
+                assigned.distance,
+                assigned.second_segment_id,
+                assigned.membership,
+                assigned.is_outlier,
+                assigned.is_imputed
+            from dim_customers as customers
+            inner join fct_customer_segments as assigned
+                on customers.customer_id = assigned.customer_id
+            where assigned.segmentation = $1
+            order by customers.customer_id
+            """,
+            [segmentation],
+        ).df()
+
+
+def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Compare ids, flags and neighbours exactly, distances and memberships to 1e-9."""
+    assert len(found) == len(expected)
+    for column in expected.columns.intersection(found.columns):
+        if column in ("distance", "membership"):
+            np.testing.assert_allclose(
+                found[column], expected[column], rtol=0, atol=1e-9, err_msg=column
+            )
+        else:
+            different = (found[column].to_numpy() != expected[column].to_numpy()).sum()
+            assert different == 0, (column, different)
+
+
+def assert_score_agrees(
+    home: Path, source: Path, segmentation: str, expected: pd.DataFrame
+) -> None:
+    output = home / f"scored_{segmentation}.parquet"
+    options = ["-o", output, "--segmentation", segmentation]
+    finished = subprocess.run(
+        [MALL_SEGMENTS, "--home", home, "score", source, *options],
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert finished.returncode in (0, 3), finished.stderr
+    scored = duckdb.sql(
+        f'select "CustomerID" as customer_id, * from \'{output}\' order by "CustomerID"'
+    ).df()
+    assert_same(scored, expected)
+
+
+def assert_pipeline_agrees(
+    home: Path, segmentation: str, expected: pd.DataFrame
+) -> None:
+    model = load_model(read_current(home).file(MODEL))
+    pipeline = build_pipeline(model, segmentation)
+    customers = expected[list(pipeline.feature_names_in_)]
+    segment_ids = pipeline.named_steps["kmeans"].segment_ids_
+    found = pd.DataFrame(
+        {
+            "segment_id": segment_ids[pipeline.predict(customers)],
+            "distance": pipeline.transform(customers).min(axis=1),
+        }
+    )
+    assert_same(found, expected)
+
+
+def assert_batches_agree(
+    service: RunningService,
+    customers: list[dict[str, Any]],
+    segmentation: str,
+    expected: pd.DataFrame,
+) -> None:
+    columns = [*expected.columns.difference(FEATURES)]
+    parts = []
+    for start in range(0, len(customers), BATCH):
+        response = service.predict(
+            customers[start : start + BATCH], segmentation=segmentation
+        )
+        parts.append(pd.DataFrame(response.json(), columns=columns))
+    assert_same(pd.concat(parts), expected)
+
+
+def assert_singles_agree(
+    service: RunningService,
+    customers: list[dict[str, Any]],
+    segmentation: str,
+    expected: pd.DataFrame,
+) -> None:
+    columns = [*expected.columns.difference(FEATURES)]
+    answers = [
+        service.predict(customer, segmentation=segmentation).json()
+        for customer in customers
+    ]
+    assert_same(pd.DataFrame(answers, columns=columns), expected)
+
+
+def customers_of(source: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file as a client would send them, ordered by their id."""
+    rows = duckdb.sql(
+        f"select * from read_csv('{source}', types = {{'CustomerID': 'varchar'}}) "
+        'order by "CustomerID"'
+    ).df()
+    customers: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
+    return customers
+
+
+@pytest.mark.parametrize("segmentation", ["income_spending", "age_income_spending"])
+def test_all_agree_on_the_shipped_customers(
+    published_home: Path, tmp_path: Path, segmentation: str
+) -> None:
+    source = PROJECT / "seeds" / "Mall_Customers.csv"
+    expected = mart(published_home, segmentation)
+    assert len(expected) == 200
+    customers = customers_of(source)
+
+    (tmp_path / "published").symlink_to(published_home / "published")
+    assert_score_agrees(tmp_path, source, segmentation, expected)
+    assert_pipeline_agrees(published_home, segmentation, expected)
+    with RunningService(published_home) as service:
+        assert_batches_agree(service, customers, segmentation, expected)
+        assert_singles_agree(service, customers, segmentation, expected)
