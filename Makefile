@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
+SIZES ?= 1e5 1e6 1e7
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -73,6 +74,16 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 test: $(VENV)/development ## Run every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
 
+$(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.txt
+	@touch $@
+
+.PHONY: bench
+bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
+	$(BIN)/python benchmarks/builds.py $(SIZES)
+	$(BIN)/python benchmarks/fits.py 1e7
+	$(BIN)/python benchmarks/report.py
+
 .PHONY: lint
 lint: $(VENV)/development ## Check layout, style and types
 	$(BIN)/ruff check .
@@ -100,6 +111,9 @@ lock: ## Pin the newest allowed dependencies (needs uv on the path)
 	uv pip compile --universal --python-version 3.11 --generate-hashes \
 		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
 		requirements-spark.in --output-file requirements-spark.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes \
+		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
+		requirements-bench.in --output-file requirements-bench.txt
 
 .PHONY: clean
 clean: ## Remove everything made here except published generations
