@@ -109,7 +109,7 @@ def fits_table(fits: list[dict[str, Any]]) -> str:
 
 def draw(measured: list[dict[str, Any]]) -> None:
     """Draw seconds by number of customers, both in powers of ten."""
-    import altair  # noqa: PLC0415
+    import altair as alt  # noqa: PLC0415
     import vl_convert  # noqa: PLC0415
 
     rows = [
@@ -122,19 +122,19 @@ def draw(measured: list[dict[str, Any]]) -> None:
         for what, name in (("copy", "copy of the file"), ("build", "dbt build"))
     ]
     chart = (
-        altair.Chart(altair.Data(values=rows), width=560, height=280)
+        alt.Chart(alt.Data(values=rows), width=560, height=280)
         .mark_line(point=True)
         .encode(
-            x=altair.X(
+            x=alt.X(
                 "customers:Q",
-                scale=altair.Scale(type="log"),
-                axis=altair.Axis(format="~s", title="customers"),
+                scale=alt.Scale(type="log"),
+                axis=alt.Axis(format="~s", title="customers"),
             ),
-            y=altair.Y("seconds:Q", scale=altair.Scale(type="log"), axis=altair.Axis()),
-            color=altair.Color(
+            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), axis=alt.Axis()),
+            color=alt.Color(
                 "what:N",
                 title=None,
-                scale=altair.Scale(range=["#0072b2", "#767676"]),
+                scale=alt.Scale(range=["#0072b2", "#767676"]),
                 sort=["dbt build", "copy of the file"],
             ),
         )
@@ -157,8 +157,8 @@ def main() -> int:
     page += FITS.format(n_customers=fits["n_customers"]) + fits_table(fits["fits"])
     reading = fits["fits"][0]["seconds_with_reading"]
     page += (
-        f"\nWith reading and grouping the file, ours takes {reading:.2f} s; reading the "
-        "rows into an array is not counted for the others.\n"
+        f"\nWith reading and grouping the file, ours takes {reading:.2f} s; reading "
+        "the rows into an array is not counted for the others.\n"
     )
     PAGE.write_text(page, encoding="utf-8")
     draw(measured)
