@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from mall_segments.errors import PublishError
@@ -51,8 +52,9 @@ def write_docs(
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
 
-    target = target or _target_folder()
-    manifest = _presentable(read_manifest(target, invocation), target)
+    manifest = _presentable(
+        read_manifest(target, invocation), target or _target_folder()
+    )
     relations = _describe_relations(connection.cursor())
     page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
     # Its icon's address was never filled in, so that browsers ask for no such file.
@@ -91,13 +93,37 @@ def read_manifest(
     remedy = "What is published is described by it, so run dbt without --no-write-json."
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        is_ours = manifest["metadata"]["invocation_id"] == (
+            invocation or get_invocation_id()
+        )
+        problem = "is that of another dbt command"
     except OSError as error:
-        raise PublishError(
-            f"{path} cannot be read: {error.strerror}. {remedy}"
-        ) from None
-    if manifest["metadata"]["invocation_id"] != (invocation or get_invocation_id()):
-        raise PublishError(f"{path} is that of another dbt command. {remedy}")
-    return manifest
+        is_ours = False
+        problem = f"cannot be read: {error.strerror}"
+    if is_ours:
+        return manifest
+    # A build that was refused because of this one has written its own there.
+    known = None if target else _known_manifest()
+    if known is None:
+        raise PublishError(f"{path} {problem}. {remedy}")
+    return known
+
+
+def _known_manifest() -> dict[str, Any] | None:
+    """Describe the manifest that the running dbt command holds, as it writes it."""
+    from dbt.adapters.factory import FACTORY  # noqa: PLC0415
+    from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
+    from dbt_common.clients.system import write_json  # noqa: PLC0415
+
+    for adapter in FACTORY.adapters.values():
+        manifest = adapter.get_macro_resolver()
+        if isinstance(manifest, Manifest):
+            with TemporaryDirectory() as folder:
+                path = Path(folder, "manifest.json")
+                write_json(str(path), manifest.writable_manifest().to_dict())
+                known: dict[str, Any] = json.loads(path.read_text("utf-8"))
+                return known
+    return None
 
 
 def _target_folder() -> Path:
