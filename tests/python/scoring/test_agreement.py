@@ -20,8 +20,12 @@ from mall_segments.pipeline import build_pipeline
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from shared_project import Project
+
 FEATURES = ("age_years", "annual_income_kusd", "spending_score")
+N_CUSTOMERS = 1_000_000
 BATCH = 10_000
+MOST_SINGLES = 2_000
 
 
 def mart(home: Path, segmentation: str) -> pd.DataFrame:
@@ -153,3 +157,58 @@ def test_all_agree_on_the_shipped_customers(
     with RunningService(published_home) as service:
         assert_batches_agree(service, customers, segmentation, expected)
         assert_singles_agree(service, customers, segmentation, expected)
+
+
+@pytest.mark.slow  # some minutes: a build, and a million customers by each way
+def test_all_agree_on_a_million_generated_customers(project: Project) -> None:
+    source = project.home / "customers.csv"
+    duckdb.sql(f"""
+        copy (
+            select
+                format('{{:07d}}', range) as "CustomerID",
+                if(hash(range, 1) % 2 = 0, 'Male', 'Female') as "Gender",
+                nullif(18 + hash(range, 2) % 53, 70) as "Age",
+                nullif(15 + (hash(range, 3) % 1230) / 10, 99.9)
+                    as "Annual Income (k$)",
+                nullif(1 + hash(range, 4) % 100, 13) as "Spending Score (1-100)"
+            from range({N_CUSTOMERS})
+        ) to '{source}'
+    """)
+    project.build("--vars", json.dumps({"customers_path": str(source)}))
+
+    customers = customers_of(source)
+    with RunningService(project.home) as service:
+        for segmentation in ("income_spending", "age_income_spending"):
+            expected = mart(project.home, segmentation)
+            assert len(expected) == N_CUSTOMERS
+            assert expected["is_imputed"].any()
+            assert_score_agrees(project.home, source, segmentation, expected)
+            assert_batches_agree(service, customers, segmentation, expected)
+            gridded = on_their_points(project.home, expected)
+            assert_pipeline_agrees(project.home, segmentation, gridded)
+            # A single answer depends on nothing but the point: of all of them, some
+            # are asked for, a fixed step apart.
+            features = FEATURES if "age" in segmentation else FEATURES[1:]
+            points = gridded.drop_duplicates([*features, "is_imputed"])
+            points = points.iloc[:: 1 + len(points) // MOST_SINGLES]
+            assert_singles_agree(
+                service,
+                [customers[position] for position in points.index],
+                segmentation,
+                expected.loc[points.index],
+            )
+
+
+def on_their_points(home: Path, expected: pd.DataFrame) -> pd.DataFrame:
+    """Put the customers' values on the grid, where imputed ones already are as such."""
+    model = load_model(read_current(home).file(MODEL))
+    medians = {feature.name: feature.median for feature in model.features}
+    rounded = {
+        name: np.where(
+            expected[name] == medians[name],
+            expected[name],
+            np.floor(expected[name] + 0.5),
+        )
+        for name in FEATURES
+    }
+    return expected.assign(**rounded)
