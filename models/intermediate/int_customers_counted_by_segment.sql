@@ -1,4 +1,4 @@
-{#- The one scan of all segments; what is tested about customers is counted here. -#}
+{#- The one scan of all assignments, counted here for the tests. -#}
 with
 
 customers as (
