@@ -71,7 +71,7 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 		$(ADAPTER) tests/spark
 
 .PHONY: test
-test: $(VENV)/development ## Run every test
+test: $(VENV)/development ## Run every test but the slow ones of make faults
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
@@ -83,6 +83,10 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 	$(BIN)/python benchmarks/builds.py $(SIZES)
 	$(BIN)/python benchmarks/fits.py 1e7
 	$(BIN)/python benchmarks/report.py
+
+.PHONY: faults
+faults: $(VENV)/development ## Kill, starve, double and spoil real builds
+	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
 
 .PHONY: lint
 lint: $(VENV)/development ## Check layout, style and types
