@@ -198,7 +198,11 @@ def build(
     )
     sys.stdout.flush()
     say({"succeeded": result.success})
-    os._exit(0)  # What libraries say of a fork when they are unloaded is of no use.
+    # What libraries say of a fork when they are unloaded is of no use.
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, sys.stdout.fileno())
+    os.dup2(silence, sys.stderr.fileno())
+    sys.exit()
 
 
 def serve(path: str, project: Path, settings: str) -> None:
