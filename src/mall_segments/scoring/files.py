@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -252,8 +253,13 @@ def _write(
 
 
 def _write_to_pipe(writer: _Writer, form: Format) -> None:
-    with stream(sys.stdout.buffer) as path:
-        writer.write_scored(path, form)
+    try:
+        with stream(sys.stdout.buffer) as path:
+            writer.write_scored(path, form)
+    except (BrokenPipeError, InputError):
+        # Python would try once more at its end to write what is left, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 class _Writer:

@@ -127,9 +127,10 @@ def test_pairs_are_drawn_in_their_bins_as_the_group_most_frequent(
     with open_database(folder) as connection:
         rows = connection.execute(
             f"""
-            SELECT bin_from, other_bin_from, max_by({group}, (n, -number)) FROM (
-                SELECT bin_from, other_bin_from, {group}, sum(n_customers) AS n,
-                    row_number() OVER (ORDER BY {group}) AS number
+            SELECT
+                bin_from, other_bin_from, first({group} ORDER BY n DESC, {group})
+            FROM (
+                SELECT bin_from, other_bin_from, {group}, sum(n_customers) AS n
                 FROM fct_feature_pairs
                 WHERE segmentation = 'age_income_spending'
                     AND feature = 'age_years' AND other_feature = 'spending_score'

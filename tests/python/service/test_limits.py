@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from contextlib import suppress
@@ -162,3 +163,26 @@ def test_a_client_that_hangs_up_is_no_trouble(shared_service: RunningService) ->
             )
 
     assert shared_service.predict(CUSTOMER).status_code == 200
+
+
+def test_a_body_that_comes_after_its_answer_is_taken_for_no_headers(
+    shared_service: RunningService,
+) -> None:
+    """An unknown segmentation is refused before the body; the connection goes on."""
+    body = b"[" + b" " * 300_000 + b"]"
+    head = (
+        "POST /predict_cluster?segmentation=none HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    address = ("127.0.0.1", shared_service.port)
+    with socket.create_connection(address, timeout=10) as connection:
+        for request in (head, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            connection.sendall(request)
+            if request is head:
+                time.sleep(0.2)
+                for start in range(0, len(body), 50_000):
+                    connection.sendall(body[start : start + 50_000])
+                    time.sleep(0.01)
+            answer = connection.recv(65_536)
+            status = answer.split(b" ", 2)[1]
+            assert status == (b"422" if request is head else b"200"), answer
