@@ -36,7 +36,7 @@ def write_docs(
     Parameters
     ----------
     folder : Path
-        Where to write ``docs.html``.
+        Where to write ``dbt_docs.html``.
     database : Path
         The published DuckDB file; the page describes the working one, which has the
         tables before the published ones as well.

@@ -18,6 +18,18 @@ MODEL_FORMAT = 1
 SCALERS = ("standard", "minmax", "robust", "none")
 MISSING_VALUES = ("impute", "reject")
 
+# What a segment has besides its id and its centroid, as in dim_segments.
+SEGMENT_FIELDS = (
+    "segment_name",
+    "persona",
+    "recommended_action",
+    "n_customers",
+    "customer_share",
+    "mean_silhouette",
+    "inertia_share",
+    "outlier_distance",
+)
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -315,19 +327,7 @@ def _scaled_feature(item: object, where: str, known: Collection[str]) -> ScaledF
 
 
 def _segment(item: object, where: str, features: Sequence[str]) -> Segment:
-    keys = (
-        "segment_id",
-        "segment_name",
-        "persona",
-        "recommended_action",
-        "n_customers",
-        "customer_share",
-        "mean_silhouette",
-        "inertia_share",
-        "outlier_distance",
-        "centroid",
-        "scaled_centroid",
-    )
+    keys = ("segment_id", *SEGMENT_FIELDS, "centroid", "scaled_centroid")
     content = _check_keys(item, where, keys)
     return Segment(
         segment_id=_integer(content, "segment_id", where, minimum=1),

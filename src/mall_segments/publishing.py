@@ -26,7 +26,13 @@ from mall_segments.generations import (
     seal_generation,
 )
 from mall_segments.home import find_home, published_folder
-from mall_segments.model_file import MODEL_FORMAT, Model, load_model, write_model
+from mall_segments.model_file import (
+    MODEL_FORMAT,
+    SEGMENT_FIELDS,
+    Model,
+    load_model,
+    write_model,
+)
 from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
 from mall_segments.tables import (
     CHECKSUM_METHOD,
@@ -423,20 +429,7 @@ def _model_content(
 
 def _segment_content(row: Mapping[str, Any], features: Sequence[str]) -> dict[str, Any]:
     return {
-        **{
-            key: row[key]
-            for key in (
-                "segment_id",
-                "segment_name",
-                "persona",
-                "recommended_action",
-                "n_customers",
-                "customer_share",
-                "mean_silhouette",
-                "inertia_share",
-                "outlier_distance",
-            )
-        },
+        **{key: row[key] for key in ("segment_id", *SEGMENT_FIELDS)},
         "centroid": {name: row[f"centroid_{name}"] for name in features},
         "scaled_centroid": {name: row[f"scaled_centroid_{name}"] for name in features},
     }

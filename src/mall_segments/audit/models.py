@@ -9,6 +9,7 @@ import pandas as pd
 from mall_segments.audit.evidence import AUDITED, MODEL_SEGMENTS, MissingEvidenceError
 from mall_segments.audit.expectations import Suite, equal, n_rows
 from mall_segments.generations import MODEL
+from mall_segments.model_file import SEGMENT_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,16 +17,6 @@ if TYPE_CHECKING:
     from mall_segments.audit.evidence import Evidence
     from mall_segments.model_file import Model, Segment
 
-_FIELDS = (
-    "segment_name",
-    "persona",
-    "recommended_action",
-    "n_customers",
-    "customer_share",
-    "mean_silhouette",
-    "inertia_share",
-    "outlier_distance",
-)
 _STATISTICS = ("mean", "std", "minimum", "p25", "median", "p75", "maximum")
 
 
@@ -92,7 +83,7 @@ def _model_segments(evidence: Evidence) -> pd.DataFrame:
 def _values(segment: Segment, names: Sequence[str]) -> dict[str, object]:
     """Name the values of a segment as the columns of ``dim_segments``."""
     return {
-        **{field: getattr(segment, field) for field in _FIELDS},
+        **{field: getattr(segment, field) for field in SEGMENT_FIELDS},
         **{f"centroid_{name}": segment.centroid.get(name) for name in names},
         **{
             f"scaled_centroid_{name}": segment.scaled_centroid.get(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 from typing import TYPE_CHECKING, Any
@@ -186,21 +185,6 @@ def test_parquet_files_hold_the_tables(current: Path) -> None:
             ).fetchall()
             assert [(table.num_rows,)] == described
             assert [(name,) for name in table.column_names] == columns
-
-
-def test_the_csv_file_is_the_customer_file_with_segments(current: Path) -> None:
-    with (current / "segmented_mall_customers.csv").open(encoding="utf-8") as lines:
-        header, *rows = csv.reader(lines)
-    assert header == [
-        "CustomerID",
-        "Gender",
-        "Age",
-        "Annual Income (k$)",
-        "Spending Score (1-100)",
-        "Cluster",
-        "Segment",
-    ]
-    assert len(rows) == 200
 
 
 def test_the_examples_of_the_page_run(
