@@ -19,7 +19,7 @@ from mall_segments.clustering.threads import in_parallel, single_thread
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.clustering import BoolArray, FloatArray, IntArray
 
 N_STARTS = 5
 """k-means++ starts; the search after them needs one good start, not many."""
@@ -53,6 +53,12 @@ LARGEST_VALUE = 1e100
 
 ROUNDING = 1e-9
 """Difference of two distances that rounding could hide, per unit of coordinates."""
+
+CHUNK_RUN_POINTS = 30_000
+"""Points times runs that are iterated side by side, likewise."""
+
+BUDGET_MOVES = 4
+"""Moves of the centroids, as far as the last, before all points are looked at."""
 
 CHUNK_POINTS = 16_384
 """Points whose distances are computed at once, so that they stay in the cache."""
@@ -170,12 +176,19 @@ def fit_kmeans_range(
     if not 0 <= random_seed < 2**32:
         raise ValueError(f"random_seed={random_seed} is outside 0 to 2**32 - 1")
     sample, sample_weights = _represent(distinct, counts, limit=SEARCH_LIMIT)
+    is_merged = points is distinct
     fits = {}
     for number in numbers:
-        fitted = _fit(distinct, counts, sample, sample_weights, number, random_seed)
+        fitted, is_certain = _fit(
+            distinct, counts, sample, sample_weights, number, random_seed
+        )
         fits[number] = KMeansFit(
             centroids=fitted.centroids,
-            labels=assign_points(points, fitted.centroids),
+            labels=(
+                fitted.labels
+                if is_merged and is_certain
+                else assign_points(points, fitted.centroids)
+            ),
             sizes=fitted.sizes,
             inertia=fitted.inertia,
         )
@@ -222,8 +235,11 @@ def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, Int
     Returns
     -------
     tuple of arrays of shape (n_distinct, n_features) and (n_distinct,)
-        Points in ascending order, first feature first, and their customers.
+        Points in ascending order, first feature first, and their customers, row
+        after row in memory; the arrays given, where nothing had to be done.
     """
+    if weights.dtype == np.int64 and weights.all() and _is_ascending(points):
+        return np.ascontiguousarray(points), weights
     used = weights > 0
     kept, counts = points[used] + 0.0, weights[used].astype(np.int64)
     order = np.lexsort(kept.T[::-1])
@@ -232,6 +248,16 @@ def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, Int
         return kept, counts
     first = np.concatenate([[True], (kept[1:] != kept[:-1]).any(axis=1)])
     return kept[first], np.add.reduceat(counts, np.flatnonzero(first))
+
+
+def _is_ascending(points: FloatArray) -> bool:
+    """Whether each row comes after the one before, and no zero has a sign."""
+    later = np.zeros(max(len(points) - 1, 0), dtype=bool)
+    tied = ~later
+    for column in points.T:
+        later |= tied & (column[1:] > column[:-1])
+        tied &= column[1:] == column[:-1]
+    return bool(later.all()) and not np.signbit(points[points == 0]).any()
 
 
 def sample_customers(
@@ -286,38 +312,7 @@ def settle_centroids(
         A segment that loses all its customers on the way restarts at the point
         that is farthest from its centroid, so none is empty.
     """
-    centroids = centroids.copy()
-    customers = weights.astype(np.float64)
-    columns = [customers * column for column in points.T]
-    slack = ROUNDING * float(np.abs(points).max())
-    labels, margins = _nearest_two(points, centroids)
-    labels = _fill_empty(points, centroids, labels)
-    for _ in range(MAX_ROUNDS**2):
-        means = _means(columns, customers, labels, len(centroids))
-        shifts = np.sqrt(((means - centroids) ** 2).sum(axis=1))
-        centroids = means
-        # A point can only change hands once the centroids have moved by more than
-        # the difference of its two smallest distances.
-        margins -= shifts[labels] + shifts.max()
-        doubtful = np.flatnonzero(margins <= slack)
-        if not len(doubtful):
-            break
-        found, margins[doubtful] = _nearest_two(points[doubtful], centroids)
-        previous = labels
-        labels = labels.copy()
-        labels[doubtful] = found
-        labels = _fill_empty(points, centroids, labels)
-        if np.array_equal(labels, previous):
-            break
-    distances = np.zeros(len(points))
-    for column, targets in zip(points.T, centroids.T, strict=True):
-        distances += (column - targets[labels]) ** 2
-    return KMeansFit(
-        centroids=centroids,
-        labels=labels,
-        sizes=np.bincount(labels, weights=customers).astype(np.int64),
-        inertia=float(np.cumsum(customers * distances)[-1]),
-    )
+    return _settle(points, weights, centroids)[0]
 
 
 def run_lloyd(
@@ -331,14 +326,14 @@ def run_lloyd(
 
     Parameters
     ----------
-    points : array of shape (n_features, n_runs or 1, n_points)
-        Points of each run, or one set for all.
-    weights : array of shape (n_runs or 1, n_points)
-        Customers per point of each run, possibly 0, or one set for all.
+    points : array of shape (n_features, n_sets, n_points)
+        Points in scaled units; the runs take the sets in turn.
+    weights : array of shape (n_sets, n_points)
+        Customers per point, 0 or more. Either ``n_sets`` may be 1: the runs share it.
     centroids : array of shape (n_runs, n_segments, n_features)
         Where each run starts.
     max_iterations : int
-        Iterations after which runs that still change are left as they are.
+        Iterations after which a run stops although it still moves.
 
     Returns
     -------
@@ -347,30 +342,22 @@ def run_lloyd(
         Final centroids, inertia and nearest centroid per point of each run.
         A segment that loses its customers keeps its centroid.
     """
-    n_runs, n_segments, _ = centroids.shape
-    n_points = points.shape[2]
-    centroids = centroids.copy()
-    inertias = np.empty(n_runs)
-    labels = np.full((n_runs, n_points), -1)
-    active = np.arange(n_runs)
-    for _ in range(max_iterations):
-        columns = points if points.shape[1] == 1 else points[:, active]
-        customers = weights if len(weights) == 1 else weights[active]
-        nearest, distances = _nearest_in_runs(columns, centroids[active])
-        inertias[active] = (distances * customers).sum(axis=1)
-        changed = (nearest != labels[active]).any(axis=1)
-        labels[active] = nearest
-        active, nearest = active[changed], nearest[changed]
-        if not len(active):
-            break
-        if len(customers) > 1:
-            customers = customers[changed]
-        if columns.shape[1] > 1:
-            columns = columns[:, changed]
-        means, sizes = _means_in_runs(columns, customers, nearest, n_segments)
-        is_used = (sizes > 0)[..., None]
-        centroids[active] = np.where(is_used, means, centroids[active])
-    return centroids, inertias, labels
+    slack = ROUNDING * float(np.abs(points).max())
+    step = max(1, CHUNK_RUN_POINTS // points.shape[2])
+    parts = []
+    for first in range(0, len(centroids), step):
+        runs = np.arange(first, min(first + step, len(centroids)))
+        part = _Runs(
+            points[:, runs % points.shape[1]],
+            weights[runs % len(weights)],
+            centroids[runs],
+            slack,
+        )
+        parts.append(part.iterate(max_iterations))
+    finished, inertias, labels = (
+        np.concatenate(results) for results in zip(*parts, strict=True)
+    )
+    return finished, inertias, labels
 
 
 def draw_starts(
@@ -431,28 +418,98 @@ def _fit(
     sample_weights: FloatArray,
     n_segments: int,
     random_seed: int,
-) -> KMeansFit:
+) -> tuple[KMeansFit, bool]:
     """Search on the sample, settle on all points, number by the stated order."""
     if len(sample) < n_segments:
         sample, sample_weights = points, weights.astype(np.float64)
     candidates = _search(sample, sample_weights, n_segments, random_seed)
     fits = [_settle_in_order(points, weights, start) for start in candidates]
-    least = min(fit.inertia for fit in fits)
-    tied = [fit for fit in fits if fit.inertia <= least * (1 + RELATIVE_TIE)]
-    return min(tied, key=lambda fit: fit.centroids.tolist())
+    least = min(fit.inertia for fit, _ in fits)
+    tied = [entry for entry in fits if entry[0].inertia <= least * (1 + RELATIVE_TIE)]
+    return min(tied, key=lambda entry: entry[0].centroids.tolist())
 
 
 def _settle_in_order(
     points: FloatArray, weights: IntArray, centroids: FloatArray
-) -> KMeansFit:
+) -> tuple[KMeansFit, bool]:
     """Settle, renumbering until numbers and ties agree."""
-    fit = settle_centroids(points, weights, centroids)
+    fit, is_certain = _settle(points, weights, centroids)
     for _ in range(MAX_ROUNDS):
         order = np.lexsort((*fit.centroids.T[::-1], -fit.sizes))
         if np.array_equal(order, np.arange(len(order))):
             break
-        fit = settle_centroids(points, weights, fit.centroids[order])
-    return fit
+        if is_certain:
+            fit = KMeansFit(
+                centroids=fit.centroids[order],
+                labels=np.argsort(order)[fit.labels],
+                sizes=fit.sizes[order],
+                inertia=fit.inertia,
+            )
+            break
+        fit, is_certain = _settle(points, weights, fit.centroids[order])
+    return fit, is_certain
+
+
+def _settle(
+    points: FloatArray, weights: IntArray, centroids: FloatArray
+) -> tuple[KMeansFit, bool]:
+    """Settle; also whether no point is as near to a second centroid."""
+    n_segments = len(centroids)
+    customers = weights.astype(np.float64)
+    columns = np.ascontiguousarray(points.T)
+    totals = np.stack([customers, *(columns * customers)])
+    slack = ROUNDING * float(np.abs(columns).max())
+    labels, margins = _nearest_two(points, centroids)
+    labels, sums = _fill_empty(points, centroids, labels, totals)
+    is_exact = True
+    # Only points whose margin is within the budget are looked at, until the
+    # centroids have moved by more than that.
+    near = np.arange(0)
+    budget, drifts = 0.0, np.zeros(n_segments)
+    for _ in range(MAX_ROUNDS**2):
+        means = (sums[1:] / sums[0]).T
+        shifts = np.sqrt(((means - centroids) ** 2).sum(axis=1))
+        centroids = means
+        # A point can only change hands once the centroids have moved by more than
+        # the difference of its two smallest distances.
+        reach = shifts + shifts.max()
+        drifts += reach
+        closer = margins[near] - reach[labels[near]]
+        if drifts.max() > budget:
+            margins -= drifts[labels]
+            margins[near] = closer
+            budget, drifts = BUDGET_MOVES * reach.max(), np.zeros(n_segments)
+            near = np.flatnonzero(margins <= budget + slack)
+        else:
+            margins[near] = closer
+        doubtful = near[margins[near] <= slack]
+        found, margins[doubtful] = _nearest_two(points[doubtful], centroids)
+        has_moved = found != labels[doubtful]
+        moved, found = doubtful[has_moved], found[has_moved]
+        if len(moved):
+            sums -= _sums(totals[:, moved], labels[moved], n_segments)
+            sums += _sums(totals[:, moved], found, n_segments)
+            labels[moved] = found
+            is_exact = False
+            if not sums[0].all():
+                labels, sums = _fill_empty(points, centroids, labels, totals)
+                margins[:] = -np.inf
+        elif is_exact:
+            break
+        else:
+            # The last digits depend on the way here, so add up once more.
+            sums = _sums(totals, labels, n_segments)
+            is_exact = True
+    distances = np.zeros(len(points))
+    for column, targets in zip(columns, centroids.T, strict=True):
+        distances += (column - targets[labels]) ** 2
+    fit = KMeansFit(
+        centroids=centroids,
+        labels=labels,
+        sizes=sums[0].astype(np.int64),
+        inertia=float(np.cumsum(customers * distances)[-1]),
+    )
+    return fit, bool((margins[near] > slack).all())
 
 
 def _represent(
@@ -601,13 +658,19 @@ def _means(
     return np.column_stack(sums) / np.where(sizes > 0, sizes, 1)[:, None]
 
 
+def _sums(totals: FloatArray, labels: IntArray, n_segments: int) -> FloatArray:
+    """Add up rows by label, (n_rows, n_segments)."""
+    return np.stack([_count(labels, total, n_segments) for total in totals])
+
+
 def _fill_empty(
-    points: FloatArray, centroids: FloatArray, labels: IntArray
-) -> IntArray:
+    points: FloatArray, centroids: FloatArray, labels: IntArray, totals: FloatArray
+) -> tuple[IntArray, FloatArray]:
     """Give each empty segment the point that is farthest from its centroid."""
+    sums = _sums(totals, labels, len(centroids))
+    if sums[0].all():
+        return labels, sums
     counts = np.bincount(labels, minlength=len(centroids))
-    if counts.all():
-        return labels
     labels = labels.copy()
     distances = ((points - centroids[labels]) ** 2).sum(axis=1)
     for segment in np.flatnonzero(counts == 0):
@@ -616,7 +679,7 @@ def _fill_empty(
         counts[segment] = 1
         labels[place] = segment
         distances[place] = 0
-    return labels
+    return labels, _sums(totals, labels, len(centroids))
 
 
 def _nearest_two(
@@ -627,18 +690,8 @@ def _nearest_two(
     margins = np.empty(len(points))
 
     def compare(chunk: slice) -> None:
-        part, found = points[chunk], labels[chunk]
-        nearest = np.full(len(part), np.inf)
-        second = np.full(len(part), np.inf)
-        for row, centroid in enumerate(centroids):
-            distances = (part[:, 0] - centroid[0]) ** 2
-            for feature in range(1, len(centroid)):
-                distances += (part[:, feature] - centroid[feature]) ** 2
-            closer = distances < nearest
-            np.copyto(found, row, where=closer)
-            second = np.minimum(second, np.maximum(nearest, distances))
-            nearest = np.minimum(nearest, distances)
-        margins[chunk] = np.sqrt(second) - np.sqrt(nearest)
+        columns = np.ascontiguousarray(points[chunk].T)
+        labels[chunk], margins[chunk] = _compare(columns, centroids)
 
     starts = range(0, len(points), CHUNK_POINTS)
     chunks = [slice(start, start + CHUNK_POINTS) for start in starts]
@@ -649,42 +702,141 @@ def _nearest_two(
     return labels, margins
 
 
-def _nearest_in_runs(
-    columns: FloatArray, centroids: FloatArray
-) -> tuple[IntArray, FloatArray]:
-    """Nearest centroid and squared distance, both of shape (n_runs, n_points)."""
-    n_runs, n_segments, n_features = centroids.shape
-    shape = (n_runs, columns.shape[2])
-    labels = np.zeros(shape, dtype=np.int64)
-    nearest = np.full(shape, np.inf)
-    for segment in range(n_segments):
-        distances = (columns[0] - centroids[:, segment, 0, None]) ** 2
-        for feature in range(1, n_features):
-            distances += (columns[feature] - centroids[:, segment, feature, None]) ** 2
-        closer = distances < nearest
-        np.copyto(labels, segment, where=closer)
-        np.copyto(nearest, distances, where=closer)
-    return labels, nearest
+class _Runs:
+    """Runs of K-means side by side, of which those that end are dropped.
 
+    Parameters
+    ----------
+    columns : array of shape (n_features, n_runs, n_points)
+    customers : array of shape (n_runs, n_points)
+    centroids : array of shape (n_runs, n_segments, n_features)
+    slack : float
+        Difference of two distances that rounding could hide.
+    """
 
-def _means_in_runs(
-    columns: FloatArray, customers: FloatArray, labels: IntArray, n_segments: int
-) -> tuple[FloatArray, FloatArray]:
-    """Means, (n_runs, n_segments, n_features), and sizes, (n_runs, n_segments)."""
-    n_runs = len(labels)
-    shape = (n_runs, n_segments)
-    cells = (labels + n_segments * np.arange(n_runs)[:, None]).ravel()
-    totals = [
-        _count(
-            cells,
-            np.broadcast_to(values, labels.shape).ravel(),
-            n_runs * n_segments,
+    def __init__(
+        self,
+        columns: FloatArray,
+        customers: FloatArray,
+        centroids: FloatArray,
+        slack: float,
+    ) -> None:
+        self.columns = columns
+        self.totals = np.stack([customers, *(columns * customers)])
+        self.centroids = centroids
+        self.slack = slack
+        self.labels, self.margins = self._nearest_to_all()
+
+    def iterate(self, max_iterations: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Centroids, inertias and labels of all runs; see :func:`run_lloyd`."""
+        centroids = np.empty_like(self.centroids)
+        inertias = np.empty(len(centroids))
+        labels = np.empty_like(self.labels)
+        active = np.arange(len(centroids))
+        has_changed = np.ones(len(centroids), dtype=bool)
+        for iteration in range(1, max_iterations + 1):
+            ended = ~has_changed | (iteration == max_iterations)
+            if ended.any():
+                rows = active[ended]
+                centroids[rows] = self.centroids[ended]
+                labels[rows] = self.labels[ended]
+                inertias[rows] = self._inertias(ended)
+                self._keep(has_changed)
+                active = active[has_changed]
+            if not len(active):
+                break
+            shifts = self._move()
+            if iteration == max_iterations:
+                centroids[active] = self.centroids
+            else:
+                has_changed = self._reassign(shifts)
+        return centroids, inertias, labels
+
+    def _keep(self, rows: BoolArray) -> None:
+        self.columns = self.columns[:, rows]
+        self.totals = self.totals[:, rows]
+        self.centroids = self.centroids[rows]
+        self.labels = self.labels[rows]
+        self.margins = self.margins[rows]
+
+    def _cells(self) -> IntArray:
+        """Labels that differ between runs, too."""
+        n_runs, n_segments, _ = self.centroids.shape
+        cells: IntArray = self.labels + n_segments * np.arange(n_runs)[:, None]
+        return cells
+
+    def _inertias(self, rows: BoolArray) -> FloatArray:
+        distances: FloatArray = np.zeros(1)
+        for column, targets in zip(
+            self.columns[:, rows], self.centroids[rows].T, strict=True
+        ):
+            own = np.take_along_axis(targets.T, self.labels[rows], axis=1)
+            distances = distances + (column - own) ** 2
+        inertias: FloatArray = (distances * self.totals[0, rows]).sum(axis=1)
+        return inertias
+
+    def _move(self) -> FloatArray:
+        """Move centroids to their means; how far, of shape (n_runs, n_segments)."""
+        shape = self.centroids.shape[:2]
+        cells = self._cells().ravel()
+        sizes, *sums = (
+            _count(cells, total.ravel(), shape[0] * shape[1]).reshape(shape)
+            for total in self.totals
         )
-        for values in (customers, *(column * customers for column in columns))
-    ]
-    sizes = totals[0].reshape(shape)
-    sums = np.stack([total.reshape(shape) for total in totals[1:]], axis=-1)
-    return sums / np.where(sizes > 0, sizes, 1)[..., None], sizes
+        means = np.stack(sums, axis=-1) / np.where(sizes > 0, sizes, 1)[..., None]
+        previous = self.centroids
+        self.centroids = np.where(sizes[..., None] > 0, means, previous)
+        shifts: FloatArray = np.sqrt(((self.centroids - previous) ** 2).sum(axis=2))
+        return shifts
+
+    def _reassign(self, shifts: FloatArray) -> BoolArray:
+        """Label again after a move; which runs have changed, of shape (n_runs,)."""
+        # A point can only change hands once the centroids have moved by more than
+        # the difference of its two smallest distances.
+        reach = shifts + shifts.max(axis=1, keepdims=True)
+        self.margins -= np.take(reach.ravel(), self._cells())
+        doubtful = np.flatnonzero(self.margins.ravel() <= self.slack)
+        if 2 * len(doubtful) > self.margins.size:
+            previous = self.labels
+            self.labels, self.margins = self._nearest_to_all()
+            changed: BoolArray = (self.labels != previous).any(axis=1)
+            return changed
+        runs = doubtful // self.labels.shape[1]
+        found, margins = _compare(
+            self.columns.reshape(len(self.columns), -1)[:, doubtful],
+            self.centroids.transpose(1, 2, 0)[:, :, runs],
+        )
+        flat = self.labels.reshape(-1)
+        changed = np.zeros(len(self.labels), dtype=bool)
+        changed[runs[flat[doubtful] != found]] = True
+        flat[doubtful] = found
+        self.margins.reshape(-1)[doubtful] = margins
+        return changed
+
+    def _nearest_to_all(self) -> tuple[IntArray, FloatArray]:
+        return _compare(self.columns, self.centroids.transpose(1, 2, 0)[..., None])
+
+
+def _compare(columns: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Nearest centroid and how much farther the second is, in scaled units.
+
+    Parameters
+    ----------
+    columns : array of shape (n_features, ...)
+    centroids : array of shape (n_segments, n_features, ...)
+        What each value of a column is compared with.
+    """
+    shape = columns.shape[1:]
+    labels = np.zeros(shape, dtype=np.int64)
+    nearest, second = np.full(shape, np.inf), np.full(shape, np.inf)
+    for row, targets in enumerate(centroids):
+        distances = (columns[0] - targets[0]) ** 2
+        for feature in range(1, len(columns)):
+            distances += (columns[feature] - targets[feature]) ** 2
+        np.copyto(labels, row, where=distances < nearest)
+        np.minimum(second, np.maximum(nearest, distances), out=second)
+        np.minimum(nearest, distances, out=nearest)
+    return labels, np.sqrt(second) - np.sqrt(nearest)
 
 
 def _check_points(points: FloatArray, weights: IntArray) -> None:
