@@ -59,7 +59,11 @@ def inertia(points: FloatArray, weights: IntArray, labels: IntArray) -> float:
 
 
 def silhouettes(
-    points: FloatArray, weights: IntArray, labelings: Sequence[IntArray]
+    points: FloatArray,
+    weights: IntArray,
+    labelings: Sequence[IntArray],
+    *,
+    distances: FloatArray | None = None,
 ) -> list[FloatArray | None]:
     """Silhouette of a customer on each point, for many labelings in one pass.
 
@@ -74,6 +78,8 @@ def silhouettes(
         Customers per point, at least 1.
     labelings : sequence of arrays of shape (n_points,)
         Partitions to judge, any integers.
+    distances : array of shape (n_points, n_points), optional
+        Euclidean distances between the points, if they are known already.
 
     Returns
     -------
@@ -100,8 +106,8 @@ def silhouettes(
     """
     for labels in labelings:
         _check(points, weights, labels)
-    codes = [np.unique(labels, return_inverse=True)[1] for labels in labelings]
-    counts = [int(code.max()) + 1 for code in codes]
+    coded = [_codes(labels) for labels in labelings]
+    codes, counts = [code for code, _ in coded], [count for _, count in coded]
     n_customers = int(weights.sum())
     defined = [place for place, count in enumerate(counts) if 1 < count < n_customers]
     results: list[FloatArray | None] = [None] * len(labelings)
@@ -117,11 +123,10 @@ def silhouettes(
         starts[place] = start
         start += counts[place]
 
-    rows = max(1, CHUNK_DISTANCES // n_points)
-    chunks = [slice(first, first + rows) for first in range(0, n_points, rows)]
-    sums = np.concatenate(
-        in_parallel(lambda chunk: cdist(points[chunk], points) @ memberships, chunks)
-    )
+    if distances is None:
+        sums = _summed_distances(points, memberships)
+    else:
+        sums = distances @ memberships
     sizes = memberships.sum(axis=0)
     for place in defined:
         columns = slice(starts[place], starts[place] + counts[place])
@@ -132,7 +137,11 @@ def silhouettes(
 
 
 def mean_silhouette(
-    points: FloatArray, weights: IntArray, labels: IntArray
+    points: FloatArray,
+    weights: IntArray,
+    labels: IntArray,
+    *,
+    distances: FloatArray | None = None,
 ) -> float | None:
     """Average silhouette over customers, or ``None`` where it is undefined.
 
@@ -143,7 +152,7 @@ def mean_silhouette(
     >>> mean_silhouette(np.array([[0.0], [4.0]]), np.array([3, 1]), np.array([0, 1]))
     0.75
     """
-    values = silhouettes(points, weights, [labels])[0]
+    (values,) = silhouettes(points, weights, [labels], distances=distances)
     return None if values is None else weighted_mean(values, weights)
 
 
@@ -228,7 +237,7 @@ def davies_bouldin(
        Pattern Anal. Mach. Intell. 1, 224-227.
     """
     _check(points, weights, labels)
-    return _davies_bouldin(_Members(points, weights, labels), points, weights)
+    return _davies_bouldin(_Members(points, weights, labels), weights)
 
 
 def compactness(
@@ -239,13 +248,11 @@ def compactness(
     members = _Members(points, weights, labels)
     return (
         _calinski_harabasz(members, points, weights),
-        _davies_bouldin(members, points, weights),
+        _davies_bouldin(members, weights),
     )
 
 
-def _davies_bouldin(
-    members: _Members, points: FloatArray, weights: IntArray
-) -> float | None:
+def _davies_bouldin(members: _Members, weights: IntArray) -> float | None:
     if not 1 < members.n_segments < int(weights.sum()):
         return None
     separations = cdist(members.means, members.means)
@@ -253,11 +260,7 @@ def _davies_bouldin(
     if (separations == 0).any():
         return None
     spreads = (
-        np.bincount(
-            members.codes,
-            weights=weights
-            * np.sqrt(((points - members.means[members.codes]) ** 2).sum(axis=1)),
-        )
+        np.bincount(members.codes, weights=weights * np.sqrt(members.squared))
         / members.sizes
     )
     ratios = (spreads[:, None] + spreads[None, :]) / separations
@@ -295,9 +298,8 @@ def adjusted_rand(labels: IntArray, others: IntArray, weights: IntArray) -> floa
     """
     _check_counts(len(labels), weights, labels)
     _check_counts(len(labels), weights, others)
-    rows = np.unique(labels, return_inverse=True)[1]
-    columns = np.unique(others, return_inverse=True)[1]
-    n_columns = int(columns.max()) + 1
+    rows, _ = _codes(labels)
+    columns, n_columns = _codes(others)
     customers = weights.astype(np.float64)
     cells = np.bincount(rows * n_columns + columns, weights=customers)
     # Python integers: squares of 100 million customers overflow 64 bits when
@@ -326,29 +328,44 @@ class _Members:
     """Sizes, means and spreads of the segments of one labeling."""
 
     def __init__(self, points: FloatArray, weights: IntArray, labels: IntArray) -> None:
-        _, first, self.codes = np.unique(labels, return_index=True, return_inverse=True)
-        self.n_segments = len(first)
+        self.codes, self.n_segments = _codes(labels)
         self.sizes = np.bincount(self.codes, weights=weights)
-        # Offsets from a member keep the mean of equal points exactly on them.
-        anchors = points[first]
-        offsets = points - anchors[self.codes]
-        self.means = anchors + (
-            _sum_by_segment(offsets * weights[:, None], self.codes, self.n_segments)
-            / self.sizes[:, None]
-        )
-        self.within = _sum_by_segment(
-            weights[:, None] * (points - self.means[self.codes]) ** 2,
-            self.codes,
-            self.n_segments,
-        ).sum(axis=1)
-
-
-def _sum_by_segment(values: FloatArray, codes: IntArray, n_segments: int) -> FloatArray:
-    return np.column_stack(
-        [
-            np.bincount(codes, weights=column, minlength=n_segments)
-            for column in values.T
+        first = [
+            int((self.codes == segment).argmax()) for segment in range(self.n_segments)
         ]
+        means, within = [], []
+        self.squared = np.zeros(len(points))
+        for column in points.T:
+            # Offsets from a member keep the mean of equal points exactly on them.
+            anchors = column[first]
+            offsets = (column - anchors[self.codes]) * weights
+            means.append(anchors + np.bincount(self.codes, offsets) / self.sizes)
+            squared = (column - means[-1][self.codes]) ** 2
+            within.append(np.bincount(self.codes, weights * squared))
+            self.squared += squared
+        self.means = np.column_stack(means)
+        self.within = np.column_stack(within).sum(axis=1)
+
+
+def _codes(labels: IntArray) -> tuple[IntArray, int]:
+    """Labels as numbers from 0 in ascending order, and how many there are."""
+    low, high = int(labels.min()), int(labels.max())
+    if high - low >= len(labels):
+        values, codes = np.unique(labels, return_inverse=True)
+        return codes, len(values)
+    codes = labels - low
+    is_used = np.bincount(codes) > 0
+    if not is_used.all():
+        codes = (np.cumsum(is_used) - 1)[codes]
+    return codes, int(is_used.sum())
+
+
+def _summed_distances(points: FloatArray, memberships: FloatArray) -> FloatArray:
+    """Distances of each point to all members of each column, added up."""
+    rows = max(1, CHUNK_DISTANCES // len(points))
+    chunks = [slice(first, first + rows) for first in range(0, len(points), rows)]
+    return np.concatenate(
+        in_parallel(lambda chunk: cdist(points[chunk], points) @ memberships, chunks)
     )
 
 
