@@ -707,9 +707,10 @@ def test_a_reader_keeps_the_file_it_opened_through_many_builds(home: Path) -> No
 
 
 READER = """
-import sys, duckdb
+import sys, time, duckdb
 n_reads = 0
 while True:
+    time.sleep(0.01)  # The builds shall get some of the processors.
     # What a BI tool does: open by the link, query, close, again.
     with duckdb.connect(sys.argv[1], read_only=True) as connection:
         seen = connection.execute(
