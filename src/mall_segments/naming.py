@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from mall_segments.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    import pandas as pd
 
     from mall_segments.settings import Feature
 
@@ -139,10 +139,10 @@ def choose_persona(
     SettingsError
         If a column is missing, a cell holds no level, or no row matches.
     """
-    features = _check_personas(personas)
+    rows = personas.to_dict("records")
+    features = _check_personas(rows, [str(column) for column in personas.columns])
     # dbt loads seeds as text, whose order would put 100 before 20.
-    ordered = personas.sort_values("priority", key=pd.to_numeric, kind="stable")
-    for row in ordered.to_dict("records"):
+    for row in sorted(rows, key=lambda row: int(row["priority"])):
         asked = {name: _cell(row[name]) for name in features}
         if all(not level or levels.get(name) == level for name, level in asked.items()):
             return str(row["persona"]), str(row["recommended_action"])
@@ -244,10 +244,11 @@ def _cell(value: object) -> str:
     return value.strip() if isinstance(value, str) else ""
 
 
-def _check_personas(personas: pd.DataFrame) -> list[str]:
+def _check_personas(
+    rows: Sequence[Mapping[Any, Any]], columns: Sequence[str]
+) -> list[str]:
     """Return the feature columns, all of whose cells hold a level or nothing."""
     required = ("priority", "persona", "recommended_action")
-    columns = [str(column) for column in personas.columns]
     missing = [column for column in required if column not in columns]
     if missing:
         raise SettingsError(
@@ -255,7 +256,7 @@ def _check_personas(personas: pd.DataFrame) -> list[str]:
             f"{', '.join(columns)}."
         )
     features = [column for column in columns if column not in required]
-    for row in personas.to_dict("records"):
+    for row in rows:
         if not re.fullmatch("[0-9]+", str(row["priority"])):
             raise SettingsError(
                 f"{PERSONAS}, persona {row['persona']}: priority is "

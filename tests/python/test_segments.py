@@ -304,7 +304,7 @@ class TestSegments:
             )
             pd.testing.assert_frame_equal(shuffled, segments, check_exact=True)
 
-    @pytest.mark.slow  # About a minute each.
+    @pytest.mark.slow  # About half a minute each.
     @pytest.mark.parametrize("n_threads", [1, 2, 4])
     def test_seeds_row_orders_and_threads_change_no_id_name_or_assignment(
         self, n_threads, customers, cluster_counts, personas, settings, segments
@@ -312,26 +312,26 @@ class TestSegments:
         expected = segments.drop(columns="random_seed")
         names = list(expected["segmentation"].unique())
         assigned = [labels_of(customers, of(expected, name)) for name in names]
-        identical = 0
-        for seed in range(20):
-            seeded = copy.deepcopy(settings)
-            for segmentation in seeded["segmentations"]:
+        seeded = [copy.deepcopy(settings) for _ in range(20)]
+        for seed, settings_of_seed in enumerate(seeded):
+            for segmentation in settings_of_seed["segmentations"]:
                 segmentation["random_seed"] = seed
-            for shuffle in range(20):
-                rows = customers.sample(frac=1, random_state=shuffle)
-                points, scalers = build(customers, settings)
-                points = points.sample(frac=1, random_state=shuffle)
+        identical = 0
+        for shuffle in range(20):
+            rows = customers.sample(frac=1, random_state=shuffle)
+            # Which segment a customer is assigned to follows from the segments alone.
+            for name, labels in zip(names, assigned, strict=True):
+                shuffled = labels_of(rows, of(expected, name))
+                assert (pd.Series(shuffled, rows.index).sort_index() == labels).all()
+            points, scalers = build(customers, settings)
+            points = points.sample(frac=1, random_state=shuffle)
+            for settings_of_seed in seeded:
                 with threadpool_limits(limits=n_threads):
                     fitted = fit_segments(
-                        points, scalers, cluster_counts, personas, seeded
+                        points, scalers, cluster_counts, personas, settings_of_seed
                     )
                 found = fitted.drop(columns="random_seed")
                 pd.testing.assert_frame_equal(found, expected, check_exact=True)
-                for name, labels in zip(names, assigned, strict=True):
-                    shuffled = pd.Series(
-                        labels_of(rows, of(found, name)), index=rows.index
-                    )
-                    assert (shuffled.sort_index() == labels).all()
                 identical += 1
         assert identical == 400
 
