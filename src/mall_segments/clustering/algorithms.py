@@ -598,8 +598,8 @@ def climb_to_modes(values: FloatArray, bandwidth: float, least: int) -> IntArray
     if not modes:
         raise ValueError(f"no bin of side {bandwidth:g} has {least} customers")
     kept: list[FloatArray] = []
-    for mode, _ in sorted(modes.items(), key=itemgetter(1, 0), reverse=True):
-        center = np.array(mode)
+    for place, _ in sorted(modes.items(), key=itemgetter(1, 0), reverse=True):
+        center = np.array(place)
         if all(np.linalg.norm(center - other) > bandwidth for other in kept):
             kept.append(center)
     return assign_points(values, np.stack(kept))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,9 +30,10 @@ from mall_segments.clustering.metrics import (
     silhouettes,
     weighted_mean,
 )
+from mall_segments.clustering.threads import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.clustering.kmeans import KMeansFit
@@ -123,22 +125,20 @@ def score_counts(
     fits = fit_kmeans_range(
         distinct, counts, n_segments=numbers, random_seed=random_seed
     )
-    gaps = gap_statistics(
-        distinct,
-        counts,
-        [fits[number].inertia for number in numbers],
-        random_seed=random_seed,
+    centroids = [fits[number].centroids for number in numbers]
+    simulations: list[Callable[..., list[Any]]] = [
+        partial(
+            gap_statistics,
+            inertias=[fits[number].inertia for number in numbers],
+            random_seed=random_seed,
+        ),
+        partial(stabilities, centroids=centroids, random_seed=random_seed),
+    ]
+    gaps, stable = in_parallel(lambda simulate: simulate(distinct, counts), simulations)
+    averages = _mean_silhouettes(distinct, counts, centroids)
+    compact = in_parallel(
+        lambda number: compactness(distinct, counts, fits[number].labels), numbers
     )
-    stable = stabilities(
-        distinct,
-        counts,
-        [fits[number].centroids for number in numbers],
-        random_seed=random_seed,
-    )
-    averages = _mean_silhouettes(
-        distinct, counts, [fits[number].centroids for number in numbers]
-    )
-    compact = [compactness(distinct, counts, fits[number].labels) for number in numbers]
     return [
         CountScore(
             n_segments=number,

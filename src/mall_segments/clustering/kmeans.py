@@ -9,7 +9,7 @@ scikit-learn's labels are never used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -176,23 +176,16 @@ def fit_kmeans_range(
     if not 0 <= random_seed < 2**32:
         raise ValueError(f"random_seed={random_seed} is outside 0 to 2**32 - 1")
     sample, sample_weights = _represent(distinct, counts, limit=SEARCH_LIMIT)
-    is_merged = points is distinct
-    fits = {}
-    for number in numbers:
+
+    def fit(number: int) -> KMeansFit:
         fitted, is_certain = _fit(
             distinct, counts, sample, sample_weights, number, random_seed
         )
-        fits[number] = KMeansFit(
-            centroids=fitted.centroids,
-            labels=(
-                fitted.labels
-                if is_merged and is_certain
-                else assign_points(points, fitted.centroids)
-            ),
-            sizes=fitted.sizes,
-            inertia=fitted.inertia,
-        )
-    return fits
+        if is_certain and points is distinct:
+            return fitted
+        return replace(fitted, labels=assign_points(points, fitted.centroids))
+
+    return dict(zip(numbers, in_parallel(fit, numbers), strict=True))
 
 
 def assign_points(points: FloatArray, centroids: FloatArray) -> IntArray:

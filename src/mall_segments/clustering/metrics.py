@@ -8,9 +8,12 @@ measure is undefined (one segment, or one segment per customer) it is ``None``.
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 from scipy.spatial.distance import cdist
 
 from mall_segments.clustering.threads import in_parallel
@@ -24,6 +27,15 @@ TABLE_DIMENSIONS = 2
 
 CHUNK_DISTANCES = 2_000_000
 """Distances that a thread holds in memory at once: 16 MB of doubles."""
+
+LEAST_LATTICE = 1_000
+"""Points from which on distances are added up on the grid of the features' steps."""
+
+LATTICE_CELLS = 20
+"""Cells per point of that grid, padded, beyond which it is not worth its while."""
+
+LATTICE_TOLERANCE = 1e-9
+"""How far from the grid a point may be, in steps; rounding is a millionth of it."""
 
 
 def inertia(points: FloatArray, weights: IntArray, labels: IntArray) -> float:
@@ -69,6 +81,9 @@ def silhouettes(
 
     All customers on a point have the same silhouette. Each chunk of distances is
     computed once and multiplied with the one-hot, weighted labelings side by side.
+    Where many points fill a grid, sums of distances are convolutions of the customers
+    on it with the distances between its places, by fast Fourier transform; these
+    agree with the others to 12 digits or so.
 
     Parameters
     ----------
@@ -362,11 +377,73 @@ def _codes(labels: IntArray) -> tuple[IntArray, int]:
 
 def _summed_distances(points: FloatArray, memberships: FloatArray) -> FloatArray:
     """Distances of each point to all members of each column, added up."""
+    if len(points) >= LEAST_LATTICE:
+        lattice = _find_lattice(points)
+        if lattice:
+            return lattice.summed_distances(memberships)
     rows = max(1, CHUNK_DISTANCES // len(points))
     chunks = [slice(first, first + rows) for first in range(0, len(points), rows)]
     return np.concatenate(
         in_parallel(lambda chunk: cdist(points[chunk], points) @ memberships, chunks)
     )
+
+
+@dataclass(frozen=True)
+class _Lattice:
+    """Places of points on a grid, whose step is another one for each feature."""
+
+    places: tuple[IntArray, ...]
+    steps: tuple[float, ...]
+
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """Sides of a grid on which no distance reaches around the edge."""
+        return tuple(
+            fft.next_fast_len(2 * int(place.max()) + 1, real=True)
+            for place in self.places
+        )
+
+    def summed_distances(self, memberships: FloatArray) -> FloatArray:
+        """Convolve the members with the distances, which only offsets decide."""
+        shape = self.padded
+        squared = np.zeros(shape)
+        for axis, (side, step) in enumerate(zip(shape, self.steps, strict=True)):
+            offsets = np.minimum(np.arange(side), side - np.arange(side)) * step
+            squared += (offsets**2).reshape(
+                [-1 if other == axis else 1 for other in range(len(shape))]
+            )
+        distances = fft.rfftn(np.sqrt(squared))
+
+        def convolve(column: FloatArray) -> FloatArray:
+            grid = np.zeros(shape)
+            grid[self.places] = column
+            sums: FloatArray = fft.irfftn(fft.rfftn(grid) * distances, s=shape)
+            return np.maximum(sums[self.places], 0)
+
+        return np.column_stack(in_parallel(convolve, list(memberships.T)))
+
+
+def _find_lattice(points: FloatArray) -> _Lattice | None:
+    """Place distinct points on the grid of their values, if they fill one."""
+    places, steps = [], []
+    for column in points.T:
+        values = np.unique(column)
+        span = float(values[-1] - values[0])
+        least = float(np.diff(values).min()) if len(values) > 1 else 1.0
+        if span > least * len(points):
+            return None
+        step = span / round(span / least) if span else 1.0
+        exact = (column - values[0]) / step
+        place = np.rint(exact).astype(np.int64)
+        if np.abs(exact - place).max() > LATTICE_TOLERANCE:
+            return None
+        places.append(place)
+        steps.append(step)
+    lattice = _Lattice(tuple(places), tuple(steps))
+    if math.prod(lattice.padded) > LATTICE_CELLS * len(points):
+        return None
+    cells = np.ravel_multi_index(lattice.places, lattice.padded)
+    return lattice if len(np.unique(cells)) == len(points) else None
 
 
 def _silhouettes_from_sums(

@@ -119,6 +119,48 @@ def test_chunks_do_not_change_silhouettes(monkeypatch):
     assert chunked == pytest.approx(whole, abs=1e-12)
 
 
+@pytest.fixture
+def grid():
+    """Half of the places of a scaled grid, with 1 to 100 million customers."""
+    generator = np.random.default_rng(4)
+    places = np.argwhere(generator.random((40, 30)) < 0.5)
+    points = (places - [17.3, 11.9]) / [7.7, 3.1]
+    weights = np.rint(10 ** generator.uniform(0, 8, len(points))).astype(np.int64)
+    labels = np.digitize(points[:, 0] + points[:, 1], [-3.0, 0.0, 3.4])
+    labels[-1] = 4
+    weights[-1] = 1
+    return points, weights, labels
+
+
+def test_silhouettes_on_a_grid_agree_with_those_from_all_pairs(monkeypatch, grid):
+    points, weights, labels = grid
+    halves = (points[:, 1] > 0).astype(np.int64)
+    pairwise = metrics.silhouettes(points, weights, [labels, halves])
+    monkeypatch.setattr(metrics, "LEAST_LATTICE", 100)
+    convolved = metrics.silhouettes(points, weights, [labels, halves])
+    for expected, found in zip(pairwise, convolved, strict=True):
+        assert np.abs(found - expected).max() < 1e-11
+        assert found.tolist() != expected.tolist()
+    assert convolved[0][-1] == 0
+
+
+def test_points_that_fill_no_grid_are_compared_in_pairs(monkeypatch, grid):
+    points, weights, labels = grid
+    moved = points.copy()
+    moved[100] += 1e-4
+    twice = points[np.r_[: len(points) - 1, 0]]
+    sparse = points * np.where(np.arange(len(points)) == 0, 30, 1)[:, None]
+    one_value = np.zeros_like(points)
+    for other in (moved, twice, sparse):
+        expected = metrics.silhouettes(other, weights, [labels])[0]
+        with monkeypatch.context() as patch:
+            patch.setattr(metrics, "LEAST_LATTICE", 100)
+            found = metrics.silhouettes(other, weights, [labels])[0]
+        assert found.tolist() == expected.tolist()
+    monkeypatch.setattr(metrics, "LEAST_LATTICE", 100)
+    assert (metrics.silhouettes(one_value, weights, [labels])[0] == 0).all()
+
+
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
 def test_undefined_measures_are_none(labels):
     points, weights = np.array([[0.0], [1.0], [2.5]]), np.array([1, 1, 1])
