@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from typing import TYPE_CHECKING
 
 import pytest
-from shared_project import PROJECT, Project, copy_project
+from shared_project import PROJECT, Project, copy_project, made_once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,17 +14,27 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def published_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home in which the shipped data was built twice; only to be read."""
-    project = Project(PROJECT, tmp_path_factory.mktemp("published_home"))
-    project.build()
-    project.build()
-    return project.home
+    """A home in which the shipped data was built twice; only to be read.
+
+    All processes that run tests share it; who runs dbt in it does so alone, see
+    `alone_with`.
+    """
+
+    def make(home: Path) -> None:
+        home.mkdir()
+        project = Project(PROJECT, home)
+        project.build()
+        project.build()
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return made_once(folder / "published_home", make)
 
 
 @pytest.fixture
-def project(tmp_path: Path, published_home: Path) -> Project:
+def project(tmp_path: Path) -> Project:
     """A copy of the project that a test may change, with nothing built yet."""
     home = tmp_path / "home"
-    # A parsed project saves each dbt command some seconds.
-    shutil.copytree(published_home / "target", home / "target")
+    home.mkdir()
     return Project(copy_project(tmp_path / "project"), home)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 PROJECT = Path(__file__).parents[1]
 DBT = Path(sys.executable).with_name("dbt")
@@ -61,6 +67,24 @@ class Project:
         result = self.run("build", *arguments)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
+
+
+def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Make a folder once for all processes that run tests; who comes later waits."""
+    made = folder.with_suffix(".made")
+    with alone_with(folder):
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Keep other processes that run tests, and ask for the same, waiting."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def copy_project(folder: Path) -> Path:

@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pytest
 from scipy import stats
-from shared_project import PROJECT, Project
+from shared_project import PROJECT, Project, alone_with
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 if TYPE_CHECKING:
@@ -376,7 +376,10 @@ def test_a_project_folder_of_any_name_is_read(project: Project) -> None:
 
 
 def test_every_unit_test_of_the_sql_passes(published_home: Path) -> None:
-    result = Project(PROJECT, published_home).run("test", "--select", "test_type:unit")
+    with alone_with(published_home):
+        result = Project(PROJECT, published_home).run(
+            "test", "--select", "test_type:unit"
+        )
     assert result.returncode == 0, result.stdout
     assert "unit tests" in result.stdout
 

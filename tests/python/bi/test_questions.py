@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from shared_project import PROJECT, Project
+from shared_project import PROJECT, Project, alone_with
 
 from mall_segments.cli import main
 from mall_segments.errors import InputError
@@ -303,9 +303,10 @@ def test_an_answer_without_rows_says_so() -> None:
 @pytest.mark.slow  # Compiling takes dbt 10 s.
 def test_dbt_compiles_the_same_questions(published_home: Path, database: Path) -> None:
     # In the home it was parsed for, dbt need not parse the project again.
-    compiled = Project(PROJECT, published_home).run(
-        "compile", "--select", "resource_type:analysis"
-    )
+    with alone_with(published_home):
+        compiled = Project(PROJECT, published_home).run(
+            "compile", "--select", "resource_type:analysis"
+        )
     assert compiled.returncode == 0, compiled.stdout
     folder = published_home / "target" / "compiled" / "mall_segments" / "analyses"
     files = {path.stem: path for path in (folder / "questions").glob("*.sql")}

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
-from shared_project import PROJECT, Project, copy_project
+from shared_project import PROJECT, Project, alone_with, copy_project
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +32,10 @@ def query(
     """Ask MetricFlow, on a copy of what was built."""
     folder = tmp_path_factory.mktemp("metrics")
     project = Project(copy_project(folder / "project"), folder / "home")
-    shutil.copytree(published_home / "warehouse", project.home / "warehouse")
-    # MetricFlow reads dbt's artefacts nowhere but in the project.
-    shutil.copytree(published_home / "target", project.path / "target")
+    with alone_with(published_home):
+        shutil.copytree(published_home / "warehouse", project.home / "warehouse")
+        # MetricFlow reads dbt's artefacts nowhere but in the project.
+        shutil.copytree(published_home / "target", project.path / "target")
 
     def run(*arguments: str) -> pd.DataFrame:
         answer = folder / "answer.csv"
