@@ -33,6 +33,7 @@ import sklearn.mixture
 import sklearn.tree
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt_common.clients.jinja import template_cache
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager import EventManager
 from dbt_common.invocation import get_invocation_id
@@ -83,8 +84,10 @@ class Request(TypedDict):
     """What to build.
 
     ``arguments`` are added to ``dbt build``. ``changes`` maps the unique id of a node
-    to what is different in it, for this build only: attributes, by name.
-    ``customers`` is another customer file than that of the settings, or null.
+    to what is different in it, for this build only: attributes, by name. ``without``
+    lists the unique ids of tests that this project has not, so that publishing does
+    not ask for them. ``customers`` is another customer file than that of the settings,
+    or null.
     """
 
     home: str
@@ -94,6 +97,7 @@ class Request(TypedDict):
     output: str
     pauses: bool
     changes: dict[str, dict[str, Any]]
+    without: list[str]
 
 
 def parse(project: Path, settings: str) -> tuple[Manifest, str]:
@@ -124,6 +128,9 @@ def adapt(manifest: Manifest, request: Request) -> None:
     for unique_id, attributes in request["changes"].items():
         for name, value in attributes.items():
             setattr(manifest.nodes[unique_id], name, value)
+    for unique_id in request["without"]:
+        del manifest.nodes[unique_id]
+        del manifest.flat_graph["nodes"][unique_id]
 
 
 def writing(
@@ -208,6 +215,8 @@ def build(
 def serve(path: str, project: Path, settings: str) -> None:
     """Fork a build for everyone who connects, until terminated."""
     manifest, written = parse(project, settings)
+    for macro in manifest.macros.values():
+        template_cache.get_node_template(macro)  # Compiled once for all builds.
     EventManager.fire_event = fire_heard_event  # type: ignore[method-assign]
     # Collecting garbage in a fork shall not copy what all of them share.
     gc.collect()

@@ -25,7 +25,7 @@ from mall_segments.generations import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 SERVER = Path(__file__).with_name("build_server.py")
 
@@ -60,7 +60,55 @@ BUILT = ("model", "seed", "snapshot", "test")
 
 PUBLISHING = "model.mall_segments.fct_published_tables"
 
+# The first node of those that say which generation they are of.
+FIRST_OF_GENERATION = "model.mall_segments.int_build_started"
+
+# What a manifest says of each node, by unique id.
+Nodes = dict[str, dict[str, Any]]
+
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The nodes of a build, and the tests that it must not ask for."""
+
+    arguments: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+WHOLE = Part()
+
+
+def part_after(nodes: Nodes, first: str) -> Part:
+    """Choose one node with all that follows it, and publishing in any case.
+
+    Tests of other nodes alone are left out: on what is there already, they passed.
+    """
+    chosen = {first, PUBLISHING}
+    while more := {
+        unique_id
+        for unique_id, node in nodes.items()
+        if chosen & _parents(node) and unique_id not in chosen
+    }:
+        chosen |= more
+    names = [nodes[unique_id]["name"] for unique_id in (first, PUBLISHING)]
+    return Part(
+        arguments=(
+            *("--select", f"{names[0]}+", names[1]),
+            # Whoever selects leaves what the project selects by default.
+            *("--exclude-resource-type", "unit_test"),
+        ),
+        without=tuple(
+            unique_id
+            for unique_id, node in nodes.items()
+            if node["resource_type"] == "test" and not chosen & _parents(node)
+        ),
+    )
+
+
+def _parents(node: Mapping[str, Any]) -> Collection[str]:
+    return set(node.get("depends_on", {}).get("nodes", []))
 
 
 @dataclass(frozen=True)
@@ -141,42 +189,55 @@ def _is_stopped(task: Path) -> bool:
     return state in "TZX"
 
 
+def start_server(folder: Path, project: Path = PROJECT) -> subprocess.Popen[str]:
+    """Start the process that parses the project, then starts builds, see its file."""
+    customers = folder / "customers.csv"
+    seed = project / "seeds" / "Mall_Customers.csv"
+    header, *rows = seed.read_text().splitlines()
+    lines = [header, *rows[::CUSTOMER_STEP]]
+    customers.write_text("\n".join(lines) + "\n" + MORE_CUSTOMERS)
+    settings = json.dumps(SETTINGS | {"customers_path": str(customers)})
+    (folder / "settings.json").write_text(settings)
+    with (folder / "server.txt").open("w") as log:
+        return subprocess.Popen(
+            [sys.executable, SERVER, folder / "socket", project, settings],
+            cwd=project,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+
 class BuildServer:
-    """Starts builds of the project in homes given, without parsing it each time."""
+    """Has builds of the project started in homes given, without parsing it each time.
 
-    def __init__(self, folder: Path, project: Path = PROJECT) -> None:
-        customers = folder / "customers.csv"
-        seed = project / "seeds" / "Mall_Customers.csv"
-        header, *rows = seed.read_text().splitlines()
-        lines = [header, *rows[::CUSTOMER_STEP]]
-        customers.write_text("\n".join(lines) + "\n" + MORE_CUSTOMERS)
-        self.settings = json.dumps(SETTINGS | {"customers_path": str(customers)})
-        self._socket = str(folder / "socket")
-        log = folder / "server.txt"
-        with log.open("w") as file:
-            self._process = subprocess.Popen(
-                [sys.executable, SERVER, self._socket, project, self.settings],
-                cwd=project,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-            )
-        while not Path(self._socket).exists():
-            assert self._process.poll() is None, log.read_text()
+    Parameters
+    ----------
+    folder : Path
+        Where `start_server` started it, for any number of processes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = (folder / "settings.json").read_text()
+        deadline = time.monotonic() + 300
+        while not (folder / "socket").exists():
+            assert time.monotonic() < deadline, (folder / "server.txt").read_text()
             time.sleep(0.05)
-
-    def close(self) -> None:
-        """End the server; builds under way are not affected."""
-        self._process.terminate()
-        self._process.wait()
 
     @contextmanager
     def started(
-        self, home: Path, *, pauses: bool = False, output: Path | None = None
+        self,
+        home: Path,
+        *,
+        pauses: bool = False,
+        output: Path | None = None,
+        part: Part = WHOLE,
     ) -> Iterator[WatchedBuild]:
         """Start a build, which waits at every stop or not; killed at the end."""
         output = output or output_file(home)
         with self._request(
-            home, ("--no-write-json",), {}, pauses=pauses, output=output
+            home, ("--no-write-json",), {}, pauses=pauses, output=output, part=part
         ) as build:
             try:
                 yield build
@@ -190,6 +251,7 @@ class BuildServer:
         *arguments: str,
         changes: Mapping[str, Mapping[str, Any]] | None = None,
         customers: Path | None = None,
+        part: Part = WHOLE,
     ) -> tuple[bool, str]:
         """Build; answer whether that succeeded, and what dbt printed.
 
@@ -203,6 +265,7 @@ class BuildServer:
             pauses=False,
             output=output,
             customers=customers,
+            part=part,
         ) as build:
             assert build.next_stop() is None
         assert build.succeeded is not None, "the build ended by itself"
@@ -218,15 +281,17 @@ class BuildServer:
         pauses: bool,
         output: Path,
         customers: Path | None = None,
+        part: Part = WHOLE,
     ) -> Iterator[WatchedBuild]:
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._socket)
+            connection.connect(str(self.folder / "socket"))
             build = WatchedBuild(connection)
             request = {
                 "home": str(home),
                 "customers": str(customers) if customers else None,
                 "artefacts": str(artefacts(home)),
-                "arguments": arguments,
+                "arguments": [*part.arguments, *arguments],
+                "without": part.without,
                 "output": str(output),
                 "pauses": pauses,
                 "changes": changes,

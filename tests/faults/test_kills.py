@@ -2,17 +2,21 @@
 
 A build that is stopped at each node and statement, and at 160 random moments besides,
 shows what a kill would leave there: every thread of it is frozen, so its files are what
-they would be. They are checked each time: what is published whole, the working database
-fit to be opened by the next build. Builds started with copies of them show that.
+they would be. They are checked each time: what is published whole, and but for further
+statements of the same node the working database fit to be opened by the next build.
+Builds started with copies of them show that.
 
 At 40 more moments builds are killed in earnest, one after the other in the same home,
 each starting with what the last one left and each beside a second build, which is
-refused. After every fifth kill a pair is left to end: one of the two publishes,
-unaided. The file operations of publishing are taken one by one in test_publishing.
+refused. Every fourth is a build of everything; the others are of what differs from one
+generation to the next, so most of their moments are those of publishing. After every
+fifth kill a pair is left to end: one of the two publishes, unaided. The file operations
+of publishing are taken one by one in test_publishing.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import random
@@ -20,13 +24,16 @@ import shutil
 import signal
 import subprocess
 import time
-from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 from builds import (
+    FIRST_OF_GENERATION,
     PUBLISHING,
+    WHOLE,
     BuildServer,
+    Nodes,
+    Part,
     Stop,
     WatchedBuild,
     assert_refused,
@@ -35,6 +42,7 @@ from builds import (
     copy_home,
     nodes,
     output_file,
+    part_after,
     published_files,
     spread,
     start_dbt,
@@ -51,10 +59,12 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.06
 
 # Of all trials, those that kill a build; they are shared by tests that run at the same
-# time, and each share lets a pair of builds end after so many kills.
+# time. In each share, a build of everything is killed after so many others, and a pair
+# of builds is left to end after so many kills.
 KILLED_SHARE = 0.2
-SHARES = 4
-KILLS_TO_PAIR = 5
+SHARES = 2
+KILLS_TO_WHOLE = 4
+KILLS_TO_END = 5
 
 
 def copied_warehouse_opens(home: Path, folder: Path) -> None:
@@ -77,30 +87,36 @@ class Looks:
 
     def look(self) -> None:
         """Check what is published and the working database, where they changed."""
-        published = published_files(self._home)
-        if published != self._published:
-            self.seen.append(check_published(self._home, self.before))
+        self.look_at_published()
         warehouse = [
             (path.name, path.stat().st_size, path.stat().st_mtime_ns)
             for path in sorted((self._home / "warehouse").iterdir())
         ]
         if warehouse != self._warehouse:
             copied_warehouse_opens(self._home, self._folder)
-        self._published, self._warehouse = published, warehouse
+        self._warehouse = warehouse
+
+    def look_at_published(self) -> None:
+        """Check what is published, where it changed."""
+        published = published_files(self._home)
+        if published != self._published:
+            self.seen.append(check_published(self._home, self.before))
+        self._published = published
 
 
 @pytest.mark.slow
 def test_at_no_moment_would_a_kill_leave_anything_broken(
     server: BuildServer, built_home: Path, home: Path, n_trials: int, tmp_path: Path
 ) -> None:
-    chosen = spread(nodes(built_home), max(2, n_trials // 40))
+    chosen = spread(nodes(built_home), max(2, n_trials // 100))
     chosen += [] if PUBLISHING in chosen else [PUBLISHING]
     looks = Looks(home, tmp_path / "warehouse")
     moments = random.Random(42)  # noqa: S311 - any moments will do
     stops: list[Stop] = []
     killed: list[Path] = []
     n_random = 0
-    while n_random < n_trials * (1 - KILLED_SHARE):
+    while not stops or n_random < n_trials * (1 - KILLED_SHARE):
+        is_first = not stops
         looks.before = read_current(home).build_id
         with server.started(home, pauses=True) as build:
             while True:
@@ -113,20 +129,28 @@ def test_at_no_moment_would_a_kill_leave_anything_broken(
                     continue
                 if stop is None:
                     break
-                with build.frozen():
-                    looks.look()
-                    if stop.node in chosen and stop.moment == "during":
-                        chosen.remove(stop.node)
-                        copy = tmp_path / f"killed {len(killed)}"
-                        killed.append(copy_home(home, copy))
-                stops.append(stop)
+                # Other builds have no other stops.
+                if is_first:
+                    with build.frozen():
+                        if stop in stops:
+                            looks.look_at_published()
+                        else:
+                            looks.look()
+                        if stop.node in chosen and stop.moment == "during":
+                            chosen.remove(stop.node)
+                            copy = tmp_path / f"killed {len(killed)}"
+                            killed.append(copy_home(home, copy))
+                    stops.append(stop)
                 build.go_on()
         assert build.succeeded
         check_complete(home, looks.before)
-        assert {looks.before, read_current(home).build_id} <= set(looks.seen)
+        if is_first:
+            assert set(looks.seen) == {looks.before, read_current(home).build_id}
 
     stopped = {(stop.moment, stop.node) for stop in stops}
-    assert stopped >= set(product(("before", "during", "after"), nodes(built_home)))
+    assert stopped >= set(
+        itertools.product(("before", "during", "after"), nodes(built_home))
+    )
     assert chosen == []
     for copy in killed:
         before = check_published(copy, "")
@@ -138,11 +162,12 @@ def test_at_no_moment_would_a_kill_leave_anything_broken(
 
 @pytest.mark.slow
 def test_a_build_killed_at_the_publishing_node_published_all_or_nothing(
-    server: BuildServer, home: Path
+    server: BuildServer, home: Path, manifest: Nodes
 ) -> None:
     current = read_current(home).build_id
+    part = part_after(manifest, FIRST_OF_GENERATION)
     for moment in ("before", "during", "after"):
-        with server.started(home, pauses=True) as build:
+        with server.started(home, pauses=True, part=part) as build:
             while build.next_stop() != Stop(moment, PUBLISHING):
                 build.go_on()
             build.kill()
@@ -161,15 +186,15 @@ class RandomKills:
         self._server = server
         self._home = home
         self._moments = random.Random(seed)  # noqa: S311 - any moments will do
-        self._seconds = 0.0
+        self._seconds: dict[Part, float] = {}
         self._published: object = None
 
-    def kill_one_of_two(self) -> None:
+    def kill_one_of_two(self, part: Part) -> None:
         """Kill a build at a random moment; one that was faster does not count."""
-        moment = self._moments.uniform(0, self._seconds)
-        with self._server.started(self._home) as build:
+        moment = self._moments.uniform(0, self._seconds[part])
+        with self._server.started(self._home, part=part) as build:
             started = time.monotonic()
-            n_more = self._start_second(within=moment)
+            n_more = self._start_second(part, within=moment)
             if not has_ended(build, within=moment + started - time.monotonic()):
                 build.kill()
                 self.n_killed += 1
@@ -179,24 +204,24 @@ class RandomKills:
             self.current = check_published(self._home, self.current)
         self._published = published
 
-    def complete_one_of_two(self) -> None:
+    def complete_one_of_two(self, part: Part) -> None:
         """Start two builds and let them end: at least one of them publishes."""
         before = list_generations(self._home)
         started = time.monotonic()
-        with self._server.started(self._home) as build:
-            n_more = self._start_second(within=self._seconds)
+        with self._server.started(self._home, part=part) as build:
+            n_more = self._start_second(part, within=self._seconds.get(part, 0))
             assert has_ended(build)
         self._check_refusals(build, n_more)
-        self._seconds = time.monotonic() - started
+        self._seconds[part] = time.monotonic() - started
         self.current = check_complete(self._home, self.current)
         n_new = len(set(list_generations(self._home)) - set(before))
         assert n_new == n_more + int(bool(build.succeeded)) >= 1
 
-    def _start_second(self, *, within: float) -> int:
+    def _start_second(self, part: Part, *, within: float) -> int:
         """Start another build at a random moment; answer how many it published."""
         time.sleep(self._moments.uniform(0, 0.8 * within))
         output = self._home.with_name("second.txt")
-        with self._server.started(self._home, output=output) as second:
+        with self._server.started(self._home, output=output, part=part) as second:
             assert has_ended(second)
         self.n_pairs += 1
         if not second.succeeded:
@@ -220,15 +245,20 @@ def has_ended(build: WatchedBuild, *, within: float | None = None) -> bool:
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(SHARES))
 def test_builds_killed_at_random_moments_change_nothing_or_everything(
-    server: BuildServer, home: Path, n_trials: int, share: int
+    server: BuildServer, home: Path, manifest: Nodes, n_trials: int, share: int
 ) -> None:
     kills = RandomKills(server, home, seed=share)
-    kills.complete_one_of_two()
+    newest = part_after(manifest, FIRST_OF_GENERATION)
+    kills.complete_one_of_two(WHOLE)
+    kills.complete_one_of_two(newest)
     n_to_kill = math.ceil(n_trials * KILLED_SHARE / SHARES)
-    while kills.n_killed < n_to_kill:
-        kills.kill_one_of_two()
-        if kills.n_killed % KILLS_TO_PAIR == 0 or kills.n_killed == n_to_kill:
-            kills.complete_one_of_two()
+    for trial in itertools.count(1):
+        kills.kill_one_of_two(newest if trial % KILLS_TO_WHOLE else WHOLE)
+        if kills.n_killed == n_to_kill:
+            break
+        if trial % KILLS_TO_END == 0:
+            kills.complete_one_of_two(newest)
+    kills.complete_one_of_two(WHOLE)
     assert kills.n_pairs >= n_trials / SHARES / 4
 
 

@@ -1,4 +1,4 @@
-"""Builds started together by the command: of one home, one wins; of two, both do.
+"""Builds that run at the same time: of one home, one wins; of two, both do.
 
 Pairs among builds that are killed are in test_kills.
 """
@@ -14,6 +14,7 @@ from builds import (
     assert_refused,
     check_complete,
     copy_home,
+    output_file,
     start_dbt,
 )
 
@@ -22,23 +23,31 @@ from mall_segments.generations import list_generations, read_current
 if TYPE_CHECKING:
     from pathlib import Path
 
+# After so long another command is started: at once, and while the first two parse.
+DELAYS = (0, 0, 2)
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("delay", [0, 2])
-def test_of_two_builds_of_a_home_the_second_is_refused_in_a_sentence(
-    server: BuildServer, home: Path, delay: float
+def test_commands_that_build_a_home_at_once_win_or_are_refused_in_a_sentence(
+    server: BuildServer, home: Path
 ) -> None:
     before = list_generations(home)
-    with start_dbt(home, server.settings) as first:
+    builds = []
+    for delay in DELAYS:
         time.sleep(delay)
-        with start_dbt(home, server.settings) as second:
-            outputs = {build: build.communicate()[0] for build in (first, second)}
-    refused = [build for build in outputs if build.returncode != 0]
-    for build in refused:
-        assert_refused(outputs[build], home)
-    assert len(refused) < 2
+        builds.append(start_dbt(home, server.settings))
+    outputs = [build.communicate()[0] for build in builds]
+    refused = [
+        output
+        for build, output in zip(builds, outputs, strict=True)
+        if build.returncode != 0
+    ]
+    for output in refused:
+        assert_refused(output, home)
+    assert len(refused) < len(builds)
     check_complete(home, before[-1])
-    assert len(set(list_generations(home)) - set(before)) == 2 - len(refused)
+    n_new = len(set(list_generations(home)) - set(before))
+    assert n_new == len(builds) - len(refused)
 
 
 @pytest.mark.slow
@@ -47,9 +56,9 @@ def test_builds_of_two_homes_do_not_disturb_each_other(
 ) -> None:
     homes = [home, copy_home(home, tmp_path / "other")]
     before = [read_current(one).build_id for one in homes]
-    builds = [start_dbt(one, server.settings) for one in homes]
-    for build in builds:
-        output, _ = build.communicate()
-        assert build.returncode == 0, output
-    for one, build_id in zip(homes, before, strict=True):
+    with server.started(homes[0]) as first, server.started(homes[1]) as second:
+        for build in (first, second):
+            assert build.next_stop() is None
+    for one, build, build_id in zip(homes, (first, second), before, strict=True):
+        assert build.succeeded, output_file(one).read_text()
         check_complete(one, build_id)
