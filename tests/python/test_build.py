@@ -16,7 +16,6 @@ from shared_project import PROJECT, Project, alone_with
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 SHIPPED = {
@@ -391,28 +390,15 @@ def test_dbt_run_never_publishes_untested_tables(project: Project) -> None:
     assert not project.published.exists()
 
 
-def violate_a_test(project: Project) -> None:
-    (project.path / "tests" / "data" / "assert_nothing_is_right.sql").write_text(
-        "select * from {{ ref('fct_segment_profiles') }}\n"
-    )
-
-
-def violate_a_contract(project: Project) -> None:
-    model = project.path / "analyses" / "marts" / "fct_segment_demographics.sql"
-    model.write_text(model.read_text().replace("    age_band,\n", "", 1))
-
-
-def refuse_the_data(project: Project) -> None:
+def test_refused_data_leave_the_published_generation_as_it_was(
+    project: Project, published_home: Path
+) -> None:
+    """What violates a test or a contract is in the fault tests."""
     settings = project.path / "dbt_project.yml"
     text = settings.read_text()
     assert "minimum: 1\n" in text
     settings.write_text(text.replace("minimum: 1\n", "minimum: 40\n", 1))
 
-
-@pytest.mark.parametrize("spoil", [violate_a_test, violate_a_contract, refuse_the_data])
-def test_a_failed_build_leaves_the_published_generation_as_it_was(
-    spoil: Callable[[Project], None], project: Project, published_home: Path
-) -> None:
     shutil.copytree(
         published_home / "published", project.home / "published", symlinks=True
     )
@@ -422,7 +408,6 @@ def test_a_failed_build_leaves_the_published_generation_as_it_was(
         if path.is_file() and path.name != ".lock"
     }
     current = project.published.readlink()
-    spoil(project)
     assert project.run("build").returncode != 0
     assert project.published.readlink() == current
     assert before == {
