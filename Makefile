@@ -24,13 +24,14 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# Nothing is compiled by pip: what is imported is then, and most never is.
 $(VENV)/runtime: $(VENV)/python requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 .PHONY: setup
@@ -58,10 +59,10 @@ serve: $(VENV)/runtime ## Answer POST /predict_cluster on 127.0.0.1
 questions: $(VENV)/runtime ## Write docs/questions.md anew from what is published
 	$(BIN)/mall-segments questions --output docs/questions.md
 
-$(SPARK_VENV)/runtime: requirements-spark.txt pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/python
+$(SPARK_VENV)/runtime: requirements-spark.txt pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/runtime
 	$(BIN)/python -m venv $(SPARK_VENV)
-	$(SPARK_VENV)/bin/pip install --quiet --require-hashes --requirement requirements-spark.txt
-	$(SPARK_VENV)/bin/pip install --quiet --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
+	$(SPARK_VENV)/bin/pip install --quiet --no-compile --require-hashes --requirement requirements-spark.txt
+	$(SPARK_VENV)/bin/pip install --quiet --no-compile --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
 	@touch $@
 
 .PHONY: spark
@@ -75,7 +76,7 @@ test: $(VENV)/development ## Run every test but the slow ones of make faults
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements-bench.txt
+	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-bench.txt
 	@touch $@
 
 .PHONY: bench
@@ -96,7 +97,11 @@ lint: $(VENV)/development ## Check layout, style and types
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: lint build test spark ## What CI runs: lint, build with its audit, test and spark
+check: ## What CI runs: lint, build with its audit, test, faults and spark
+	@# pip uses one processor, and so does most of these.
+	$(MAKE) --jobs=2 --output-sync $(VENV)/development $(SPARK_VENV)/runtime
+	$(MAKE) --jobs=2 --output-sync lint build
+	$(MAKE) test faults spark
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
