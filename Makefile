@@ -98,10 +98,9 @@ lint: $(VENV)/development ## Check layout, style and types
 
 .PHONY: check
 check: ## What CI runs: lint, build with its audit, test, faults and spark
-	@# pip uses one processor, and so does most of these.
-	$(MAKE) --jobs=2 --output-sync $(VENV)/development $(SPARK_VENV)/runtime
-	$(MAKE) --jobs=2 --output-sync lint build
-	$(MAKE) test faults spark
+	@# Each pip uses one processor.
+	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
+	$(MAKE) lint build test faults spark
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
