@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import pytest
 from builds import (
+    FIRST_OF_GENERATION,
     PUBLISHING,
+    WHOLE,
     BuildServer,
+    Nodes,
     WatchedBuild,
     check_complete,
     copy_home,
     nodes,
     output_file,
+    part_after,
     published_files,
     spread,
 )
@@ -97,22 +101,25 @@ def n_bytes_of(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_a_full_disk_changes_nothing_and_the_next_build_succeeds(
-    server: BuildServer, built_home: Path, disk: Disk
+    server: BuildServer, built_home: Path, manifest: Nodes, disk: Disk
 ) -> None:
     current = read_current(disk.home).build_id
     order = nodes(built_home)
     n_published = n_bytes_of(read_current(disk.home).folder)
     # What is free when a build comes to a node: nothing, then more and more.
     trials = [
+        *((PUBLISHING, int(n_published * share)) for share in (0, 0.1, 0.4, 0.7, 0.9)),
         *((node, 0) for node in spread(order[: order.index(PUBLISHING)], 3)),
         *((node, 300_000) for node in spread(order[: order.index(PUBLISHING)], 2)),
-        *((PUBLISHING, int(n_published * share)) for share in (0, 0.1, 0.4, 0.7, 0.9)),
     ]
     for number, (node, n_free) in enumerate(trials):
-        if number % 2:
+        # What comes before publishing is there already, as another build made it.
+        is_last = node == PUBLISHING
+        part = part_after(manifest, FIRST_OF_GENERATION) if is_last else WHOLE
+        if number % 2 and not is_last:
             shutil.rmtree(disk.home / "warehouse")
         before = published_files(disk.home)
-        with server.started(disk.home, pauses=True) as build:
+        with server.started(disk.home, pauses=True, part=part) as build:
             while stop := build.next_stop():
                 if stop.node == node and stop.moment == "before":
                     disk.fill(build, n_free)
@@ -123,6 +130,6 @@ def test_a_full_disk_changes_nothing_and_the_next_build_succeeds(
         assert published_files(disk.home) == before
 
         disk.empty()
-        succeeded, output = server.build(disk.home)
+        succeeded, output = server.build(disk.home, part=part)
         assert succeeded, output
         current = check_complete(disk.home, current)
