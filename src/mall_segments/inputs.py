@@ -76,6 +76,8 @@ class CustomerInput:
         all files in their order.
     has_surplus_column : bool
         Whether the relation has ``SURPLUS_COLUMN``.
+    csv_files : tuple of CsvFile
+        How the files are written that the relation reads; empty if they are Parquet.
     notes : tuple of str
         What a user should know about how the input is read.
     """
@@ -88,7 +90,51 @@ class CustomerInput:
     relation: str
     source_row: str
     has_surplus_column: bool
+    csv_files: tuple[CsvFile, ...]
     notes: tuple[str, ...]
+
+    @property
+    def is_numbered_in_place(self) -> bool:
+        """Whether any thread knows ``source_row`` of any row, however often read."""
+        return self.source_row != _COUNTED_ROW
+
+    def exact_relation(self, types: Mapping[str, str]) -> str | None:
+        """Return a relation that takes a file for nothing but its bytes.
+
+        Parameters
+        ----------
+        types : mapping of str to str
+            Column to the type to read it as; the others are text.
+
+        Returns
+        -------
+        str or None
+            It has the columns ``column_names``, and fails at a row that has another
+            number of cells or a cell of another type. None where the bytes of a file
+            are not those of its cells: compressed, in another encoding than UTF-8, or
+            with quotation marks; or where it needs a reader of its own.
+        """
+        form = self.csv_files[0] if self.csv_files else None
+        if form is None or any(
+            file.is_gzip
+            or file.encoding != "utf-8"
+            or file.n_quotes
+            or file.longest_line > _USUAL_LINE
+            or file.delimiter != form.delimiter
+            or file.n_lines_before_header != form.n_lines_before_header
+            for file in self.csv_files
+        ):
+            return None
+        listed = ", ".join(
+            f"{quote_text(name)}: {quote_text(types.get(name, 'VARCHAR'))}"
+            for name in self.column_names
+        )
+        changes = {
+            "columns": f"{{{listed}}}",
+            "null_padding": "false",
+            "strict_mode": "true",
+        }
+        return _csv_call(self.csv_files, self.column_names, changes)
 
 
 def inspect_input(
@@ -262,6 +308,7 @@ def _inspect_csv_files(
         relation=_csv_relation(readable, names),
         source_row=_COUNTED_ROW,
         has_surplus_column=True,
+        csv_files=tuple(readable),
         notes=(*found.notes, *notes),
     )
 
@@ -508,6 +555,7 @@ def _inspect_parquet_files(
         relation=_parquet_call(paths),
         source_row=_parquet_row(headers[0], n_rows),
         has_surplus_column=False,
+        csv_files=(),
         notes=columns.notes,
     )
 

@@ -2,7 +2,7 @@
 
 A file is scored by the very models that a build runs. Their Jinja needs little of
 what dbt offers: `ref`, `var`, `config`, `adapter` and the macros of this project. This
-module offers that much and creates the models as views of a DuckDB connection.
+module offers that much and creates the models on a DuckDB connection.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from jinja2 import Environment, StrictUndefined, nodes
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import duckdb
+
+Kind = Literal["table", "view"]
 
 PACKAGED: Final = Path(__file__).parents[1] / "build_sql"
 
@@ -56,16 +58,17 @@ class _ReturnedError(Exception):
         self.value = value
 
 
-def create_views(
+def create_models(
     connection: duckdb.DuckDBPyConnection,
     models: Sequence[str],
     *,
+    kind: Kind,
     schema: str,
     shared: Mapping[str, str],
     settings: Mapping[str, Any],
     recognised: Mapping[str, str],
 ) -> None:
-    """Create models of the build as views of one schema, each reading the former.
+    """Create models of the build in one schema, each reading the former.
 
     Parameters
     ----------
@@ -73,8 +76,10 @@ def create_views(
         The connection; its schema must exist and hold ``base_mall__customers``.
     models : sequence of str
         The models to create, each after those it refers to.
+    kind : {"table", "view"}
+        What to create. Tables are worked out once, however many models read them.
     schema : str
-        Where the views go.
+        Where they go.
     shared : mapping of str to str
         Models that are not of this schema, with the relation that stands for each.
     settings : mapping of str to object
@@ -110,7 +115,7 @@ def create_views(
     environment.globals.update(names)
     for model in models:
         query = environment.from_string(_read(_model_file(model))).render()
-        connection.execute(f"create view {_relation(schema, model)} as {query}")
+        connection.execute(f"create {kind} {_relation(schema, model)} as {query}")
 
 
 def _folder() -> Path:

@@ -20,12 +20,13 @@ from mall_segments.inputs import inspect_input
 from mall_segments.scoring.model_settings import ModelColumns, find_segmentation
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
 from mall_segments.scoring.rows import (
-    CUSTOMERS,
     REJECTED,
     RESULTS,
+    WHOLE_NUMBERS,
     CheckedRows,
     check_rows,
 )
+from mall_segments.scoring.whole_numbers import CUSTOMERS, has_few_cells
 from mall_segments.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
@@ -53,8 +54,6 @@ _STANDARD_INPUT: Final = "standard input"
 _CSV_LINE: Final = "csv_line"
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
-_SAMPLED_CELLS: Final = 2048
-_FEW_CELLS: Final = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +172,7 @@ def score_file(
 def _config(workspace: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "temp_directory": str(workspace / "spilled"),
-        # Rows then come out of a join in the order in which they went in.
+        # The rows are then what passes by, and the results what they are looked up in.
         "disabled_optimizers": "join_order,build_side_probe_side",
     }
 
@@ -273,45 +272,56 @@ class _Writer:
     ) -> None:
         self._connection = connection
         self._checked = checked
+        self._source = customers.source
         self._names = customers.column_names
         taken = {name.casefold() for name in self._names}
         self._added = [
             name if name not in taken else f"{name} (mall_segments)"
             for name in ADDED_COLUMNS
         ]
-        described = connection.execute(f"describe {CUSTOMERS}").fetchall()
-        self._types = {row[0]: row[1] for row in described}
 
     def write_scored(self, path: Path, form: Format) -> None:
         """Write the accepted customers with what was found out about them."""
         if form == "csv":
-            self._write_csv(path)
-            return
+            n_written = self._write_csv(path)
+        else:
+            n_written = self._write_cells(path, form)
+        # Parquet is read more than once, so it could have changed between.
+        if n_written != self._checked.n_rows - self._checked.n_rejected:
+            raise InputError(f"{self._source} was changed while it was read.")
+
+    def _write_cells(self, path: Path, form: Format) -> int:
         if form == "parquet":
             self._number_names()
-        cells = [f"{CUSTOMERS}.{quote_identifier(name)}" for name in self._names]
+        cells = [
+            f"{self._cell_in_file(name)} as {quote_identifier(name)}"
+            for name in self._names
+        ]
         cells += [
             f"{RESULTS}.{name} as {quote_identifier(added)}"
             for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
         ]
-        self._copy(
-            f"select {', '.join(cells)} from {CUSTOMERS} {self._checked.join}",  # noqa: S608
+        return self._copy(
+            f"select {', '.join(cells)} from {self._checked.scored}",  # noqa: S608
             path,
             "format parquet" if form == "parquet" else "format json",
         )
 
+    def _cell_in_file(self, name: str) -> str:
+        cell = f"{CUSTOMERS}.{quote_identifier(name)}"
+        is_text = name in self._checked.texts_as_numbers
+        return f"cast({cell} as varchar)" if is_text else cell
+
     def write_rejected(self, path: Path) -> None:
         """Write the rejected rows as they came, with their place and reasons."""
         cells = [
-            f"{neutralised(f'{CUSTOMERS}.{quote_identifier(name)}::varchar')} "
+            f"{neutralised(f'{quote_identifier(name)}::varchar')} "
             f"as {quote_identifier(self._neutralised_name(name))}"
             for name in self._names
         ]
-        cells += [f"{REJECTED}.source_row", f"{REJECTED}.rejection_reasons"]
+        cells += ["source_row", "rejection_reasons"]
         self._copy(
-            f"select {', '.join(cells)} from {CUSTOMERS} inner join {REJECTED} "  # noqa: S608
-            f"on {CUSTOMERS}.rowid + 1 = {REJECTED}.source_row "
-            "order by source_row",
+            f"select {', '.join(cells)} from {REJECTED} order by source_row",  # noqa: S608
             path,
             "format csv, header",
         )
@@ -326,7 +336,7 @@ class _Writer:
                 alter table {RESULTS} alter {name} type {name}_number;
             """)  # noqa: S608
 
-    def _write_csv(self, path: Path) -> None:
+    def _write_csv(self, path: Path) -> int:
         """Write CSV of ready-made cells.
 
         Most of a line is the result, which few customers have to themselves: it is
@@ -355,34 +365,39 @@ class _Writer:
         ]
         header = ",".join(map(self._csv_text, [*shared, *self._added]))
         cells.append(f"{RESULTS}.{_CSV_LINE} as {quote_identifier(header)}")
-        self._copy(
-            f"select {', '.join(cells)} from {CUSTOMERS} {self._checked.join}",  # noqa: S608
+        return self._copy(
+            f"select {', '.join(cells)} from {self._checked.scored}",  # noqa: S608
             path,
             "format csv, header, quote '', escape ''",
         )
 
     def _is_part_of_result(self, name: str) -> bool:
-        return name in self._checked.key_cells and self._types[name] == "VARCHAR"
+        return name in self._checked.key_cells and (
+            self._is_text(name) or self._is_whole(name)
+        )
+
+    def _is_text(self, name: str) -> bool:
+        return self._checked.types[name] == "VARCHAR"
+
+    def _is_whole(self, name: str) -> bool:
+        return self._checked.types[name] in WHOLE_NUMBERS
 
     def _csv_cell_of(self, name: str) -> str:
         cell = f"{CUSTOMERS}.{quote_identifier(name)}"
-        text = cell if self._types[name] == "VARCHAR" else f"cast({cell} as varchar)"
-        return _csv_cell(text) if self._is_risky(name) else text
+        if not self._is_risky(name):
+            return cell
+        return _csv_cell(cell if self._is_text(name) else f"cast({cell} as varchar)")
 
     def _is_risky(self, name: str) -> bool:
         """Whether any cell of a column needs quotes or could be taken for a formula."""
-        if name in self._checked.number_columns:
+        if self._is_whole(name) or name in self._checked.number_columns:
             return False
         column = quote_identifier(name)
         cells = self._checked.distinct_cells.get(name)
         if cells is None:
-            cells = f"select {column} from {CUSTOMERS}"  # noqa: S608
-            sampled = self._connection.execute(
-                f"select count(distinct {column}) "  # noqa: S608
-                f"from ({cells} limit {_SAMPLED_CELLS})"
-            ).fetchall()
-            if sampled[0][0] <= _FEW_CELLS:
-                cells = f"select distinct {column} from {CUSTOMERS}"  # noqa: S608
+            is_repetitive = has_few_cells(self._connection, self._checked.rows, name)
+            distinct = "distinct" if is_repetitive else ""
+            cells = f"select {distinct} {column} from {self._checked.rows}"  # noqa: S608
         found = self._connection.execute(f"""
             select bool_or(
                 regexp_matches(cell, {quote_text(_NEEDS_QUOTES)})
@@ -400,10 +415,12 @@ class _Writer:
         found = self._connection.execute(f"select {neutralised('$1::varchar')}", [name])
         return str(found.fetchall()[0][0])
 
-    def _copy(self, query: str, path: Path, options: str) -> None:
-        self._connection.execute(
-            f"copy ({query}) to {quote_text(str(path))} ({options}, use_tmp_file false)"
-        )
+    def _copy(self, query: str, path: Path, options: str) -> int:
+        copied = self._connection.execute(
+            f"copy ({query}) to {quote_text(str(path))} "
+            f"({options}, use_tmp_file false, preserve_order true)"
+        ).fetchall()
+        return int(copied[0][0])
 
 
 def _csv_cell(expression: str) -> str:

@@ -5,33 +5,52 @@ they run over the few rows that can differ: each distinct combination of cells u
 segmentation's features, each distinct cell under the other features, and those rows
 that cannot be judged by their cells alone (an id that is missing, repeated or no id;
 surplus cells; a cell that is rejected). All other rows are what their cells are.
+
+The rows themselves are passed over as few times as that takes. Parquet is read where
+it lies; CSV is loaded once, its whole numbers as numbers where nothing is lost by it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
-import numpy as np
 
 from mall_segments.errors import InputError
 from mall_segments.inputs import SURPLUS_COLUMN
-from mall_segments.scoring.build_sql import create_views
+from mall_segments.scoring.build_sql import create_models
 from mall_segments.scoring.model_settings import project_vars
+from mall_segments.scoring.whole_numbers import (
+    CUSTOMERS,
+    count_texts,
+    find_whole_numbers,
+    is_read_exactly,
+)
 from mall_segments.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mall_segments.inputs import CustomerInput
     from mall_segments.model_file import Model, Segmentation
+    from mall_segments.scoring.build_sql import Kind
 
     Steps = Callable[[str], None]
 
-CUSTOMERS: Final = "customers"
 REJECTED: Final = "rejected"
 RESULTS: Final = "results"
+WHOLE_NUMBERS: Final = frozenset(
+    {
+        *("TINYINT", "SMALLINT", "INTEGER", "BIGINT"),
+        *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"),
+    }
+)
+
+_CELLS: Final = "combinations.cells"
+_JUDGED: Final = "combinations.judged"
+_QUESTIONED: Final = "questioned.base_mall__customers"
+_REPEATED: Final = "repeated"
 
 _CHECKING_MODELS: Final = (
     "stg_mall__customers",
@@ -45,6 +64,9 @@ _ASSIGNING_MODELS: Final = (
     "int_segment_distances",
     "int_segment_points",
 )
+_NUMBERS: Final = (*WHOLE_NUMBERS, "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+# Beyond this the engine takes a hash table.
+_LARGEST_RANGE: Final = 2**20
 _LAST_MODEL: Final = "fct_customer_segments"
 _SHARED: Final = {
     name: f"model.{name}"
@@ -56,9 +78,8 @@ _SHARED: Final = {
 class CheckedRows:
     """A customer file on a connection, checked and assigned.
 
-    The connection holds the tables ``customers`` (the file as it came; row number
-    ``rowid + 1``), ``results`` (see :attr:`join`) and ``rejected`` (source_row,
-    rejection_reasons).
+    The connection holds the tables ``results`` (see :attr:`scored`) and ``rejected``
+    (source_row, rejection_reasons and the columns of the file, as it has them).
 
     Attributes
     ----------
@@ -66,25 +87,35 @@ class CheckedRows:
         Rows of the file, those rejected, and those scored with an imputed value.
     reasons : mapping of str to int
         How many rejected rows each reason holds for.
+    rows : str
+        The SQL that follows ``from``: all rows of the file, named ``customers``.
+    scored : str
+        The same with the columns of ``results``, without the rejected rows, and in the
+        order of the file.
+    types : mapping of str to str
+        The type of every column of ``customers``.
+    texts_as_numbers : frozenset of str
+        Columns that hold numbers and are text in the file: those very numbers, as the
+        engine writes them.
     distinct_cells : mapping of str to str
-        Column of a feature to a query for the distinct cells under it.
+        Column to a query for the distinct cells under it, where they are known.
     key_cells : mapping of str to str
         Column of a feature of the segmentation to that of ``results`` with its cell.
     number_columns : frozenset of str
         Columns known to hold nothing but whole numbers.
-    join : str
-        The SQL that follows ``from customers``: it adds the columns of ``results`` and
-        leaves out the rejected rows.
     """
 
     n_rows: int
     n_rejected: int
     n_imputed: int
     reasons: Mapping[str, int]
+    rows: str
+    scored: str
+    types: Mapping[str, str]
+    texts_as_numbers: frozenset[str]
     distinct_cells: Mapping[str, str]
     key_cells: Mapping[str, str]
     number_columns: frozenset[str]
-    join: str
 
 
 def check_rows(
@@ -120,20 +151,17 @@ def check_rows(
     InputError
         If the file cannot be read.
     """
+    work = _Work(connection, customers, model, segmentation)
     step("reading")
     try:
-        connection.execute(
-            f"create table {CUSTOMERS} as select * from {customers.relation}"  # noqa: S608
-        )
+        work.read()
     except duckdb.Error as error:
         raise InputError(
             f"{customers.source} cannot be read: {reason(error)}"
         ) from None
     step("checking")
     _load_model(connection, model, segmentation)
-    work = _Work(connection, customers, model, segmentation)
     work.assign_combinations()
-    work.question_rows()
     work.judge_questioned_rows()
     return work.checked()
 
@@ -189,14 +217,13 @@ class _Work:
         segmentation: Segmentation,
     ) -> None:
         self._connection = connection
+        self._customers = customers
         self._recognised = customers.columns.columns
-        self._has_surplus_column = customers.has_surplus_column
         self._model = model
         self._segmentation = segmentation
         self._cells = {
             feature.name: _Cell(
-                alias=f"cell_{position}",
-                column=quote_identifier(self._recognised[feature.name]),
+                alias=f"cell_{position}", name=self._recognised[feature.name]
             )
             for position, feature in enumerate(model.features)
         }
@@ -204,36 +231,103 @@ class _Work:
         self._keys = [self._cells[name] for name in used]
         self._others = [cell for name, cell in self._cells.items() if name not in used]
         self._id = quote_identifier(self._recognised["customer_id"])
+        self._rows = CUSTOMERS
+        self._row = f"{CUSTOMERS}.rowid + 1"
+        self._types: dict[str, str] = {}
+        self._texts_as_numbers: frozenset[str] = frozenset()
+        self._counted_texts: dict[str, str] = {}
         self._number_columns: frozenset[str] = frozenset()
+        self._numbering: tuple[_Digit, ...] = ()
 
-    def assign_combinations(self) -> None:
-        """Run the build over combinations of cells, as if each were a customer.
+    def read(self) -> None:
+        """Make the rows ready to be passed over, and count the cells they hold."""
+        self._connection.execute("create schema combinations")
+        if self._customers.is_numbered_in_place:
+            self._rows = f"{self._customers.relation} as {CUSTOMERS}"
+            self._row = self._customers.source_row
+            self._count_cells()
+        elif not self._load_whole_numbers():
+            self._load(self._customers.relation)
+            self._count_cells()
 
-        The cells under the segmentation's features form one kind of combination, those
+    def _load_whole_numbers(self) -> bool:
+        """Load a CSV file with numbers for texts; answer whether nothing is lost."""
+        types = find_whole_numbers(self._connection, self._customers)
+        relation = self._customers.exact_relation(types)
+        if not types or relation is None:
+            return False
+        try:
+            self._load(relation)
+        except duckdb.Error:
+            return False
+        self._count_cells()
+        counted = {
+            cell.name: f"select {cell.alias}, n_rows from {_CELLS} where kind = {kind}"  # noqa: S608
+            for kind, cells in enumerate(self._kinds())
+            for cell in cells
+        }
+        texts = [name for name in self._types if name not in types | counted]
+        counted_texts = count_texts(self._connection, texts)
+        counted |= counted_texts
+        if not is_read_exactly(self._connection, self._customers, types, counted):
+            return False
+        self._texts_as_numbers = frozenset(types)
+        self._counted_texts = counted_texts
+        return True
+
+    def _load(self, relation: str) -> None:
+        self._connection.execute(
+            f"create or replace table {CUSTOMERS} as select * from {relation}"  # noqa: S608
+        )
+
+    def _kinds(self) -> list[list[_Cell]]:
+        """Return the cells that form a combination together.
+
+        Those under the segmentation's features form one kind of combination, those
         under each other feature another. Cells that a kind leaves out are null, and
         here null rejects nothing; see `_is_questioned`.
         """
-        kinds = [self._keys, *([cell] for cell in self._others)]
+        return [self._keys, *([cell] for cell in self._others)]
+
+    def _count_cells(self) -> None:
+        described = self._connection.execute(
+            f"describe select * from {self._rows}"  # noqa: S608
+        ).fetchall()
+        self._types = {row[0]: row[1] for row in described}
         selects = [
-            f"select distinct {kind} as kind, {self._only(cells)} from {CUSTOMERS}"  # noqa: S608
-            for kind, cells in enumerate(kinds)
+            f"select {kind} as kind, {self._only(cells)}, count(*) as n_rows "  # noqa: S608
+            f"from {self._rows} group by all"
+            for kind, cells in enumerate(self._kinds())
         ]
-        named = [f"{cell.alias} as {cell.column}" for cell in self._cells.values()]
+        self._connection.execute(
+            f"create or replace table {_CELLS} as {' union all '.join(selects)}"
+        )
+
+    def _only(self, cells: Sequence[_Cell]) -> str:
+        return ", ".join(
+            f"{cell.column if cell in cells else 'null'} as {cell.alias}"
+            for cell in self._cells.values()
+        )
+
+    def assign_combinations(self) -> None:
+        """Run the build over combinations of cells, as if each were a customer."""
+        named = [
+            f"{self._as_in_file(cell.name, cell.alias)} as {cell.column}"
+            for cell in self._cells.values()
+        ]
         if "gender" in self._recognised:
             gender = quote_identifier(self._recognised["gender"])
             named.append(f"cast(null as varchar) as {gender}")
         self._connection.execute(f"""
-            create schema combinations;
-            create table combinations.cells as {" union all ".join(selects)};
             create view combinations.base_mall__customers as
             select
                 rowid + 1 as source_row,
                 'combination ' || (rowid + 1) as {self._id},
                 {", ".join(named)}
-            from combinations.cells;
+            from {_CELLS};
         """)  # noqa: S608
-        self._create_views("combinations", _CHECKING_MODELS, missing_values="impute")
-        self._create_views("combinations", _ASSIGNING_MODELS)
+        self._create_models("combinations", _CHECKING_MODELS, missing_values="impute")
+        self._create_models("combinations", _ASSIGNING_MODELS)
         self._connection.execute("""
             create view combinations.fct_segment_points as
             select points.*, segments.segment_name, cast(null as double) as silhouette
@@ -241,17 +335,24 @@ class _Work:
             inner join model.segments as segments
                 on points.segment_id = segments.segment_id
         """)
-        self._create_views("combinations", [_LAST_MODEL])
+        self._create_models("combinations", [_LAST_MODEL])
         self._connection.execute(f"""
-            create table combinations.judged as
-            select cells.*, {self._is_questioned()} as is_questioned
-            from combinations.cells as cells
+            create table {_JUDGED} as
+            select
+                cells.*,
+                'combination ' || (cells.rowid + 1) as combination,
+                {self._is_questioned()} as is_questioned
+            from {_CELLS} as cells
             inner join combinations.int_customers_checked as checked
                 on cells.rowid + 1 = checked.source_row;
-
+        """)  # noqa: S608
+        self._numbering = self._number_combinations()
+        self._connection.execute(f"""
             create table {RESULTS} as
             select
-                {", ".join(f"cells.{cell.alias}" for cell in self._keys)},
+                {", ".join(f"judged.{cell.alias}" for cell in self._keys)},
+                {self._number("judged", [cell.alias for cell in self._keys])} as number,
+                judged.n_rows,
                 assigned.segment_id,
                 assigned.segment_name,
                 segments.persona,
@@ -260,22 +361,16 @@ class _Work:
                 assigned.membership,
                 assigned.is_outlier,
                 assigned.is_imputed
-            from combinations.cells as cells
+            from {_JUDGED} as judged
             inner join combinations.{_LAST_MODEL} as assigned
-                on 'combination ' || (cells.rowid + 1) = assigned.customer_id
+                on judged.combination = assigned.customer_id
             inner join model.segments as segments
                 on assigned.segment_id = segments.segment_id
-            where cells.kind = 0;
+            where judged.kind = 0 and not judged.is_questioned;
         """)  # noqa: S608
 
-    def _only(self, cells: Sequence[_Cell]) -> str:
-        return ", ".join(
-            f"{cell.column if cell in cells else 'null'} as {cell.alias}"
-            for cell in self._cells.values()
-        )
-
     def _is_questioned(self) -> str:
-        """Return the condition under which rows with a combination are questioned."""
+        """Return the condition under which rows with a combination are rejected."""
         rejected = "not checked.is_accepted"
         if self._model.missing_values == "impute":
             return rejected
@@ -291,108 +386,179 @@ class _Work:
         ]
         return " or ".join([rejected, *missing])
 
-    def question_rows(self) -> None:
-        """Find the rows that their cells alone do not decide."""
-        self._connection.execute("create table questioned (source_row bigint)")
-        self._question_ids()
-        if self._has_surplus_column:
-            self._question(f"from {CUSTOMERS} where {SURPLUS_COLUMN} is not null")
-        kinds = self._connection.execute(
-            "select distinct kind from combinations.judged where is_questioned"
-        ).fetchall()
-        for (kind,) in kinds:
-            cells = self._keys if kind == 0 else [self._others[kind - 1]]
-            judged = (
-                "select * from combinations.judged "  # noqa: S608
-                f"where kind = {kind} and is_questioned"
-            )
-            self._question(
-                f"from {CUSTOMERS} semi join ({judged}) as judged "
-                f"on {_same_cells('judged', cells)}"
-            )
+    def _number_combinations(self) -> tuple[_Digit, ...]:
+        """Return how a combination of whole numbers is one number; empty if it is not.
 
-    def _question(self, rows: str) -> None:
-        self._connection.execute(
-            f"insert into questioned select {CUSTOMERS}.rowid + 1 {rows}"
+        By one number of a small range the engine finds a row's result in an array.
+        That is fast, and it alone leaves the rows in their order: from a hash table
+        they come as they are found.
+        """
+        if not all(self._types[cell.name].startswith(_NUMBERS) for cell in self._keys):
+            return ()
+        columns = ", ".join(
+            f"bool_and({cell.alias} is null or "
+            f"coalesce(try_cast({cell.alias} as bigint) = {cell.alias}, false)), "
+            f"try_cast(min({cell.alias}) as bigint), "
+            f"try_cast(max({cell.alias}) as bigint)"
+            for cell in self._keys
+        )
+        found = self._connection.execute(
+            f"select {columns} from {_CELLS} where kind = 0"  # noqa: S608
+        ).fetchall()[0]
+        if not all(found[::3]):
+            return ()
+        numbering, weight = [], 1
+        for low, high in zip(found[1::3], found[2::3], strict=True):
+            null = 0 if low is None else high - low + 1
+            numbering.append(_Digit(lowest=low or 0, null=null, weight=weight))
+            weight *= null + 1
+        return tuple(numbering) if weight <= _LARGEST_RANGE else ()
+
+    def _number(self, relation: str, columns: Sequence[str]) -> str:
+        """Return the number of the combination in a row; null where it has none."""
+        return (
+            " + ".join(
+                f"coalesce(cast({relation}.{column} as bigint) - {digit.lowest}, "
+                f"{digit.null}) * {digit.weight}"
+                for column, digit in zip(columns, self._numbering, strict=False)
+            )
+            or "cast(null as bigint)"
         )
 
-    def _question_ids(self) -> None:
-        """Question rows whose id may be repeated, or may be no id.
+    def _has_result(self) -> str:
+        """Return the condition that joins a row to its result."""
+        if not self._numbering:
+            return _same_cells(CUSTOMERS, RESULTS, self._keys)
+        number = self._number(CUSTOMERS, [cell.column for cell in self._keys])
+        return f"{number} = {RESULTS}.number"
 
-        Equal ids have equal numbers; whatever else has (7 and 007), the build's SQL
-        tells apart. Sorting numbers costs a fraction of grouping texts.
+    def judge_questioned_rows(self) -> None:
+        """Run the build over the rows in question, and keep those it rejects.
+
+        In question are rows that their cells alone do not decide, and those whose
+        cells are rejected and take the reasons along.
         """
-        name = quote_text(self._recognised["customer_id"])
-        found = self._connection.execute(f"select try_cast({name} as bigint)")
-        is_number_like = found.fetchall()[0][0] is not None
-        key = f"try_cast({self._id} as bigint)"
-        keys = self._fetch_numbers(key)
-        if is_number_like or np.ma.is_masked(keys):
-            self._question_unusual_ids("true" if is_number_like else f"{key} is null")
-            text_key = f"hash(trim(cast({self._id} as varchar)))"
-            key = f"coalesce({key}, cast({text_key} >> 1 as bigint))"
-            keys = self._fetch_numbers(key)
-        else:
-            self._number_columns = frozenset([self._recognised["customer_id"]])
-        if np.any(keys[1:] < keys[:-1]):
-            keys.sort()
-        if np.any(keys[1:] == keys[:-1]):
-            self._question(
-                f"from {CUSTOMERS} where {key} in ("  # noqa: S608
-                f"select {key} from {CUSTOMERS} group by 1 having count(*) > 1)"
+        found = [*self._with_questioned_ids(), *self._with_questioned_cells()]
+        # The exact relation has none, since it takes no row with more cells.
+        if self._customers.has_surplus_column and SURPLUS_COLUMN in self._types:
+            found.append(f"where {CUSTOMERS}.{SURPLUS_COLUMN} is not null")
+        rows = " union ".join(f"{self._select_as_in_file()} {each}" for each in found)
+        self._connection.execute(f"""
+            create schema questioned;
+            create table {_QUESTIONED} as
+            {rows or f"{self._select_as_in_file()} where false"};
+        """)
+        self._create_models("questioned", _CHECKING_MODELS)
+        self._connection.execute(f"""
+            create table {REJECTED} as
+            select questioned.*, checked.rejection_reasons
+            from {_QUESTIONED} as questioned
+            inner join questioned.int_customers_checked as checked
+                on questioned.source_row = checked.source_row
+            where not checked.is_accepted
+        """)  # noqa: S608
+
+    def _select_as_in_file(self) -> str:
+        columns = ", ".join(
+            f"{self._as_in_file(name, f'{CUSTOMERS}.{quote_identifier(name)}')} "
+            f"as {quote_identifier(name)}"
+            for name in self._types
+        )
+        return f"select {self._row} as source_row, {columns} from {self._rows}"  # noqa: S608
+
+    def _as_in_file(self, name: str, cell: str) -> str:
+        return f"cast({cell} as varchar)" if name in self._texts_as_numbers else cell
+
+    def _with_questioned_cells(self) -> Iterator[str]:
+        kinds = self._connection.execute(
+            f"select distinct kind from {_JUDGED} where is_questioned"  # noqa: S608
+        ).fetchall()
+        for (kind,) in kinds:
+            yield (
+                f"semi join (select * from {_JUDGED} "  # noqa: S608
+                f"where kind = {kind} and is_questioned) as judged "
+                f"on {_same_cells(CUSTOMERS, 'judged', self._kinds()[kind])}"
             )
 
-    def _fetch_numbers(self, expression: str) -> np.ndarray[Any, Any]:
-        query = f"select {expression} as number from {CUSTOMERS}"  # noqa: S608
-        return np.asanyarray(self._connection.execute(query).fetchnumpy()["number"])
+    def _with_questioned_ids(self) -> Iterator[str]:
+        """Find rows whose id may be repeated, or may be no id.
 
-    def _question_unusual_ids(self, condition: str) -> None:
-        """Question rows whose id is missing, a header or the mark of a conflict."""
+        Equal ids have equal numbers; whatever else has (7 and 007), the build's SQL
+        tells apart.
+        """
+        name = self._recognised["customer_id"]
+        found = self._connection.execute(
+            f"select try_cast({quote_text(name)} as bigint)"
+        ).fetchall()
+        is_number_like = found[0][0] is not None
+        key = f"try_cast({CUSTOMERS}.{self._id} as bigint)"
+        has_others = self._find_repeated(key)
+        if is_number_like or has_others:
+            condition = "true" if is_number_like else f"{key} is null"
+            yield from self._with_unusual_ids(condition)
+            text = f"trim(cast({CUSTOMERS}.{self._id} as varchar))"
+            key = f"coalesce({key}, cast(hash({text}) >> 1 as bigint))"
+            self._find_repeated(key)
+        else:
+            self._number_columns = frozenset([name])
+        if self._count(f"from {_REPEATED}"):
+            yield (
+                f"where {key} in (select {key} from {self._rows} "  # noqa: S608
+                f"where {key} >> 6 in (select number_group from {_REPEATED}) "
+                "group by all having count(*) > 1)"
+            )
+
+    def _find_repeated(self, key: str) -> bool:
+        """Find groups of numbers in which one is repeated; answer if any is null.
+
+        64 numbers share a group. Where each is there once, it has as many rows as bits,
+        and a scan is all it takes to know.
+        """
+        self._connection.execute(f"""
+            create or replace table {_REPEATED} as
+            select {key} >> 6 as number_group
+            from {self._rows}
+            group by {key} >> 6
+            having
+                {key} >> 6 is null
+                or count(*) > bit_count(
+                    bit_or(cast(1 as ubigint) << cast({key} & 63 as ubigint))
+                );
+        """)  # noqa: S608
+        return bool(self._count(f"from {_REPEATED} where number_group is null"))
+
+    def _with_unusual_ids(self, condition: str) -> Iterator[str]:
+        """Find rows whose id is missing, a header or the mark of a conflict."""
         self._connection.execute(f"""
             create schema ids;
             create view ids.base_mall__customers as
-            select rowid + 1 as source_row, *
-            from {CUSTOMERS}
-            where {condition};
-        """)  # noqa: S608
-        self._create_views("ids", ["stg_mall__customers"])
+            {self._select_as_in_file()} where {condition};
+        """)
+        self._create_models("ids", ["stg_mall__customers"], kind="view")
         self._connection.execute("""
-            insert into questioned
+            create table ids.unusual as
             select source_row
             from ids.stg_mall__customers
             where customer_id is null or is_repeated_header or is_conflict_marker
         """)
-
-    def judge_questioned_rows(self) -> None:
-        """Run the build over the questioned rows, and keep those it rejects."""
-        self._connection.execute(f"""
-            create schema questioned_rows;
-            create table questioned_rows.base_mall__customers as
-            select rowid + 1 as source_row, *
-            from {CUSTOMERS}
-            where rowid + 1 in (select source_row from questioned);
-        """)  # noqa: S608
-        self._create_views("questioned_rows", _CHECKING_MODELS)
-        self._connection.execute(f"""
-            create table {REJECTED} as
-            select source_row, rejection_reasons
-            from questioned_rows.int_customers_checked
-            where not is_accepted
-        """)  # noqa: S608
+        yield f"where {self._row} in (select source_row from ids.unusual)"  # noqa: S608
 
     def checked(self) -> CheckedRows:
         """Count what the tables hold, and say how to join them."""
-        n_rows = self._count(f"from {CUSTOMERS}")
-        n_rejected = self._count(f"from {REJECTED}")
-        join = f"inner join {RESULTS} on {_same_cells(RESULTS, self._keys)}"
-        if n_rejected:
-            join += (
-                f" anti join {REJECTED}"
-                f" on {CUSTOMERS}.rowid + 1 = {REJECTED}.source_row"
-            )
-        n_imputed = 0
-        if self._count(f"from {RESULTS} where is_imputed"):
-            n_imputed = self._count(f"from {CUSTOMERS} {join} where is_imputed")
+        scored = f"{self._rows} inner join {RESULTS} on {self._has_result()}"
+        # Rows that are rejected for their combination have no result to be joined.
+        self._connection.execute(f"""
+            create table left_out as
+            select {REJECTED}.source_row, {RESULTS}.is_imputed
+            from {REJECTED}
+            inner join {RESULTS} on {_same_cells(REJECTED, RESULTS, self._keys)}
+        """)  # noqa: S608
+        if self._count("from left_out"):
+            scored += f" anti join left_out on {self._row} = left_out.source_row"
+        if not self._numbering:
+            scored += f" order by {self._row}"
+        n_imputed = self._sum(f"n_rows from {RESULTS} where is_imputed")
+        n_imputed -= self._count("from left_out where is_imputed")
         reasons = self._connection.execute(f"""
             select reason, count(*)
             from (
@@ -403,33 +569,47 @@ class _Work:
             order by count(*) desc, reason
         """).fetchall()  # noqa: S608
         return CheckedRows(
-            n_rows=n_rows,
-            n_rejected=n_rejected,
+            n_rows=self._sum(f"n_rows from {_CELLS} where kind = 0"),
+            n_rejected=self._count(f"from {REJECTED}"),
             n_imputed=n_imputed,
             reasons=dict(reasons),
+            rows=self._rows,
+            scored=scored,
+            types=self._types,
+            texts_as_numbers=self._texts_as_numbers,
             distinct_cells={
-                self._recognised[name]: f"select {cell.alias} from combinations.cells"  # noqa: S608
-                for name, cell in self._cells.items()
+                cell.name: f"select {cell.alias} from {_CELLS}"  # noqa: S608
+                for cell in self._cells.values()
+            }
+            | {
+                name: f"select cell from ({counted})"  # noqa: S608
+                for name, counted in self._counted_texts.items()
             },
-            key_cells={
-                self._recognised[name]: cell.alias
-                for name, cell in self._cells.items()
-                if cell in self._keys
-            },
-            number_columns=self._number_columns,
-            join=join,
+            key_cells={cell.name: cell.alias for cell in self._keys},
+            number_columns=self._number_columns | self._texts_as_numbers,
         )
 
     def _count(self, rows: str) -> int:
-        found = self._connection.execute(f"select count(*) {rows}").fetchall()
+        return self._sum(f"1 {rows}")
+
+    def _sum(self, numbers: str) -> int:
+        found = self._connection.execute(
+            f"select coalesce(sum(n), 0) from (select {numbers}) as numbers (n)"  # noqa: S608
+        ).fetchall()
         return int(found[0][0])
 
-    def _create_views(
-        self, schema: str, models: Sequence[str], *, missing_values: str | None = None
+    def _create_models(
+        self,
+        schema: str,
+        models: Sequence[str],
+        *,
+        kind: Kind = "table",
+        missing_values: str | None = None,
     ) -> None:
-        create_views(
+        create_models(
             self._connection,
             models,
+            kind=kind,
             schema=schema,
             shared=_SHARED
             | {"dim_customers": f"{quote_identifier(schema)}.int_customers_imputed"},
@@ -447,12 +627,25 @@ class _Cell:
     """A feature's column of the file, and its name where combinations are kept."""
 
     alias: str
-    column: str
+    name: str
+
+    @property
+    def column(self) -> str:
+        return quote_identifier(self.name)
 
 
-def _same_cells(relation: str, cells: Sequence[_Cell]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class _Digit:
+    """What a cell adds to the number of its combination."""
+
+    lowest: int
+    null: int
+    weight: int
+
+
+def _same_cells(rows: str, combinations: str, cells: Sequence[_Cell]) -> str:
     """Return the condition that joins rows to combinations; null equals null."""
     return " and ".join(
-        f"{CUSTOMERS}.{cell.column} is not distinct from {relation}.{cell.alias}"
+        f"{rows}.{cell.column} is not distinct from {combinations}.{cell.alias}"
         for cell in cells
     )

@@ -10,7 +10,7 @@ from reference_model import model_content, write_reference_model
 
 from mall_segments.errors import ModelError
 from mall_segments.scoring import build_sql
-from mall_segments.scoring.build_sql import create_views
+from mall_segments.scoring.build_sql import create_models
 from mall_segments.scoring.model_settings import find_segmentation, project_vars
 
 if TYPE_CHECKING:
@@ -52,9 +52,10 @@ def checked(variables: dict[str, Any], rows: list[tuple[Any, ...]]) -> dict[int,
             "insert into build.base_mall__customers values ($1, $2, $3, $4, $5, $6)",
             [(number, *row) for number, row in enumerate(rows, start=1)],
         )
-        create_views(
+        create_models(
             connection,
             CHECKING,
+            kind="view",
             schema="build",
             shared={},
             settings=variables,
@@ -115,9 +116,10 @@ def test_names_a_model_that_is_gone(
         duckdb.connect() as connection,
         pytest.raises(ModelError, match=r"int_no_such_model\.sql is not in"),
     ):
-        create_views(
+        create_models(
             connection,
             ["int_no_such_model"],
+            kind="view",
             schema="build",
             shared={},
             settings=variables,

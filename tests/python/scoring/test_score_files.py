@@ -15,7 +15,7 @@ from mall_segments.errors import InputError, ModelError
 from mall_segments.inputs import inspect_input
 from mall_segments.scoring import files
 from mall_segments.scoring.assigning import Assigner
-from mall_segments.scoring.build_sql import create_views
+from mall_segments.scoring.build_sql import create_models
 from mall_segments.scoring.files import ADDED_COLUMNS, score_file
 from mall_segments.scoring.model_settings import (
     ModelColumns,
@@ -400,7 +400,7 @@ def by_the_build(
                 "insert into model.int_feature_statistics values ($1, $2)",
                 [feature.name, feature.median],
             )
-        create_views(
+        create_models(
             connection,
             (
                 "stg_mall__customers",
@@ -408,6 +408,7 @@ def by_the_build(
                 "int_customers_checked",
                 "int_customers_imputed",
             ),
+            kind="view",
             schema="build",
             shared={"int_feature_statistics": "model.int_feature_statistics"},
             settings=project_vars(model, segmentation, missing_values=missing_values),
