@@ -30,6 +30,22 @@
     {%- endif -%}
 {%- endmacro %}
 
+{% macro imputed_on_grid(feature, combinations) -%}
+    {#-
+    The grid's value where `combinations` says that a feature was observed, the median
+    as it is where it was imputed.
+    -#}
+    {%- set value = combinations ~ '.' ~ feature.name -%}
+    {%- if feature.resolution == 1 and feature.is_whole -%}
+        {{ value }}
+    {%- else -%}
+        case
+            when {{ combinations }}.is_{{ feature.name }}_imputed then {{ value }}
+            else {{ on_grid(feature, value) }}
+        end
+    {%- endif -%}
+{%- endmacro %}
+
 {% macro age_band(is_known, age_years) -%}
     case
         when not {{ is_known }} then 'unknown'

@@ -32,6 +32,9 @@ def model(dbt, session):
         "fct_segment_rules": dbt.ref("fct_segment_rules"),
     }
     sources = {
+        "int_combination_segments": dbt.ref("int_combination_segments"),
+        "int_combinations_imputed": dbt.ref("int_combinations_imputed"),
+        "int_customer_combinations": dbt.ref("int_customer_combinations"),
         "int_customers_segmented": dbt.ref("int_customers_segmented"),
         "int_customers_standardised": dbt.ref("int_customers_standardised"),
         "int_feature_statistics": dbt.ref("int_feature_statistics"),

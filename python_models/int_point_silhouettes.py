@@ -5,7 +5,7 @@ from mall_segments.exploration import silhouette_points
 def model(dbt, session):
     silhouettes = silhouette_points(
         to_pandas(dbt.ref("int_feature_points")),
-        to_pandas(dbt.ref("int_segment_points")),
+        to_pandas(dbt.ref("segments")),
         dbt.config.get("meta"),
     )
     return to_engine(session, silhouettes)

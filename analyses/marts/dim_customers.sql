@@ -2,20 +2,31 @@ with
 
 customers as (
 
-    select * from {{ ref('int_customers_imputed') }}
+    select * from {{ ref('int_customer_combinations') }}
+
+),
+
+combinations as (
+
+    select * from {{ ref('int_combinations_imputed') }}
 
 )
 
 select
-    customer_id,
-    gender,
-    {{ age_band('not is_age_years_imputed', 'age_years') }} as age_band,
-    age_years,
-    annual_income_kusd,
-    spending_score,
-    is_age_years_imputed,
-    is_annual_income_kusd_imputed,
-    is_spending_score_imputed,
-    is_imputed
+    cast(customers.customer_id as {{ dbt.type_string() }}) as customer_id,
+    combinations.gender,
+    {{ age_band(
+        'not combinations.is_age_years_imputed', 'combinations.age_years'
+    ) }} as age_band,
+    combinations.age_years,
+    combinations.annual_income_kusd,
+    combinations.spending_score,
+    combinations.is_age_years_imputed,
+    combinations.is_annual_income_kusd_imputed,
+    combinations.is_spending_score_imputed,
+    combinations.is_imputed
 
 from customers
+
+inner join combinations
+    on customers.combination_id = combinations.combination_id

@@ -6,6 +6,12 @@ points as (
 
 ),
 
+feature_points as (
+
+    select * from {{ ref('int_customer_feature_points') }}
+
+),
+
 silhouettes as (
 
     select * from {{ ref('int_point_silhouettes') }}
@@ -42,7 +48,12 @@ inner join segments
         points.segmentation = segments.segmentation
         and points.segment_id = segments.segment_id
 
+inner join feature_points
+    on
+        points.segmentation = feature_points.segmentation
+        and points.point_id = feature_points.point_id
+
 left join silhouettes
     on
-        points.segmentation = silhouettes.segmentation
-        and points.point_id = silhouettes.point_id
+        feature_points.segmentation = silhouettes.segmentation
+        and feature_points.feature_point_id = silhouettes.point_id

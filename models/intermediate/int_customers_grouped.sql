@@ -1,31 +1,23 @@
 with
 
-customers as (
+combinations as (
 
-    select * from {{ ref('int_customers_checked') }}
-
-    where is_accepted
-
-),
-
-grouped as (
-
-    select
-        gender,
-        {%- for feature in var('features') %}
-        {{ on_grid(feature, feature.name) }} as {{ feature.name }},
-        {%- endfor %}
-
-        count(*) as n_customers
-
-    from customers
-
-    group by
-        gender,
-        {%- for feature in var('features') %}
-        {{ on_grid(feature, feature.name) }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    select * from {{ ref('int_combinations') }}
 
 )
 
-select * from grouped
+select
+    gender,
+    {%- for feature in var('features') %}
+    {{ on_grid(feature, feature.name) }} as {{ feature.name }},
+    {%- endfor %}
+
+    cast(sum(n_customers) as bigint) as n_customers
+
+from combinations
+
+group by
+    gender,
+    {%- for feature in var('features') %}
+    {{ on_grid(feature, feature.name) }}{{ ',' if not loop.last }}
+    {%- endfor %}

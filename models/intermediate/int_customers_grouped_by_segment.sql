@@ -1,67 +1,41 @@
 with
 
-customers as (
+combinations as (
 
-    select * from {{ ref('int_customers_grouped') }}
-
-),
-
-segment_points as (
-
-    select * from {{ ref('int_segment_points') }}
+    select * from {{ ref('int_combinations_imputed') }}
 
 ),
 
-medians as (
+segments as (
 
-    select
-        {%- for feature in var('features') %}
-        max(case when feature = '{{ feature.name }}' then median end)
-            as {{ feature.name }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    select * from {{ ref('int_combination_segments') }}
 
-    from {{ ref('int_feature_statistics') }}
-
-),
-
-imputed as (
-
-    select
-        customers.gender,
-        {%- for feature in var('features') %}
-        coalesce(customers.{{ feature.name }}, medians.{{ feature.name }})
-            as {{ feature.name }},
-        customers.{{ feature.name }} is null as is_{{ feature.name }}_imputed,
-        {%- endfor %}
-        customers.n_customers
-
-    from customers
-
-    cross join medians
-
-),
-
-segmented as (
-{% for segmentation in var('segmentations') %}
-    select
-        segment_points.segmentation,
-        segment_points.segment_id,
-        segment_points.is_outlier,
-
-        imputed.*
-
-    from imputed
-
-    inner join segment_points
-        on
-            segment_points.segmentation = '{{ segmentation.name }}'
-            {%- for feature in segmentation.features %}
-            and imputed.{{ feature }} = segment_points.{{ feature }}
-            {%- endfor %}
-    {% if not loop.last %}
-    union all
-    {% endif %}
-{%- endfor %}
 )
 
-select * from segmented
+select
+    segments.segmentation,
+    segments.segment_id,
+    segments.is_outlier,
+
+    combinations.gender,
+    {%- for feature in var('features') %}
+    {{ imputed_on_grid(feature, 'combinations') }} as {{ feature.name }},
+    combinations.is_{{ feature.name }}_imputed,
+    {%- endfor %}
+
+    cast(sum(combinations.n_customers) as bigint) as n_customers
+
+from combinations
+
+inner join segments
+    on combinations.combination_id = segments.combination_id
+
+group by
+    segments.segmentation,
+    segments.segment_id,
+    segments.is_outlier,
+    combinations.gender,
+    {%- for feature in var('features') %}
+    {{ imputed_on_grid(feature, 'combinations') }},
+    combinations.is_{{ feature.name }}_imputed{{ ',' if not loop.last }}
+    {%- endfor %}

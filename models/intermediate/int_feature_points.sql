@@ -12,12 +12,6 @@ statistics as (
 
 ),
 
-scaler_parameters as (
-
-    select * from {{ ref('int_scaler_parameters') }}
-
-),
-
 medians as (
 
     select
@@ -73,18 +67,7 @@ points as (
 
 scalers as (
 
-    select
-        segmentation,
-        {%- for feature in var('features') %}
-        max(case when feature = '{{ feature.name }}' then center end)
-            as {{ feature.name }}_center,
-        max(case when feature = '{{ feature.name }}' then scale end)
-            as {{ feature.name }}_scale{{ ',' if not loop.last }}
-        {%- endfor %}
-
-    from scaler_parameters
-
-    group by segmentation
+    select * from {{ ref('int_scalers') }}
 
 ),
 

@@ -2,7 +2,7 @@ with
 
 points as (
 
-    select * from {{ ref('int_feature_points') }}
+    select * from {{ ref('int_customer_points') }}
 
 ),
 

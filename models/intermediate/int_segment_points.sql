@@ -2,7 +2,7 @@ with
 
 points as (
 
-    select * from {{ ref('int_feature_points') }}
+    select * from {{ ref('int_customer_points') }}
 
 ),
 
@@ -45,8 +45,7 @@ assigned as (
         nearest.membership - second_nearest.membership as margin,
         nearest.distance > nearest.outlier_distance as is_outlier,
 
-        points.n_customers,
-        points.n_fitted
+        points.n_customers
 
     from points
 

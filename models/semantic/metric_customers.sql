@@ -1,9 +1,15 @@
 {#- Sums add up over any group; MetricFlow divides them to means. -#}
 with
 
-customers as (
+combinations as (
 
-    select * from {{ ref('int_customers_grouped_by_segment') }}
+    select * from {{ ref('int_combinations_imputed') }}
+
+),
+
+segments as (
+
+    select * from {{ ref('int_combination_segments') }}
 
 ),
 
@@ -20,45 +26,37 @@ builds as (
 ),
 
 measured as (
-{% for segmentation in var('segmentations') %}
+
     select
-        customers.segmentation,
-        customers.segment_id,
-        customers.gender,
+        segments.segmentation,
+        segments.segment_id,
+        combinations.gender,
         {{ age_band(
-            'not customers.is_age_years_imputed', 'customers.age_years'
+            'not combinations.is_age_years_imputed', 'combinations.age_years'
         ) }} as age_band,
         {%- for feature in var('features') %}
-        customers.{{ feature.name }},
+        combinations.{{ feature.name }},
         {%- endfor %}
-        customers.n_customers,
-        case when customers.is_outlier then customers.n_customers else 0 end
+        combinations.n_customers,
+        case when segments.is_outlier then combinations.n_customers else 0 end
             as n_outliers,
         case
-            when
-                points.silhouette is not null
-                {%- for feature in segmentation.features %}
-                and not customers.is_{{ feature }}_imputed
-                {%- endfor %}
-                then customers.n_customers
+            when points.silhouette is not null and not segments.is_imputed
+                then combinations.n_customers
             else 0
         end as n_with_silhouette,
         points.silhouette
 
-    from customers
+    from combinations
+
+    inner join segments
+        on combinations.combination_id = segments.combination_id
 
     inner join points
         on
-            customers.segmentation = points.segmentation
-            {%- for feature in segmentation.features %}
-            and customers.{{ feature }} = points.{{ feature }}
-            {%- endfor %}
+            segments.segmentation = points.segmentation
+            and segments.point_id = points.point_id
 
-    where customers.segmentation = '{{ segmentation.name }}'
-    {% if not loop.last %}
-    union all
-    {% endif %}
-{%- endfor %}
 ),
 
 summed as (

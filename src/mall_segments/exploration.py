@@ -13,9 +13,10 @@ import pandas as pd
 
 from mall_segments.clustering.frames import (
     each_segmentation,
+    features_of,
     read_settings,
-    scaled_values,
 )
+from mall_segments.clustering.kmeans import assign_points
 from mall_segments.clustering.metrics import silhouettes
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ def feature_drift(
 
 def silhouette_points(
     points: pd.DataFrame,
-    segment_points: pd.DataFrame,
+    segments: pd.DataFrame,
     settings: Mapping[str, Any],
     *,
     max_points: int = MAX_SILHOUETTE_POINTS,
@@ -230,8 +231,9 @@ def silhouette_points(
         One row per segmentation and point: ``segmentation``, ``point_id``, a column
         per feature in original units, ``<feature>_scaled`` and ``n_fitted``, the
         customers on the point without an imputed value. Only these are measured.
-    segment_points : DataFrame
-        The segment of each point: ``segmentation``, ``point_id``, ``segment_id``.
+    segments : DataFrame
+        The segments: ``segmentation``, ``segment_id`` and a column
+        ``scaled_centroid_<feature>`` for each feature.
     settings : mapping of str to object
         The settings of the build, as dbt hands them over.
     max_points : int
@@ -245,21 +247,24 @@ def silhouette_points(
         ``silhouette`` from -1 (misplaced) to 1 (well separated). It is missing on
         points without such a customer, and beyond ``max_points``.
     """
-    labelled = points.merge(
-        segment_points[["segmentation", "point_id", "segment_id"]],
-        on=["segmentation", "point_id"],
-        validate="one_to_one",
-    )
     tables = []
-    for segmentation, own in each_segmentation(labelled, read_settings(settings)):
+    read = read_settings(settings)
+    for segmentation, own in each_segmentation(points, read):
         own["silhouette"] = np.nan
         is_fitted = own["n_fitted"].to_numpy() > 0
         if is_fitted.any() and is_fitted.sum() <= max_points:
             fitted = own[is_fitted]
+            names = [feature.name for feature in features_of(segmentation, read)]
+            scaled = fitted[[f"{name}_scaled" for name in names]].to_numpy(np.float64)
+            centroids = (
+                segments[segments["segmentation"] == segmentation.name]
+                .sort_values("segment_id")[[f"scaled_centroid_{n}" for n in names]]
+                .to_numpy(np.float64)
+            )
             (values,) = silhouettes(
-                scaled_values(fitted, segmentation),
+                scaled,
                 fitted["n_fitted"].to_numpy(np.int64),
-                [fitted["segment_id"].to_numpy(np.int64)],
+                [assign_points(scaled, centroids)],
             )
             if values is not None:
                 own.loc[is_fitted, "silhouette"] = values

@@ -32,9 +32,9 @@ def build_pipeline(model: Model, segmentation: str | None = None) -> Pipeline:
     -------
     sklearn.pipeline.Pipeline
         It takes a frame with one column per feature of the segmentation, named and in
-        the order of ``feature_names_in_``, in original units on the features'
-        resolution; NaN is missing. ``predict`` answers labels from 0, and the label's
-        place in ``named_steps["kmeans"].segment_ids_`` holds its segment id.
+        the order of ``feature_names_in_``, in original units; NaN is missing.
+        ``predict`` answers labels from 0, and the label's place in
+        ``named_steps["kmeans"].segment_ids_`` holds its segment id.
         ``transform`` answers the distance from each centroid.
 
     Raises

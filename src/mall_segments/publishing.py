@@ -58,6 +58,13 @@ SEED = Path("seeds") / "Mall_Customers.csv"
 CUSTOMERS = "dim_customers"
 ROW_LEVEL_TABLES = (CUSTOMERS, "fct_customer_segments")
 
+# What row-level views read besides tables that are published anyway.
+VIEWED_TABLES = (
+    "int_customer_combinations",
+    "int_combinations_imputed",
+    "int_combination_segments",
+)
+
 # Relations that are read but not published as tables.
 SOURCES = (
     "segments",
@@ -65,6 +72,7 @@ SOURCES = (
     "int_scaler_parameters",
     "int_customers_segmented",
     "int_input_counts",
+    *VIEWED_TABLES,
 )
 
 _PACKAGES = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
@@ -153,7 +161,7 @@ def publish_generation(
         cursor = connection.cursor()
         try:
             described = _write_tables(
-                cursor, draft.folder, tables, parsed.export_rows_limit
+                cursor, draft.folder, relations, dict(tables), parsed.export_rows_limit
             )
             exported = described[CUSTOMERS]["parquet"] is not None
             if exported:
@@ -298,28 +306,32 @@ def _check_relations(
 def _write_tables(
     cursor: Any,
     folder: Path,
-    tables: Sequence[tuple[str, str]],
+    relations: Mapping[str, str],
+    tables: Mapping[str, str],
     export_rows_limit: int,
 ) -> dict[str, dict[str, Any]]:
-    n_customers = count_rows(cursor, dict(tables)[CUSTOMERS])
+    n_customers = count_rows(cursor, tables[CUSTOMERS])
     views = [
         name
-        for name, relation in tables
-        if n_customers > export_rows_limit
-        and name in ROW_LEVEL_TABLES
-        and is_view(cursor, relation)
+        for name in ROW_LEVEL_TABLES
+        if n_customers > export_rows_limit and is_view(cursor, tables[name])
     ]
-    copy_tables(cursor, tables, folder / DATABASE, views=views)
+    if views:
+        tables = {**tables, **{name: relations[name] for name in VIEWED_TABLES}}
+    copy_tables(cursor, list(tables.items()), folder / DATABASE, views=views)
     (folder / PARQUET).mkdir()
     # From the file just written, so that what is described is what readers get.
     with attached(cursor, folder / DATABASE, read_only=True) as schema:
         described = {
             name: describe_table(cursor, f"{schema}.{quote_identifier(name)}")
-            for name, _ in tables
+            for name in tables
         }
         for name, table in described.items():
             table["parquet"] = None
-            if n_customers <= export_rows_limit or name not in ROW_LEVEL_TABLES:
+            if n_customers <= export_rows_limit or name not in (
+                *ROW_LEVEL_TABLES,
+                *VIEWED_TABLES,
+            ):
                 table["parquet"] = f"{PARQUET}/{name}.parquet"
                 cursor.execute(
                     f"COPY {schema}.{quote_identifier(name)} "

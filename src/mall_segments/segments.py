@@ -15,7 +15,7 @@ from mall_segments.clustering.counts import (
     sample_for_silhouettes,
     score_counts,
 )
-from mall_segments.clustering.frames import read_settings
+from mall_segments.clustering.frames import features_of, read_settings
 from mall_segments.clustering.identity import (
     Identity,
     first_identities,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mall_segments.clustering import FloatArray, IntArray
-    from mall_segments.settings import Feature, Segmentation, Settings
+    from mall_segments.settings import Feature, Segmentation
 
 LEAST_SCORED = 10
 """Numbers of segments are scored up to this, or up to the settings if higher."""
@@ -92,7 +92,7 @@ def score_cluster_counts(
     parsed = read_settings(settings)
     rows: list[dict[str, Any]] = []
     for segmentation in parsed.segmentations:
-        features = _features_of(segmentation, parsed)
+        features = features_of(segmentation, parsed)
         values, weights = _fitted_points(points, segmentation, features)
         n_distinct = len(merge_points(values, weights)[0])
         scores = score_counts(
@@ -199,7 +199,7 @@ def fit_segments(
         rows += _segment_rows(
             _Inputs(
                 segmentation=segmentation,
-                features=_features_of(segmentation, parsed),
+                features=features_of(segmentation, parsed),
                 points=points,
                 scalers=_scalers_of(scalers, segmentation.name),
                 n_segments=_chosen_count(cluster_counts, segmentation.name),
@@ -337,15 +337,6 @@ def _feature_columns(
         columns[f"scaler_scale_{name}"] = scalers[name]["scale"]
         columns[f"mean_z_{name}"] = z_scores[name]
     return columns
-
-
-def _features_of(segmentation: Segmentation, settings: Settings) -> list[Feature]:
-    """Return a segmentation's features in the order in which the SQL adds them up."""
-    return [
-        feature
-        for feature in settings.features
-        if feature.name in segmentation.features
-    ]
 
 
 def _fitted_points(

@@ -1,14 +1,15 @@
+-- Every customer has the values of a combination.
 with
 
-customers as (
+combinations as (
 
-    select * from {{ ref('dim_customers') }}
+    select * from {{ ref('int_combinations_imputed') }}
 
 )
 
 select *
 
-from customers
+from combinations
 
 where
     {%- for feature in var('features') %}

@@ -15,17 +15,28 @@ distributions as (
 
 ),
 
+counted as (
+
+    select
+        count(*) as n_customers
+        {%- for feature in var('features') %},
+        sum(case when is_{{ feature.name }}_imputed then 1 else 0 end)
+            as n_{{ feature.name }}_imputed
+        {%- endfor %}
+
+    from {{ ref('dim_customers') }}
+
+),
+
 customers as (
 
     {%- for feature in var('features') %}
     select
         '{{ feature.name }}' as feature,
+        n_customers,
+        n_{{ feature.name }}_imputed as n_imputed
 
-        count(*) as n_customers,
-        sum(case when is_{{ feature.name }}_imputed then 1 else 0 end)
-            as n_imputed
-
-    from {{ ref('dim_customers') }}
+    from counted
     {% if not loop.last %}
     union all
     {% endif %}

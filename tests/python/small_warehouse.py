@@ -78,15 +78,25 @@ CREATE TABLE dim_segments AS SELECT * FROM (VALUES
 );
 COMMENT ON TABLE dim_segments IS 'One row per segment; the customers'' groups.';
 COMMENT ON COLUMN dim_segments.segment_id IS 'Number of the segment.';
-CREATE TABLE dim_customers AS
-    SELECT "CustomerID" AS customer_id, lower("Gender") AS gender,
+CREATE TABLE int_customer_combinations AS
+    SELECT "CustomerID" AS customer_id, source_row AS combination_id
+    FROM customers ORDER BY source_row DESC;
+CREATE TABLE int_combinations_imputed AS
+    SELECT source_row AS combination_id, lower("Gender") AS gender,
         "Annual Income (k$)"::DOUBLE AS annual_income_kusd,
         "Spending Score (1-100)"::DOUBLE AS spending_score
-    FROM customers ORDER BY source_row DESC;
+    FROM customers;
+CREATE TABLE int_combination_segments AS
+    SELECT 'income_spending' AS segmentation, source_row AS combination_id, segment_id
+    FROM customers;
+CREATE TABLE dim_customers AS
+    SELECT customer_id, gender, annual_income_kusd, spending_score
+    FROM int_customer_combinations INNER JOIN int_combinations_imputed
+    USING (combination_id);
 CREATE VIEW fct_customer_segments AS
     SELECT segmentation, customer_id, segment_id
-    FROM dim_customers
-    INNER JOIN dim_segments ON segment_id = 1 + (customer_id > '0003')::BIGINT;
+    FROM int_customer_combinations INNER JOIN int_combination_segments
+    USING (combination_id);
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';
 CREATE TABLE int_feature_statistics AS SELECT * FROM (VALUES
     ('annual_income_kusd', 24.0), ('spending_score', 34.0)

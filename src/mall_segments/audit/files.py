@@ -31,6 +31,7 @@ from mall_segments.publishing import (
     CUSTOMERS_CSV,
     PARQUET,
     ROW_LEVEL_TABLES,
+    VIEWED_TABLES,
 )
 from mall_segments.tables import describe_table, quote_identifier, quote_text
 
@@ -214,7 +215,8 @@ def _facts(evidence: Evidence) -> pd.DataFrame:
     facts += [
         (f"{table} has a Parquet file", listed["parquet"], _parquet_name(table))
         for table, listed in manifest["tables"].items()
-        if table not in ROW_LEVEL_TABLES or manifest["row_level_exported"]
+        if manifest["row_level_exported"]
+        or table not in (*ROW_LEVEL_TABLES, *VIEWED_TABLES)
     ]
     if evidence.model:
         facts.append(

@@ -19,6 +19,7 @@ from mall_segments.audit.expectations import (
     n_rows,
     none,
 )
+from mall_segments.publishing import VIEWED_TABLES
 from mall_segments.tables import quote_identifier
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def total_suites(evidence: Evidence) -> Iterator[Suite]:
             n_rows(1),
             equal("centroid", "mean_of_fitted", "is the mean of the fitted customers"),
         ),
-        needs=row_level,
+        needs=(MODEL_SEGMENTS, *row_level),
     )
     yield Suite(
         name="segment measures",
@@ -186,7 +187,7 @@ def total_suites(evidence: Evidence) -> Iterator[Suite]:
                 for column in ("outlier_distance", "inertia_share", "mean_silhouette")
             ),
         ),
-        needs=row_level,
+        needs=(MODEL_SEGMENTS, *row_level),
     )
 
 
@@ -203,7 +204,9 @@ def _published(evidence: Evidence) -> set[str]:
 
 
 def _tables(evidence: Evidence) -> pd.DataFrame:
-    declared = published_tables(evidence.settings)
+    declared = {*published_tables(evidence.settings)}
+    if not evidence.generation.manifest["row_level_exported"]:
+        declared |= {*VIEWED_TABLES}
     published = _published(evidence)
     return pd.DataFrame(
         [
@@ -212,7 +215,7 @@ def _tables(evidence: Evidence) -> pd.DataFrame:
                 "is_published": table in published,
                 "is_declared": table in declared,
             }
-            for table in sorted(published | set(declared))
+            for table in sorted(published | declared)
         ]
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mall_segments.clustering import FloatArray
-    from mall_segments.settings import Segmentation, Settings
+    from mall_segments.settings import Feature, Segmentation, Settings
 
 
 def read_settings(configured: Mapping[str, Any]) -> Settings:
@@ -60,3 +60,12 @@ def scaled_values(points: pd.DataFrame, segmentation: Segmentation) -> FloatArra
     """Scaled features of a segmentation's points, (n_points, n_features)."""
     columns = [f"{feature}_scaled" for feature in segmentation.features]
     return points[columns].to_numpy(np.float64)
+
+
+def features_of(segmentation: Segmentation, settings: Settings) -> list[Feature]:
+    """Return a segmentation's features in the order in which the SQL adds them up."""
+    return [
+        feature
+        for feature in settings.features
+        if feature.name in segmentation.features
+    ]

@@ -108,11 +108,13 @@ def describe_segments(
     Parameters
     ----------
     points : DataFrame
-        One row per segmentation and point: ``segmentation``, ``point_id``, a column
-        per feature in original units, and ``n_customers``, all accepted customers on
-        the point.
+        One row per segmentation and point: ``segmentation``, ``point_id`` and a column
+        per feature in original units.
     segment_points : DataFrame
-        The segment of each point: ``segmentation``, ``point_id``, ``segment_id``.
+        The segments of each point: ``segmentation``, ``point_id``, ``segment_id`` and
+        ``n_customers``, the accepted customers on the point that are in the segment.
+        Customers with values between the steps of a resolution share a point, but not
+        always the segment.
     segments : DataFrame
         Names: ``segmentation``, ``segment_id``, ``segment_name``.
     settings : mapping of str to object
@@ -168,10 +170,10 @@ def describe_segments(
             ["segmentation", "segment_id", "segment_name"]
         ].itertuples(index=False)
     }
-    labelled = points.merge(
-        segment_points[["segmentation", "point_id", "segment_id"]],
+    labelled = points.drop(columns="n_customers", errors="ignore").merge(
+        segment_points[["segmentation", "point_id", "segment_id", "n_customers"]],
         on=["segmentation", "point_id"],
-        validate="one_to_one",
+        validate="one_to_many",
     )
     rows: list[dict[str, Any]] = []
     for segmentation, own in each_segmentation(labelled, read):

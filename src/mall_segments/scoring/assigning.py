@@ -65,7 +65,6 @@ class Assigner:
         self.features = tuple(feature.name for feature in used)
         self._axes = [
             (
-                feature.resolution,
                 feature.median,
                 scaled[feature.name].center,
                 scaled[feature.name].scale,
@@ -90,9 +89,9 @@ class Assigner:
         Returns
         -------
         Assignment
-            The same as the build gives a customer with these values: values are
-            rounded to the feature's resolution, missing ones are its median, and
-            memberships are those of fuzzy c-means with fuzzifier 2 [1]_.
+            The same as the build gives a customer with these values: missing ones
+            are the feature's median, and memberships are those of fuzzy c-means with
+            fuzzifier 2 [1]_.
 
         References
         ----------
@@ -100,10 +99,8 @@ class Assigner:
            Algorithms".
         """
         point = [
-            ((median if value is None else on_grid(value, resolution)) - center) / scale
-            for value, (resolution, median, center, scale) in zip(
-                values, self._axes, strict=True
-            )
+            ((median if value is None else value) - center) / scale
+            for value, (median, center, scale) in zip(values, self._axes, strict=True)
         ]
         squares = []
         for centroid in self._centroids:
@@ -146,9 +143,8 @@ class Assigner:
         values = np.array(customers, dtype=np.float64)
         columns = zip(values.T, self._axes, strict=True)
         point = [
-            (np.where(np.isnan(column), median, _on_grid(column, resolution)) - center)
-            / scale
-            for column, (resolution, median, center, scale) in columns
+            (np.where(np.isnan(column), median, column) - center) / scale
+            for column, (median, center, scale) in columns
         ]
         squares = np.zeros((len(self._centroids), len(values)))
         for position, centroid in enumerate(self._centroids):
@@ -183,42 +179,6 @@ class Assigner:
                 strict=True,
             )
         ]
-
-
-def on_grid(value: float, resolution: float) -> float:
-    """Round a value to a whole number of steps, halves away from zero as SQL does.
-
-    Parameters
-    ----------
-    value, resolution : float
-        Finite, in the same unit; the resolution is above 0.
-
-    Returns
-    -------
-    float
-        The value on the grid.
-
-    Examples
-    --------
-    >>> [on_grid(value, 1) for value in (2.5, -2.5, 0.49999999999999994)]
-    [3.0, -3.0, 0.0]
-    >>> on_grid(7.4, 5)
-    5.0
-    """
-    steps = abs(value / resolution)
-    whole = math.floor(steps)
-    # The difference is exact, where adding a half to the value could round up to it.
-    if steps - whole >= 0.5:  # noqa: PLR2004 - half a step
-        whole += 1
-    return math.copysign(whole * resolution, value)
-
-
-def _on_grid(values: np.ndarray[Any, Any], resolution: float) -> np.ndarray[Any, Any]:
-    steps = np.abs(values / resolution)
-    whole = np.floor(steps)
-    whole += steps - whole >= 0.5  # noqa: PLR2004 - half a step
-    rounded: np.ndarray[Any, Any] = np.copysign(whole * resolution, values)
-    return rounded
 
 
 def _affinities(squares: Sequence[float], nearest: int) -> float:

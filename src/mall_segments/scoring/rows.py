@@ -58,11 +58,14 @@ _CHECKING_MODELS: Final = (
     "int_customers_checked",
 )
 _ASSIGNING_MODELS: Final = (
-    "int_customers_grouped",
-    "int_customers_imputed",
-    "int_feature_points",
+    "int_combinations",
+    "int_combinations_imputed",
+    "int_customer_combinations",
+    "int_scalers",
+    "int_customer_points",
     "int_segment_distances",
     "int_segment_points",
+    "int_combination_segments",
 )
 _NUMBERS: Final = (*WHOLE_NUMBERS, "HUGEINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
 # Beyond this the engine takes a hash table.
@@ -611,8 +614,7 @@ class _Work:
             models,
             kind=kind,
             schema=schema,
-            shared=_SHARED
-            | {"dim_customers": f"{quote_identifier(schema)}.int_customers_imputed"},
+            shared=_SHARED,
             settings=project_vars(
                 self._model,
                 self._segmentation,

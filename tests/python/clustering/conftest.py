@@ -61,7 +61,9 @@ def shipped(shipped_settings, shipped_customers):
             )
         )
         tables["segment_points"].append(
-            points[["segmentation", "point_id"]].assign(segment_id=fit.labels + 1)
+            points[["segmentation", "point_id", "n_customers"]].assign(
+                segment_id=fit.labels + 1
+            )
         )
     return SimpleNamespace(
         **{name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}

@@ -42,7 +42,9 @@ def describe(configured, values, segment_ids, n_customers=None, **options):
         point_id=range(len(segment_ids)),
         n_customers=1 if n_customers is None else n_customers,
     )
-    segment_points = points[["segmentation", "point_id"]].assign(segment_id=segment_ids)
+    segment_points = points[["segmentation", "point_id", "n_customers"]].assign(
+        segment_id=segment_ids
+    )
     segments = segment_points[["segmentation", "segment_id"]].drop_duplicates()
     segments["segment_name"] = "segment " + segments["segment_id"].astype(str)
     return describe_segments(points, segment_points, segments, configured, **options)

@@ -6,11 +6,9 @@ complete as (
     select
         segmentation as subject,
         cast(sum(n_fitted) as bigint) as n_complete,
-        count(distinct ({% for feature in features %}
-            coalesce(point_{{ feature }}, 0){{ ", " if not loop.last }}
-        {%- endfor %})) filter (where n_fitted > 0) as n_points
+        count(*) as n_points
 
-    from memory.main.found_points
+    from memory.main.fitted_points
 
     group by segmentation
 

@@ -7,9 +7,9 @@ means as (
         segmentation,
         segment_id,
         {{ feature | quoted }} as feature,
-        sum(n_fitted * point_{{ feature }}) / sum(n_fitted) as mean_of_fitted
+        sum(n_fitted * fitted_{{ feature }}) / sum(n_fitted) as mean_of_fitted
 
-    from memory.main.found_points
+    from memory.main.fitted_segments
 
     group by all
     {{ "union all" if not loop.last }}

@@ -7,12 +7,10 @@ distances as (
     select
         segmentation,
         segment_id,
-        distance as value,
+        sqrt(squared_distance) as value,
         sum(n_fitted) as n_fitted
 
-    from memory.main.found_points
-
-    where n_fitted > 0
+    from memory.main.fitted_segments
 
     group by all
 
@@ -68,9 +66,7 @@ silhouettes as (
                 then sum(n_fitted * silhouette) / sum(n_fitted)
         end as mean_silhouette
 
-    from memory.main.found_points
-
-    where n_fitted > 0
+    from memory.main.fitted_segments
 
     group by all
 

@@ -60,9 +60,9 @@ found as (
 
     select
         segmentation,
-        sum(n_fitted * distance * distance) as inertia
+        sum(n_fitted * squared_distance) as inertia
 
-    from memory.main.found_points
+    from memory.main.fitted_segments
 
     group by segmentation
 

@@ -28,6 +28,7 @@ assigned as (
                 round(customers.{{ name }} / {{ feature.resolution }})
                 * {{ feature.resolution }}
         end as {{ name }},
+        customers.{{ name }} as exact_{{ name }},
         customers.is_{{ name }}_imputed,
         {% endfor %}
         customers.customer_id is null as is_orphan
@@ -40,7 +41,7 @@ assigned as (
 )
 
 select
-    assigned.* exclude (customer_id),
+    assigned.* exclude (customer_id, {{ "exact_" ~ features | join(", exact_") }}),
     case assigned.segmentation
         {% for segmentation in settings.segmentations %}
         when {{ segmentation.name | quoted }}
@@ -60,8 +61,10 @@ select
             null
             {% endfor %}
         )
-            then {{ feature }}
+            then exact_{{ feature }}
     end as point_{{ feature }},
+    case when point_{{ feature }} is not null then {{ feature }} end
+        as fitted_{{ feature }},
     {% endfor %}
     count(*) as n_customers,
     min(assigned.customer_id) as example
@@ -89,21 +92,65 @@ group by all
 {% endfor %}
 ;
 
--- The points that customers were found on, with those that were fitted.
+-- The points that customers were found on.
 create table memory.main.found_points as
 select
     segmentation,
-    segment_id,
-    distance,
-    silhouette,
     {% for feature in features %}
     point_{{ feature }},
     {% endfor %}
-    cast(sum(n_customers) as bigint) as n_customers,
-    cast(sum(case when is_imputed then 0 else n_customers end) as bigint) as n_fitted
+    cast(sum(n_customers) as bigint) as n_customers
 
 from memory.main.segment_groups
 
 where not is_orphan
 
-group by all
+group by all;
+
+-- The points that segments were fitted to: values in steps of their resolution.
+create table memory.main.fitted_points as
+select
+    segmentation,
+    {% for feature in features %}
+    fitted_{{ feature }},
+    {% endfor %}
+    max(silhouette) as silhouette,
+    cast(sum(n_customers) as bigint) as n_fitted
+
+from memory.main.segment_groups
+
+where not is_orphan and not is_imputed
+
+group by all;
+
+-- The same with the nearest segment of the model.
+create table memory.main.fitted_segments as
+select
+    points.*,
+    models.segment_id,
+    {% for feature in features %}
+    {% set gap -%}
+    coalesce(
+        (points.fitted_{{ feature }} - models.center_{{ feature }})
+        / models.scale_{{ feature }}
+        - models.scaled_centroid_{{ feature }},
+        0
+    )
+    {%- endset %}
+    {{ "+ " if not loop.first }}{{ gap }} * {{ gap }}
+    {% endfor %} as squared_distance
+
+from memory.main.fitted_points as points
+
+inner join memory.main.model_segments as models
+    on points.segmentation = models.segmentation
+
+qualify
+    row_number() over (
+        partition by
+            points.segmentation,
+            {% for feature in features %}
+            points.fitted_{{ feature }}{{ "," if not loop.last }}
+            {% endfor %}
+        order by squared_distance, models.segment_id
+    ) = 1
