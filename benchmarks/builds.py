@@ -43,7 +43,7 @@ PHASES = {
         "int_duplicate_customer_ids",
         "int_customers_checked",
         "int_customers_rejected",
-        "int_customers_grouped",
+        "int_combinations",
     ),
     "cluster: fit, score every number of segments, silhouettes": (
         "int_cluster_counts_scored",
@@ -56,6 +56,7 @@ PHASES = {
         "int_segment_rules",
     ),
     "write and count the customers": (
+        "int_customer_combinations",
         "dim_customers",
         "fct_customer_segments",
         "int_customers_counted_by_segment",
