@@ -173,7 +173,7 @@ def test_all_agree_on_a_million_generated_customers(project: Project) -> None:
                 format('{{:07d}}', range) as "CustomerID",
                 if(hash(range, 1) % 2 = 0, 'Male', 'Female') as "Gender",
                 nullif(18 + 4 * (hash(range, 2) % 13), 66) as "Age",
-                nullif(15 + 5 * (hash(range, 3) % 25) + hash(range, 5) % 10 / 10, 99.9)
+                nullif(15 + 5 * (hash(range, 3) % 25) + hash(range, 5) % 3 / 4, 95.25)
                     as "Annual Income (k$)",
                 nullif(1 + 4 * (hash(range, 4) % 25), 13) as "Spending Score (1-100)"
             from range({N_CUSTOMERS})
