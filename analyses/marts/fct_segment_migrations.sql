@@ -1,4 +1,7 @@
-{#- The first build has no generation before it, and so no row here. -#}
+{#-
+The first build has no generation before it, and so no row here. Who stayed and who moved
+is found customer by customer; who joined and who left is the rest of each segment.
+-#}
 with
 
 customers as (
@@ -31,11 +34,10 @@ previous_builds as (
 
 ),
 
-moves as (
+kept as (
 
     select
-        coalesce(customers.segmentation, previous_customers.segmentation)
-            as segmentation,
+        customers.segmentation,
         previous_customers.segment_id as from_segment_id,
         previous_customers.segment_name as from_segment_name,
         customers.segment_id as to_segment_id,
@@ -45,17 +47,116 @@ moves as (
 
     from customers
 
-    full join previous_customers
+    inner join previous_customers
         on
             customers.segmentation = previous_customers.segmentation
             and customers.customer_id = previous_customers.customer_id
 
     group by
-        coalesce(customers.segmentation, previous_customers.segmentation),
+        customers.segmentation,
         previous_customers.segment_id,
         previous_customers.segment_name,
         customers.segment_id,
         customers.segment_name
+
+),
+
+arrived as (
+
+    select
+        segmentation,
+        to_segment_id,
+
+        sum(n_customers) as n_customers
+
+    from kept
+
+    group by
+        segmentation,
+        to_segment_id
+
+),
+
+departed as (
+
+    select
+        segmentation,
+        from_segment_id,
+
+        sum(n_customers) as n_customers
+
+    from kept
+
+    group by
+        segmentation,
+        from_segment_id
+
+),
+
+previous_segments as (
+
+    select
+        segmentation,
+        segment_id,
+        segment_name,
+
+        count(*) as n_customers
+
+    from previous_customers
+
+    group by
+        segmentation,
+        segment_id,
+        segment_name
+
+),
+
+moves as (
+
+    select
+        segmentation,
+        from_segment_id,
+        from_segment_name,
+        to_segment_id,
+        to_segment_name,
+        n_customers
+
+    from kept
+
+    union all
+
+    select
+        segments.segmentation,
+        null as from_segment_id,
+        null as from_segment_name,
+        segments.segment_id as to_segment_id,
+        segments.segment_name as to_segment_name,
+        segments.n_customers - coalesce(arrived.n_customers, 0) as n_customers
+
+    from segments
+
+    left join arrived
+        on
+            segments.segmentation = arrived.segmentation
+            and segments.segment_id = arrived.to_segment_id
+
+    union all
+
+    select
+        previous_segments.segmentation,
+        previous_segments.segment_id as from_segment_id,
+        previous_segments.segment_name as from_segment_name,
+        null as to_segment_id,
+        null as to_segment_name,
+        previous_segments.n_customers - coalesce(departed.n_customers, 0)
+            as n_customers
+
+    from previous_segments
+
+    left join departed
+        on
+            previous_segments.segmentation = departed.segmentation
+            and previous_segments.segment_id = departed.from_segment_id
 
 ),
 
@@ -77,7 +178,7 @@ select
         when moves.from_segment_id = moves.to_segment_id then 'stayed'
         else 'moved'
     end as movement,
-    moves.n_customers,
+    cast(moves.n_customers as bigint) as n_customers,
     previous_builds.previous_build_id,
     current_build.current_build_id
 
@@ -89,3 +190,5 @@ inner join known_segmentations
 cross join previous_builds
 
 cross join current_build
+
+where moves.n_customers > 0

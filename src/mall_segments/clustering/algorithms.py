@@ -13,32 +13,31 @@ between the customers, so that the grid fits any scaler and any number of featur
 from __future__ import annotations
 
 import json
-import os
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import sklearn
-from scipy.linalg import qr, svd
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import (
     DBSCAN,
     HDBSCAN,
+    AffinityPropagation,
     AgglomerativeClustering,
     Birch,
     BisectingKMeans,
+    MeanShift,
+    SpectralClustering,
     cluster_optics_dbscan,
     cluster_optics_xi,
+    compute_optics_graph,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.manifold import spectral_embedding
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -71,13 +70,7 @@ NOISE: Final = -1
 """The label scikit-learn gives to a customer that belongs to no cluster."""
 
 _MEAN_SHIFT_DENSE_SHARE: Final = 0.02
-_MEAN_SHIFT_STEPS: Final = 300
-_MEAN_SHIFT_HARDLY: Final = 1e-3
 _OPTICS_NEIGHBOURS: Final = 10
-_DAMPING: Final = 0.9
-_PROPAGATION_ROUNDS: Final = 500
-_SETTLED_ROUNDS: Final = 15
-_CACHED_NUMBERS: Final = 80_000
 
 _TYPES: Final = {
     "segmentation": "object",
@@ -455,9 +448,16 @@ def _hdbscan(customers: Customers) -> Iterator[Candidate]:
 
 def _optics(customers: Customers) -> Iterator[Candidate]:
     min_samples = min(_OPTICS_NEIGHBOURS, len(customers.values))
-    core_distances = _round(customers.neighbour_distances(min_samples))
-    ordering, reachability, predecessor = reachability_graph(
-        customers.distances, core_distances
+    ordering, core_distances, reachability, predecessor = compute_optics_graph(
+        customers.distances,
+        min_samples=min_samples,
+        max_eps=np.inf,
+        metric="precomputed",
+        p=2,
+        metric_params=None,
+        algorithm="brute",
+        leaf_size=30,
+        n_jobs=None,
     )
     for steepness, size in product((0.01, 0.03, 0.05, 0.1, 0.15), (0.05, 0.1)):
         yield Candidate(
@@ -485,56 +485,6 @@ def _optics(customers: Customers) -> Iterator[Candidate]:
         )
 
 
-def reachability_graph(
-    distances: FloatArray, core_distances: FloatArray
-) -> tuple[IntArray, FloatArray, IntArray]:
-    """Visit customers by their reachability, as OPTICS does without a radius.
-
-    Parameters
-    ----------
-    distances : array of shape (n_customers, n_customers)
-        Distances between customers.
-    core_distances : array of shape (n_customers,)
-        Distance at which each has enough neighbours.
-
-    Returns
-    -------
-    tuple of three arrays of shape (n_customers,)
-        The order of the visits, and for each customer the reachability and from
-        whom it was reached: infinite and -1 for the first.
-
-    Notes
-    -----
-    The same as ``sklearn.cluster.compute_optics_graph`` [1]_, which asks for the
-    neighbours of one customer at a time although here all are neighbours.
-
-    References
-    ----------
-    .. [1] Ankerst, Breunig, Kriegel and Sander (1999), "OPTICS: ordering points to
-       identify the clustering structure", SIGMOD, 49-60.
-    """
-    n_customers = len(distances)
-    reachability = np.full(n_customers, np.inf)
-    predecessor = np.full(n_customers, -1)
-    ordering = np.empty(n_customers, dtype=np.int64)
-    is_open = np.ones(n_customers, dtype=bool)
-    for place in range(n_customers):
-        waiting = np.flatnonzero(is_open)
-        customer = waiting[reachability[waiting].argmin()]
-        ordering[place] = customer
-        is_open[customer] = False
-        reached = _round(np.maximum(distances[customer], core_distances[customer]))
-        is_closer = is_open & (reached < reachability)
-        reachability[is_closer] = reached[is_closer]
-        predecessor[is_closer] = customer
-    return ordering, reachability, predecessor
-
-
-def _round(lengths: FloatArray) -> FloatArray:
-    """Lengths to as many decimals as doubles have digits, as scikit-learn does."""
-    return np.around(lengths, decimals=np.finfo(np.float64).precision)
-
-
 def _steep_areas(**graph: Any) -> IntArray:
     """Label by the steep areas of a reachability plot, without their hierarchy."""
     labels: IntArray = cluster_optics_xi(**graph)[0]
@@ -549,234 +499,45 @@ def _mean_shift(customers: Customers) -> Iterator[Candidate]:
         customers.neighbour_distances(round(share * n_customers)).mean()
         for share in (0.075, 0.1, 0.125)
     ):
+        model = MeanShift(bandwidth=bandwidth, bin_seeding=True, min_bin_freq=least)
         yield Candidate(
             {"bandwidth": bandwidth, "min_bin_freq": least},
-            partial(climb_to_modes, customers.values, bandwidth, least),
+            partial(model.fit_predict, customers.values),
         )
-
-
-def climb_to_modes(values: FloatArray, bandwidth: float, least: int) -> IntArray:
-    """Label by mean shift with a flat kernel [1]_.
-
-    Parameters
-    ----------
-    values : array of shape (n_customers, n_features)
-        Scaled features.
-    bandwidth : float
-        Radius around a climber within which customers are averaged, and side of
-        the bins in whose middles the climbs begin.
-    least : int
-        Customers in a bin from which a climb begins.
-
-    Returns
-    -------
-    array of shape (n_customers,)
-        The mode nearest to each customer; modes with more customers come first.
-
-    Raises
-    ------
-    ValueError
-        If no bin has so many customers.
-
-    Notes
-    -----
-    The same as ``sklearn.cluster.MeanShift`` with ``bin_seeding``, which prepares
-    each of the many searches of a climb anew. Of modes within a bandwidth of each
-    other, the one with the most customers is kept.
-
-    References
-    ----------
-    .. [1] Comaniciu and Meer (2002), "Mean shift: a robust approach toward feature
-       space analysis", IEEE Trans. Pattern Anal. Mach. Intell. 24, 603-619.
-    """
-    bins, counts = np.unique(np.round(values / bandwidth), axis=0, return_counts=True)
-    modes: dict[tuple[float, ...], int] = {}
-    for climber in bins[counts >= least] * bandwidth:
-        mode, n_near = _climb(values, climber, bandwidth)
-        if n_near:
-            modes[tuple(mode.tolist())] = n_near
-    if not modes:
-        raise ValueError(f"no bin of side {bandwidth:g} has {least} customers")
-    kept: list[FloatArray] = []
-    for place, _ in sorted(modes.items(), key=itemgetter(1, 0), reverse=True):
-        center = np.array(place)
-        if all(np.linalg.norm(center - other) > bandwidth for other in kept):
-            kept.append(center)
-    return assign_points(values, np.stack(kept))
-
-
-def _climb(
-    values: FloatArray, climber: FloatArray, bandwidth: float
-) -> tuple[FloatArray, int]:
-    """Move to the mean of the customers around, until that is hardly a move."""
-    for _ in range(_MEAN_SHIFT_STEPS + 1):
-        around = values[((values - climber) ** 2).sum(axis=1) <= bandwidth**2]
-        if not len(around):
-            break
-        previous, climber = climber, around.mean(axis=0)
-        if np.linalg.norm(climber - previous) <= _MEAN_SHIFT_HARDLY * bandwidth:
-            break
-    return climber, len(around)
 
 
 def _affinity_propagation(customers: Customers) -> Iterator[Candidate]:
     similarities = -(customers.distances**2)
-    generator = np.random.RandomState(customers.random_seed)
-    noise = generator.standard_normal(similarities.shape)
-    preferences = [
-        float(f"{factor * similarities.min():.6g}") for factor in (0.25, 0.5, 1.0, 2.0)
-    ]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        runs = [
-            threads.submit(propagate_affinity, similarities, preference, noise)
-            for preference in preferences
-        ]
-    for preference, run in zip(preferences, runs, strict=True):
-        yield Candidate({"damping": _DAMPING, "preference": preference}, run.result)
-
-
-def propagate_affinity(
-    similarities: FloatArray, preference: float, noise: FloatArray
-) -> IntArray:
-    """Label by affinity propagation [1]_.
-
-    Parameters
-    ----------
-    similarities : array of shape (n_customers, n_customers)
-        The higher, the better one customer stands for the other.
-    preference : float
-        How well each stands for itself.
-    noise : array of shape (n_customers, n_customers)
-        Standard normal numbers that tell equal similarities apart.
-
-    Returns
-    -------
-    array of shape (n_customers,)
-        Clusters, in the order of the customers who stand for them.
-
-    Raises
-    ------
-    ConvergenceWarning
-        If the messages have not settled after 500 rounds.
-
-    Notes
-    -----
-    The same as ``sklearn.cluster.AffinityPropagation``, a few rows at a time, so
-    that they stay in the processor's cache.
-
-    References
-    ----------
-    .. [1] Frey and Dueck (2007), "Clustering by passing messages between data
-       points", Science 315, 972-976.
-    """
-    n_customers = len(similarities)
-    similarities = similarities.copy()
-    np.fill_diagonal(similarities, preference)
-    limits = np.finfo(np.float64)
-    similarities += (limits.eps * similarities + limits.tiny * 100) * noise
-    available, responsible = np.zeros((2, n_customers, n_customers))
-    step = max(1, _CACHED_NUMBERS // n_customers)
-    blocks = [slice(first, first + step) for first in range(0, n_customers, step)]
-    is_exemplar = np.zeros((_SETTLED_ROUNDS, n_customers), dtype=bool)
-    for iteration in range(_PROPAGATION_ROUNDS):
-        evidence = np.zeros(n_customers)
-        for block in blocks:
-            _send_responsibilities(
-                similarities[block], available[block], responsible[block]
-            )
-            positive = _positive(responsible, block)
-            positive[0] += evidence
-            evidence = positive.sum(axis=0)
-        for block in blocks:
-            withheld = _positive(responsible, block) - evidence
-            own = np.diagonal(withheld, block.start).copy()
-            np.maximum(withheld, 0, out=withheld)
-            withheld[np.arange(len(own)), block.start + np.arange(len(own))] = own
-            withheld *= 1 - _DAMPING
-            available[block] *= _DAMPING
-            available[block] -= withheld
-        is_exemplar[iteration % _SETTLED_ROUNDS] = (
-            np.diagonal(available) + np.diagonal(responsible) > 0
+    for factor in (0.25, 0.5, 1.0, 2.0):
+        preference = float(f"{factor * similarities.min():.6g}")
+        model = AffinityPropagation(
+            damping=0.9,
+            max_iter=500,
+            preference=preference,
+            affinity="precomputed",
+            random_state=customers.random_seed,
         )
-        has_settled = (is_exemplar == is_exemplar[0]).all() and is_exemplar[0].any()
-        if iteration >= _SETTLED_ROUNDS and has_settled:
-            return _nearest_exemplars(similarities, np.flatnonzero(is_exemplar[0]))
-    raise ConvergenceWarning("Affinity propagation did not converge.")
-
-
-def _send_responsibilities(
-    similarities: FloatArray, available: FloatArray, responsible: FloatArray
-) -> None:
-    """Update how much better each candidate is for a customer than the others."""
-    rows = np.arange(len(similarities))
-    claims = available + similarities
-    best = claims.argmax(axis=1)
-    highest = claims[rows, best]
-    claims[rows, best] = -np.inf
-    second = claims.max(axis=1)
-    np.subtract(similarities, highest[:, None], out=claims)
-    claims[rows, best] = similarities[rows, best] - second
-    claims *= 1 - _DAMPING
-    responsible *= _DAMPING
-    responsible += claims
-
-
-def _positive(responsible: FloatArray, block: slice) -> FloatArray:
-    """Rows without their negative numbers, except each customer's own."""
-    rows = responsible[block]
-    places = np.arange(len(rows))
-    positive: FloatArray = np.maximum(rows, 0)
-    positive[places, block.start + places] = rows[places, block.start + places]
-    return positive
-
-
-def _nearest_exemplars(similarities: FloatArray, exemplars: IntArray) -> IntArray:
-    """Cluster by the exemplars, choose the best one of each, and cluster again."""
-
-    def cluster() -> IntArray:
-        labels: IntArray = similarities[:, exemplars].argmax(axis=1)
-        labels[exemplars] = np.arange(len(exemplars))
-        return labels
-
-    labels = cluster()
-    for cluster_label in range(len(exemplars)):
-        members = np.flatnonzero(labels == cluster_label)
-        together = similarities[np.ix_(members, members)].sum(axis=0)
-        exemplars[cluster_label] = members[together.argmax()]
-    ranks: IntArray = np.argsort(np.argsort(exemplars))
-    return ranks[cluster()]
+        yield Candidate(
+            {"damping": 0.9, "preference": preference},
+            partial(model.fit_predict, similarities),
+        )
 
 
 def _spectral(customers: Customers) -> Iterator[Candidate]:
     for factor in (4, 16):
         (gamma,) = _lengths([factor / customers.mean_squared_distance()])
         affinities = np.exp(-gamma * customers.distances**2)
-        # The vectors for fewer clusters are the first of those for more.
-        vectors = spectral_embedding(
-            affinities,
-            n_components=customers.n_segments[-1],
-            random_state=customers.random_seed,
-            drop_first=False,
-        )
         for n_clusters in customers.n_segments:
+            model = SpectralClustering(
+                n_clusters,
+                affinity="precomputed",
+                assign_labels="cluster_qr",
+                random_state=customers.random_seed,
+            )
             yield Candidate(
                 {"n_clusters": n_clusters, "gamma": gamma},
-                partial(_closest_partition, vectors[:, :n_clusters]),
+                partial(model.fit_predict, affinities),
             )
-
-
-def _closest_partition(vectors: FloatArray) -> IntArray:
-    """Label by a column-pivoted QR factorisation of the eigenvectors [1]_.
-
-    References
-    ----------
-    .. [1] Damle, Minden and Ying (2019), "Simple, direct and efficient multi-way
-       spectral clustering", Information and Inference 8, 181-203.
-    """
-    pivots = qr(vectors.T, mode="r", pivoting=True)[-1]
-    left, _, right = svd(vectors[pivots[: vectors.shape[1]]].T)
-    labels: IntArray = np.abs(vectors @ (left @ right)).argmax(axis=1)
-    return labels
 
 
 def _birch(customers: Customers) -> Iterator[Candidate]:

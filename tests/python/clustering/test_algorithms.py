@@ -6,16 +6,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial.distance import cdist
 from sklearn import metrics as sklearn_metrics
-from sklearn.cluster import (
-    DBSCAN,
-    AffinityPropagation,
-    AgglomerativeClustering,
-    MeanShift,
-    SpectralClustering,
-    compute_optics_graph,
-)
+from sklearn.cluster import DBSCAN, AgglomerativeClustering
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
@@ -171,85 +163,6 @@ def test_scores_are_those_of_scikit_learn_on_every_customer(
         assert row["ari_to_kmeans"] == pytest.approx(
             sklearn_metrics.adjusted_rand_score(published, labels)
         )
-
-
-@pytest.fixture(params=["income_spending", "age_income_spending"])
-def customers(request, shipped, shipped_settings):
-    features = next(
-        segmentation["features"]
-        for segmentation in shipped_settings["segmentations"]
-        if segmentation["name"] == request.param
-    )
-    rows, _ = expanded_rows(shipped, request.param, features)
-    return algorithms.Customers(
-        values=rows, distances=cdist(rows, rows), n_segments=range(2, 11), random_seed=7
-    )
-
-
-def labels_of(grid, customers):
-    """Labels by each entry of a grid, next to what scikit-learn calls it."""
-    return [
-        (candidate.parameters, candidate.label().tolist())
-        for candidate in grid(customers)
-    ]
-
-
-def test_affinity_propagation_is_that_of_scikit_learn(customers, monkeypatch):
-    monkeypatch.setattr(algorithms, "_CACHED_NUMBERS", 9_000)
-    for parameters, labels in labels_of(algorithms._affinity_propagation, customers):
-        model = AffinityPropagation(
-            affinity="precomputed", max_iter=500, random_state=7, **parameters
-        )
-        assert labels == model.fit_predict(-(customers.distances**2)).tolist()
-
-
-def test_messages_that_do_not_settle_are_no_clusters(customers, monkeypatch):
-    monkeypatch.setattr(algorithms, "_PROPAGATION_ROUNDS", 16)
-    *_, candidate = algorithms._affinity_propagation(customers)
-    with pytest.raises(ConvergenceWarning, match="did not converge"):
-        candidate.label()
-
-
-def test_mean_shift_is_that_of_scikit_learn(customers):
-    for parameters, labels in labels_of(algorithms._mean_shift, customers):
-        model = MeanShift(bin_seeding=True, **parameters)
-        assert labels == model.fit_predict(customers.values).tolist()
-
-
-def test_mean_shift_needs_a_dense_place_to_begin(customers):
-    with pytest.raises(ValueError, match=r"no bin of side 0\.01 has 9 customers"):
-        algorithms.climb_to_modes(customers.values, 0.01, 9)
-
-
-def test_one_embedding_serves_every_number_of_spectral_clusters(customers):
-    for parameters, labels in labels_of(algorithms._spectral, customers):
-        model = SpectralClustering(
-            parameters["n_clusters"],
-            affinity="precomputed",
-            assign_labels="cluster_qr",
-            random_state=7,
-        )
-        affinities = np.exp(-parameters["gamma"] * customers.distances**2)
-        expected = model.fit_predict(affinities)
-        assert sklearn_metrics.adjusted_rand_score(labels, expected) == 1
-
-
-def test_reachability_is_that_of_scikit_learn(customers):
-    ordering, core_distances, reachability, predecessor = compute_optics_graph(
-        customers.distances,
-        min_samples=10,
-        max_eps=np.inf,
-        metric="precomputed",
-        p=2,
-        metric_params=None,
-        algorithm="brute",
-        leaf_size=30,
-        n_jobs=None,
-    )
-    found = algorithms.reachability_graph(customers.distances, core_distances)
-    assert found[0].tolist() == ordering.tolist()
-    assert found[1].tolist() == reachability.tolist()
-    assert found[2].tolist() == predecessor.tolist()
 
 
 def test_the_order_of_rows_changes_nothing_but_the_seconds(
