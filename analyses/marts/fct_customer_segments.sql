@@ -1,10 +1,9 @@
+{#-
+By segmentation, because a combination has one segment in each: engines join customers to
+a table in which every number stands once at a fraction of the cost. Each scans the
+customers anew: engines may keep all rows of a common table expression used twice.
+-#}
 with
-
-customers as (
-
-    select * from {{ ref('int_customer_combinations') }}
-
-),
 
 segments as (
 
@@ -16,28 +15,54 @@ points as (
 
     select * from {{ ref('fct_segment_points') }}
 
+),
+
+assigned as (
+{% for segmentation in var('segmentations') %}
+    select
+        segments.segmentation,
+        customers.customer_id,
+
+        points.segment_id,
+        points.segment_name,
+        points.distance,
+        points.second_segment_id,
+        points.second_distance,
+        points.membership,
+        points.margin,
+        points.silhouette,
+        points.is_outlier,
+        segments.is_imputed
+
+    from {{ ref('int_customer_combinations') }} as customers
+
+    inner join segments
+        on
+            segments.segmentation = '{{ segmentation.name }}'
+            and customers.combination_id = segments.combination_id
+
+    inner join points
+        on
+            points.segmentation = '{{ segmentation.name }}'
+            and segments.point_id = points.point_id
+    {% if not loop.last %}
+    union all
+    {% endif %}
+{%- endfor %}
 )
 
 select
-    segments.segmentation,
-    cast(customers.customer_id as {{ dbt.type_string() }}) as customer_id,
-    points.segment_id,
-    points.segment_name,
-    points.distance,
-    points.second_segment_id,
-    points.second_distance,
-    points.membership,
-    points.margin,
-    points.silhouette,
-    points.is_outlier,
-    segments.is_imputed
+    segmentation,
+    cast(customer_id as {{ dbt.type_string() }}) as customer_id,
+    segment_id,
+    segment_name,
+    distance,
+    second_segment_id,
+    second_distance,
+    membership,
+    margin,
+    silhouette,
+    is_outlier,
+    is_imputed
 
-from customers
-
-inner join segments
-    on customers.combination_id = segments.combination_id
-
-inner join points
-    on
-        segments.segmentation = points.segmentation
-        and segments.point_id = points.point_id
+from assigned

@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.settings import Segmentation
 
-SAMPLE_SIZE: Final = 1_000
+SAMPLE_SIZE: Final = 500
 """Customers the algorithms run on at most; several of them need all distances."""
 
 MAX_NOISE_SHARE: Final = 0.5

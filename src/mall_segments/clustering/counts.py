@@ -44,7 +44,7 @@ EXACT_LIMIT = 20_000
 SAMPLED_CUSTOMERS = 10_000
 """Customers, evenly spread, of whom silhouettes are computed where points are more."""
 
-RESAMPLING_LIMIT = 1_000
+RESAMPLING_LIMIT = 500
 """Customers, or points where fewer, on which gap and stability are simulated."""
 
 N_REFERENCES = 20
@@ -189,7 +189,7 @@ def gap_statistics(
     -----
     A reference is drawn from the uniform distribution over the box that bounds the
     points, feature by feature, variant (a) of [1]_, with as many customers as there
-    are, at most 1,000; more would only scale its inertia, which is done instead.
+    are, at most 500; more would only scale its inertia, which is done instead.
 
     References
     ----------
@@ -262,10 +262,10 @@ def stabilities(
 
     Notes
     -----
-    As many customers as there are (at most 1,000) are drawn with replacement,
+    As many customers as there are (at most 500) are drawn with replacement,
     K-means is fitted to them, and its centroids and the given ones each assign all
-    customers [1]_. With more than 1,000 points, all of this happens on a systematic
-    sample of 1,000 customers.
+    customers [1]_. With more than 500 points, all of this happens on a systematic
+    sample of 500 customers.
 
     References
     ----------
