@@ -86,6 +86,22 @@
     {{- return(counted.rows[0][0] <= var('export_rows_limit')) -}}
 {% endmacro %}
 
+{% macro rejects_rows() %}
+    {#-
+    Whether fewer customers were accepted than the file has rows. If not, nobody has to
+    look for the others: counting rows costs an engine nothing, judging them a scan.
+    -#}
+    {%- if not execute or flags.WHICH not in ('build', 'run', 'test') -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set counted = run_query(
+        'select (select count(*) from ' ~ ref('base_mall__customers')
+        ~ ') > (select coalesce(sum(n_customers), 0) from '
+        ~ ref('int_combinations') ~ ')'
+    ) -%}
+    {{- return(counted.rows[0][0]) -}}
+{% endmacro %}
+
 {% macro customers_input() %}
     {#-
     How the engine reads the file that `customers_path` names: `relation`, the call,

@@ -12,14 +12,14 @@
     from {{ relation }}
 
     where
-        cast(floor({{ id_number }} / 32) as bigint) in (
-            select cast(floor({{ id_number }} / 32) as bigint) as number_group
+        ({{ id_number }} >> 5) in (
+            select {{ id_number }} >> 5 as number_group
 
             from {{ relation }}
 
             where {{ id_number }} is not null
 
-            group by cast(floor({{ id_number }} / 32) as bigint)
+            group by {{ id_number }} >> 5
 
             having count(*) > bit_count(bit_or(
                 cast(1 as bigint) << cast({{ id_number }} & 31 as int)

@@ -34,6 +34,9 @@ only the rejected ones need reasons.
     {%- endif -%}
     {%- do refusals.append(refusal) -%}
 {%- endfor -%}
+{%- set id = recognised_columns(ref('base_mall__customers')).customer_id -%}
+{#- Where every id is a whole number, no text has to be made to compare it. -#}
+{%- set id_column = 'customer_number' if id.is_whole else 'customer_id' -%}
 with
 
 customers as (
@@ -63,7 +66,7 @@ compared as (
     from customers
 
     left join duplicates
-        on customers.customer_id = duplicates.customer_id
+        on customers.{{ id_column }} = duplicates.{{ id_column }}
 
 )
 

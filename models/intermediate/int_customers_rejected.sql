@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('base_mall__customers') }}
+-- depends_on: {{ ref('int_combinations') }}
 with
 
 customers as (
@@ -17,4 +19,8 @@ select
 
 from customers
 
-where not is_accepted
+where
+    not is_accepted
+    {%- if not rejects_rows() %}
+    and false
+    {%- endif %}

@@ -19,6 +19,7 @@ duplicates as (
     select
         customers.customer_id,
 
+        max(customers.customer_number) as customer_number,
         count(*) as n_rows,
         min(customers.source_row) as first_source_row,
         count(distinct concat_ws(
