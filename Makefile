@@ -89,11 +89,17 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 faults: $(VENV)/development ## Kill, starve, double and spoil real builds
 	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
 
-.PHONY: lint
+.PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types
+	@# Each uses one processor.
+	$(MAKE) --jobs=2 --output-sync=target lint-python lint-sql
+
+lint-python: $(VENV)/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+lint-sql: $(VENV)/development
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check

@@ -16,6 +16,10 @@ side by side in one run; seconds are this machine's.
 
 {machine}
 
+```
+{command}
+```
+
 Scoring and the service are measured in [benchmarks-scoring.md](benchmarks-scoring.md);
 what these numbers mean for larger files is in [scaling.md](scaling.md).
 
@@ -128,9 +132,17 @@ def draw(measured: list[dict[str, Any]]) -> None:
             x=alt.X(
                 "customers:Q",
                 scale=alt.Scale(type="log"),
-                axis=alt.Axis(format="~s", title="customers"),
+                axis=alt.Axis(
+                    title="customers",
+                    values=[row["n_customers"] for row in measured],
+                    labelExpr="datum.value / 1e6 + ' M'",
+                ),
             ),
-            y=alt.Y("seconds:Q", scale=alt.Scale(type="log"), axis=alt.Axis()),
+            y=alt.Y(
+                "seconds:Q",
+                scale=alt.Scale(type="log"),
+                axis=alt.Axis(title="seconds", tickCount=5),
+            ),
             color=alt.Color(
                 "what:N",
                 title=None,
@@ -143,16 +155,19 @@ def draw(measured: list[dict[str, Any]]) -> None:
     CHART.write_text(vl_convert.vegalite_to_svg(chart.to_json()), encoding="utf-8")
 
 
-def main() -> int:
-    """Write the page and its chart."""
-    builds = json.loads((BENCHMARKS / "results" / "builds.json").read_text())
-    fits = json.loads((BENCHMARKS / "results" / "fits.json").read_text())
+def compose(builds: dict[str, Any], fits: dict[str, Any]) -> str:
+    """Write the page from the results of ``builds.py`` and ``fits.py``."""
     machine = ", ".join(
         value if name in {"processors", "memory", "system"} else f"{name} {value}"
         for name, value in builds["machine"].items()
     )
     measured = sorted(builds["measured"], key=lambda row: row["n_customers"])
-    page = OPENING.format(machine=machine, memory_limit=builds["memory_limit"])
+    sizes = " ".join(f"{row['n_customers']:.0e}" for row in measured)
+    page = OPENING.format(
+        machine=machine,
+        command=f'make bench SIZES="{sizes.replace("e+0", "e")}"',
+        memory_limit=builds["memory_limit"],
+    )
     page += builds_table(measured) + "\n" + phases_table(measured)
     page += FITS.format(n_customers=fits["n_customers"]) + fits_table(fits["fits"])
     reading = fits["fits"][0]["seconds_with_reading"]
@@ -160,8 +175,15 @@ def main() -> int:
         f"\nWith reading and grouping the file, ours takes {reading:.2f} s; reading "
         "the rows into an array is not counted for the others.\n"
     )
-    PAGE.write_text(page, encoding="utf-8")
-    draw(measured)
+    return page
+
+
+def main() -> int:
+    """Write the page and its chart."""
+    builds = json.loads((BENCHMARKS / "results" / "builds.json").read_text())
+    fits = json.loads((BENCHMARKS / "results" / "fits.json").read_text())
+    PAGE.write_text(compose(builds, fits), encoding="utf-8")
+    draw(builds["measured"])
     return 0
 
 
