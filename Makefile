@@ -89,6 +89,10 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 faults: $(VENV)/development ## Kill, starve, double and spoil real builds
 	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
 
+.PHONY: violations
+violations: $(VENV)/development ## Violate every data test and contract in real builds
+	$(BIN)/pytest tests/faults/test_planted_violations.py --numprocesses auto --dist worksteal
+
 .PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types
 	@# Each uses one processor.
@@ -103,10 +107,10 @@ lint-sql: $(VENV)/development
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: ## What CI runs: lint, build with its audit, test, faults and spark
+check: ## What CI runs: lint, build with its audit, test, violations and spark
 	@# Each pip uses one processor.
 	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
-	$(MAKE) lint build test faults spark
+	$(MAKE) lint build test violations spark
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout

@@ -149,19 +149,24 @@ def _fit_rows(what: str, path: Path, fit: Callable[[np.ndarray], np.ndarray]) ->
     return {"what": what, "seconds": seconds, "inertia": inertia(rows, centroids)}
 
 
-COMPETITORS = (ours, scikit_learn, mini_batch, intelex, faiss)
+COMPETITORS = (ours, scikit_learn, intelex, faiss)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure all on as many customers as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("n_customers", type=lambda text: int(float(text)))
-    n_customers = parser.parse_args(arguments).n_customers
+    parser.add_argument(
+        "--mini-batch", action="store_true", help="MiniBatchKMeans, too: minutes more"
+    )
+    options = parser.parse_args(arguments)
+    n_customers = options.n_customers
     results = []
     with tempfile.TemporaryDirectory() as folder:
         path = write_customers(Path(folder) / "customers.parquet", n_customers)[0]
         context = multiprocessing.get_context("spawn")
-        for competitor in COMPETITORS:
+        more = (mini_batch,) if options.mini_batch else ()
+        for competitor in (*COMPETITORS, *more):
             with context.Pool(1) as processes:
                 result = processes.apply(competitor, [path])
             results.append(result)
