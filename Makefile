@@ -107,10 +107,10 @@ lint-sql: $(VENV)/development
 	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
-check: ## What CI runs: lint, build with its audit, test, violations and spark
+check: ## What CI runs: lint, build with its audit, test and spark
 	@# Each pip uses one processor.
 	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
-	$(MAKE) lint build test violations spark
+	$(MAKE) lint build test spark
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
