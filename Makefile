@@ -12,6 +12,8 @@ SIZES ?= 1e5 1e6 1e7
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Or every process compiles all it imports anew, which is most of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List what can be made
