@@ -198,7 +198,8 @@ def build(
     result = dbtRunner(manifest, callbacks).invoke(
         [
             *("--no-use-colors", "--log-level-file", "none"),
-            *("build", "--target-path", request["artefacts"]),
+            # One node after the other, so that a build stands at one stop.
+            *("build", "--threads", "1", "--target-path", request["artefacts"]),
             *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--vars", settings, *request["arguments"]),
         ]
