@@ -100,6 +100,9 @@ def read_manifest(
     except OSError as error:
         is_ours = False
         problem = f"cannot be read: {error.strerror}"
+    except ValueError:
+        is_ours = False
+        problem = "is being written by another dbt command"
     if is_ours:
         return manifest
     # A build that was refused because of this one has written its own there.

@@ -191,3 +191,9 @@ def test_says_what_the_page_is_made_from(
             target=target,
             invocation="another",
         )
+    manifest = target / "manifest.json"
+    text = manifest.read_text()
+    for n_written in (0, len(text) // 2):
+        manifest.write_text(text[:n_written])
+        with pytest.raises(PublishError, match="is being written by another dbt"):
+            write(tmp_path, connection, target)
