@@ -30,9 +30,9 @@ CHECKS = [
 ]
 SEGMENTATIONS = ("income_spending", "age_income_spending")
 N_PARTS = 2
-N_DRAWN_PER_MODE = 700
+N_DRAWN_PER_MODE = 480
 N_DRAWN_IN_SHORT = 8
-N_CASES_PER_DRAWN = 4
+N_CASES_PER_DRAWN = 6
 POSITIVE, NEGATIVE = (
     schemathesis.GenerationMode.POSITIVE,
     schemathesis.GenerationMode.NEGATIVE,
@@ -40,11 +40,11 @@ POSITIVE, NEGATIVE = (
 
 
 def cases_of(drawn: Any, before: Any) -> list[Any]:
-    """Return a case as it was drawn, and three that it makes with the one before.
+    """Return a case as it was drawn, and five that it makes with the one before.
 
-    Drawing takes far longer than sending, and each of the four is another request:
-    both bodies in one list, one's body with the other's headers and query, and the
-    body for a segmentation that there is.
+    Drawing takes far longer than sending, and each of the six is another request: the
+    body of one with the headers and query of the other, both bodies in one list, and
+    the body, alone and with the other, for a segmentation that there is.
     """
     cases = [drawn]
     if drawn.operation.body and before is not None:
@@ -56,6 +56,18 @@ def cases_of(drawn: Any, before: Any) -> list[Any]:
                 headers=before.headers,
                 query=before.query,
                 body=drawn.body,
+                media_type=media_type,
+            ),
+            make(
+                headers=drawn.headers,
+                query=drawn.query,
+                body=before.body,
+                media_type=before.media_type,
+            ),
+            make(
+                headers=before.headers,
+                query=before.query,
+                body=in_one_list(bodies),
                 media_type=media_type,
             ),
             make(query=chosen, body=drawn.body, media_type=media_type),
