@@ -331,7 +331,7 @@ class TestSegments:
                         points, scalers, cluster_counts, personas, settings_of_seed
                     )
                 found = fitted.drop(columns="random_seed")
-                pd.testing.assert_frame_equal(found, expected, check_exact=True)
+                assert found.equals(expected), found.compare(expected)
                 identical += 1
         assert identical == 400
 
