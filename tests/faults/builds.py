@@ -80,29 +80,42 @@ class Part:
 WHOLE = Part()
 
 
-def part_after(nodes: Nodes, first: str) -> Part:
-    """Choose one node with all that follows it, and publishing in any case.
+def part_after(nodes: Nodes, *first: str) -> Part:
+    """Choose nodes with all that follows them, and publishing in any case.
 
     Tests of other nodes alone are left out: on what is there already, they passed.
     """
-    chosen = {first, PUBLISHING}
+    chosen = {*first, PUBLISHING}
     while more := {
         unique_id
         for unique_id, node in nodes.items()
         if chosen & _parents(node) and unique_id not in chosen
     }:
         chosen |= more
-    names = [nodes[unique_id]["name"] for unique_id in (first, PUBLISHING)]
+    names = [nodes[unique_id]["name"] for unique_id in first]
+    return _part(nodes, [f"{name}+" for name in names], chosen)
+
+
+def part_of(nodes: Nodes, node: str, *tests: str) -> Part:
+    """Choose one node, some of its tests, and publishing, which waits for them."""
+    names = [nodes[unique_id]["name"] for unique_id in (node, *tests)]
+    # Of the tests, those that are named and no more.
+    return _part(nodes, names, {*tests}, "--indirect-selection", "empty")
+
+
+def _part(
+    nodes: Nodes, selected: Sequence[str], tests: set[str], *options: str
+) -> Part:
     return Part(
         arguments=(
-            *("--select", f"{names[0]}+", names[1]),
+            *("--select", *selected, nodes[PUBLISHING]["name"], *options),
             # Whoever selects leaves what the project selects by default.
             *("--exclude-resource-type", "unit_test"),
         ),
         without=tuple(
             unique_id
             for unique_id, node in nodes.items()
-            if node["resource_type"] == "test" and not chosen & _parents(node)
+            if node["resource_type"] == "test" and unique_id not in tests
         ),
     )
 

@@ -1,7 +1,7 @@
 """Whatever a data test or a contract refuses is not published.
 
-A build with a violation begins with the node that has it: what comes before is there
-already, as an intact build made it.
+A build with a violation is of the node that has it, of the test that notices it, and of
+publishing: everything else is there already, as an intact build made it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from builds import (
+    FIRST_OF_GENERATION,
     PUBLISHING,
+    WHOLE,
     BuildServer,
     Nodes,
+    Part,
     artefacts,
     check_complete,
     nodes,
     part_after,
+    part_of,
     published_files,
     run_results,
     spread,
@@ -55,7 +59,7 @@ def violations(
         test: find_violation(
             warehouse_file(built_home),
             manifest[test],
-            queries,
+            queries[test],
             manifest,
             nodes(built_home),
         )
@@ -94,7 +98,7 @@ def test_publishing_waits_for_every_data_test(
         assert (config["where"], config["limit"]) == (None, None)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=70)
 def test_a_violated_data_test_keeps_the_old_generation(
     server: BuildServer,
     built_home: Path,
@@ -109,12 +113,9 @@ def test_a_violated_data_test_keeps_the_old_generation(
         planted = violations[test]
         assert planted is not None
         changes = {planted.node: spoil(manifest, planted, tmp_path)}
-        # The rest of the build shows nothing more.
-        options = ["--fail-fast"] if planted.is_noticed_first else []
         start_with_intact_tables(home, built_home)
-        succeeded, output = server.build(
-            home, *options, changes=changes, part=part_after(manifest, planted.node)
-        )
+        part = part_of(manifest, planted.node, test)
+        succeeded, output = server.build(home, changes=changes, part=part)
         assert not succeeded
         status = {result["unique_id"]: result["status"] for result in run_results(home)}
         assert status[test] == "fail", output
@@ -123,7 +124,7 @@ def test_a_violated_data_test_keeps_the_old_generation(
     assert_builds_again(server, home)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=30)
 def test_a_violated_contract_keeps_the_old_generation(
     server: BuildServer,
     built_home: Path,
@@ -142,15 +143,15 @@ def test_a_violated_contract_keeps_the_old_generation(
     for model in spread(contracts, len(contracts) * n_trials // 200):
         changes = {model: spoil(manifest, other_type(manifest, model), tmp_path)}
         start_with_intact_tables(home, built_home)
-        succeeded, output = server.build(
-            home, "--fail-fast", changes=changes, part=part_after(manifest, model)
-        )
+        part = part_of(manifest, model)
+        succeeded, output = server.build(home, changes=changes, part=part)
         assert not succeeded
         assert "This model has an enforced contract that failed." in output
         status = {result["unique_id"]: result["status"] for result in run_results(home)}
         assert status[PUBLISHING] == "skipped"
         assert published_files(home) == before
-    assert_builds_again(server, home)
+    again = part_after(manifest, FIRST_OF_GENERATION, contracts[-1])
+    assert_builds_again(server, home, again)
 
 
 def start_with_intact_tables(home: Path, built_home: Path) -> None:
@@ -158,8 +159,8 @@ def start_with_intact_tables(home: Path, built_home: Path) -> None:
     shutil.copytree(built_home / "warehouse", home / "warehouse")
 
 
-def assert_builds_again(server: BuildServer, home: Path) -> None:
+def assert_builds_again(server: BuildServer, home: Path, part: Part = WHOLE) -> None:
     current = read_current(home).build_id
-    succeeded, output = server.build(home)
+    succeeded, output = server.build(home, part=part)
     assert succeeded, output
     check_complete(home, current)

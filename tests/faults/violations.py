@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +22,10 @@ ROWS = "unchanged_rows"
 
 @dataclass(frozen=True)
 class Violation:
-    """A change of one node's rows: a query of `ROWS`.
-
-    ``is_noticed_first`` says that no test before the one it is made for notices it.
-    """
+    """A change of one node's rows: a query of `ROWS`."""
 
     node: str
     query: str
-    is_noticed_first: bool = True
 
 
 def column_types(connection: duckdb.DuckDBPyConnection, node: Node) -> dict[str, str]:
@@ -73,11 +70,11 @@ def is_allowed(connection: duckdb.DuckDBPyConnection, node: Node, query: str) ->
 def find_violation(
     warehouse: Path,
     test: Node,
-    queries: Mapping[str, str],
+    test_query: str,
     nodes: Mapping[str, Node],
     order: Sequence[str],
 ) -> Violation | None:
-    """Find a change that a test notices, and if possible none of those before it.
+    """Find a change that a test notices.
 
     Parameters
     ----------
@@ -85,9 +82,8 @@ def find_violation(
         The database of a complete build.
     test : dict
         The test, as in dbt's manifest.
-    queries : mapping
-        Of each test by unique id, the query as compiled: whatever it returns is a
-        violation.
+    test_query : str
+        Its query as compiled: whatever it returns is a violation.
     nodes : mapping
         The nodes of the manifest by unique id.
     order : sequence of str
@@ -95,36 +91,17 @@ def find_violation(
         as late as possible.
     """
     parents = sorted(test["depends_on"]["nodes"], key=order.index, reverse=True)
-    earlier = order[: order.index(test["unique_id"])]
-    noticed: Violation | None = None
     with duckdb.connect(warehouse, read_only=True) as connection:
         for parent in parents:
             relation = nodes[parent]["relation_name"]
-            before = [
-                other
-                for other in earlier
-                if other in queries and parent in nodes[other]["depends_on"]["nodes"]
-            ]
             for query in changes(column_types(connection, nodes[parent])):
-                changed = f"({query.replace(ROWS, relation)})"
-
-                def notices(
-                    unique_id: str, relation: str = relation, changed: str = changed
-                ) -> bool:
-                    sql = queries[unique_id].replace(relation, changed)
-                    try:
-                        return bool(connection.execute(sql).fetchall())
-                    except duckdb.ConversionException:
-                        return False
-
-                if notices(test["unique_id"]) and is_allowed(
-                    connection, nodes[parent], query
-                ):
-                    is_first = not any(map(notices, before))
-                    noticed = Violation(parent, query, is_noticed_first=is_first)
-                    if is_first:
-                        return noticed
-    return noticed
+                sql = test_query.replace(relation, f"({query.replace(ROWS, relation)})")
+                with suppress(duckdb.ConversionException):
+                    if connection.execute(sql).fetchall() and is_allowed(
+                        connection, nodes[parent], query
+                    ):
+                        return Violation(parent, query)
+    return None
 
 
 def spoil(nodes: Mapping[str, Node], violation: Violation, folder: Path) -> Node:
