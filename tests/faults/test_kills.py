@@ -8,10 +8,10 @@ Builds started with copies of them show that.
 
 At 40 more moments builds are killed in earnest, one after the other in the same home,
 each starting with what the last one left and each beside a second build, which is
-refused. Every fourth is a build of everything; the others are of what differs from one
+refused. Half of them build everything; the others build what differs from one
 generation to the next, so most of their moments are those of publishing. After every
-fifth kill a pair is left to end: one of the two publishes, unaided. The file operations
-of publishing are taken one by one in test_publishing.
+fourth kill a pair is left to end: one of the two publishes, unaided. The file
+operations of publishing are taken one by one in test_publishing.
 """
 
 from __future__ import annotations
@@ -58,13 +58,11 @@ if TYPE_CHECKING:
 # A watched build is looked at after at most so long.
 LOOK_SECONDS = 0.06
 
-# Of all trials, those that kill a build; they are shared by tests that run at the same
-# time. In each share, a build of everything is killed after so many others, and a pair
-# of builds is left to end after so many kills.
-KILLED_SHARE = 0.2
-SHARES = 2
-KILLS_TO_WHOLE = 4
-KILLS_TO_END = 5
+# Of all trials, those that kill a build: of everything, and of what is newest.
+KILLED_SHARES = {"everything": 0.1, "newest": 0.1}
+
+# After so many kills, a pair of builds is left to end.
+KILLS_TO_END = 4
 
 
 def copied_warehouse_opens(home: Path, folder: Path) -> None:
@@ -104,7 +102,7 @@ class Looks:
         self._published = published
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=65)
 def test_at_no_moment_would_a_kill_leave_anything_broken(
     server: BuildServer, built_home: Path, home: Path, n_trials: int, tmp_path: Path
 ) -> None:
@@ -115,7 +113,7 @@ def test_at_no_moment_would_a_kill_leave_anything_broken(
     stops: list[Stop] = []
     killed: list[Path] = []
     n_random = 0
-    while not stops or n_random < n_trials * (1 - KILLED_SHARE):
+    while not stops or n_random < n_trials * (1 - sum(KILLED_SHARES.values())):
         is_first = not stops
         looks.before = read_current(home).build_id
         with server.started(home, pauses=True) as build:
@@ -242,27 +240,27 @@ def has_ended(build: WatchedBuild, *, within: float | None = None) -> bool:
         return False
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("share", range(SHARES))
+@pytest.mark.slow(seconds=100)
+@pytest.mark.parametrize("killed", KILLED_SHARES)
 def test_builds_killed_at_random_moments_change_nothing_or_everything(
-    server: BuildServer, home: Path, manifest: Nodes, n_trials: int, share: int
+    server: BuildServer, home: Path, manifest: Nodes, n_trials: int, killed: str
 ) -> None:
-    kills = RandomKills(server, home, seed=share)
+    kills = RandomKills(server, home, seed=len(killed))
     newest = part_after(manifest, FIRST_OF_GENERATION)
-    kills.complete_one_of_two(WHOLE)
-    kills.complete_one_of_two(newest)
-    n_to_kill = math.ceil(n_trials * KILLED_SHARE / SHARES)
+    part = newest if killed == "newest" else WHOLE
+    kills.complete_one_of_two(part)
+    n_to_kill = math.ceil(n_trials * KILLED_SHARES[killed])
     for trial in itertools.count(1):
-        kills.kill_one_of_two(newest if trial % KILLS_TO_WHOLE else WHOLE)
+        kills.kill_one_of_two(part)
         if kills.n_killed == n_to_kill:
             break
         if trial % KILLS_TO_END == 0:
             kills.complete_one_of_two(newest)
-    kills.complete_one_of_two(WHOLE)
-    assert kills.n_pairs >= n_trials / SHARES / 4
+    kills.complete_one_of_two(part)
+    assert kills.n_pairs >= n_to_kill * (1 + 1 / KILLS_TO_END)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=55)
 def test_the_command_survives_kills_from_its_first_import_to_its_last_word(
     server: BuildServer, home: Path, n_trials: int
 ) -> None:
