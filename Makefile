@@ -74,7 +74,7 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 		$(ADAPTER) tests/spark
 
 .PHONY: test
-test: $(VENV)/development ## Run every test but the slow ones of make faults
+test: $(VENV)/development ## Run every test
 	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
@@ -88,12 +88,8 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 	$(BIN)/python benchmarks/report.py
 
 .PHONY: faults
-faults: $(VENV)/development ## Kill, starve, double and spoil real builds
+faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
 	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
-
-.PHONY: violations
-violations: $(VENV)/development ## Violate every data test and contract in real builds
-	$(BIN)/pytest tests/faults/test_planted_violations.py --numprocesses auto --dist worksteal
 
 .PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types

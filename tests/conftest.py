@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# How long a slow test takes that does not say it.
+SECONDS = 10
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no process waits for another's end."""
+    items.sort(key=seconds, reverse=True)
+
+
+def seconds(item: pytest.Item) -> int:
+    """Estimate how long a test takes; what is not slow takes no time."""
+    marker = item.get_closest_marker("slow")
+    return 0 if marker is None else marker.kwargs.get("seconds", SECONDS)
+
+
 @pytest.fixture(scope="session")
 def published_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home in which the shipped data was built twice; only to be read.

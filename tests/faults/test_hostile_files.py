@@ -56,7 +56,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 def test_files_that_cannot_be_used_are_refused_in_a_sentence(
     server: BuildServer, home: Path, tmp_path: Path
 ) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DELAYS = (0, 0, 2)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=50)
 def test_commands_that_build_a_home_at_once_win_or_are_refused_in_a_sentence(
     server: BuildServer, home: Path
 ) -> None:
@@ -50,7 +50,7 @@ def test_commands_that_build_a_home_at_once_win_or_are_refused_in_a_sentence(
     assert n_new == len(builds) - len(refused)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=20)
 def test_builds_of_two_homes_do_not_disturb_each_other(
     server: BuildServer, home: Path, tmp_path: Path
 ) -> None:

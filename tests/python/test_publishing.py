@@ -728,7 +728,7 @@ while True:
 """
 
 
-@pytest.mark.slow  # About 20 seconds: 100 builds while five processes read.
+@pytest.mark.slow(seconds=40)  # 100 builds while five processes read.
 def test_readers_that_hold_or_reopen_never_notice_100_builds(home: Path) -> None:
     def publish_number(number: int) -> None:
         connection = open_warehouse()
@@ -784,7 +784,7 @@ def test_a_full_disk_changes_nothing(home: Path, limit: int) -> None:
     verify_generation(read_current(home).folder, deep=True)
 
 
-@pytest.mark.slow  # About 30 seconds: some 80 builds killed, and as many after them.
+@pytest.mark.slow(seconds=35)  # Some 80 builds killed, and as many after.
 def test_builds_killed_at_any_moment_leave_whole_generations(home: Path) -> None:
     result = subprocess.run(
         [sys.executable, str(CRASHES), str(home), "20"],

@@ -304,7 +304,7 @@ class TestSegments:
             )
             pd.testing.assert_frame_equal(shuffled, segments, check_exact=True)
 
-    @pytest.mark.slow  # About half a minute each.
+    @pytest.mark.slow(seconds=45)
     @pytest.mark.parametrize("n_threads", [1, 2, 4])
     def test_seeds_row_orders_and_threads_change_no_id_name_or_assignment(
         self, n_threads, customers, cluster_counts, personas, settings, segments

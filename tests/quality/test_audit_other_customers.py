@@ -79,7 +79,7 @@ def write_customers(path: Path) -> None:
     path.write_text("\n".join(lines), encoding="utf-8")
 
 
-@pytest.mark.slow  # A build, 20 seconds.
+@pytest.mark.slow(seconds=45)  # A build.
 def test_other_customers_are_sound_but_not_the_same(
     project: Project, published_home: Path, tmp_path: Path, validator: Validator
 ) -> None:

@@ -82,7 +82,7 @@ def test_finds_the_five_known_segments():
     assert centroids == pytest.approx(np.array(expected), abs=0.01)
 
 
-@pytest.mark.slow  # About 40 seconds for both.
+@pytest.mark.slow(seconds=20)
 @pytest.mark.parametrize("name", SEGMENTATIONS)
 def test_no_scikit_learn_start_is_better_than_any_seed(name):
     columns, chosen, _ = SEGMENTATIONS[name]

@@ -214,7 +214,7 @@ def test_all_agree_on_the_shipped_customers(
         assert_singles_agree(service, customers, segmentation, expected)
 
 
-@pytest.mark.slow  # some minutes: a build, and a million customers by each way
+@pytest.mark.slow(seconds=240)  # a build, and a million customers by each way
 def test_all_agree_on_a_million_generated_customers(project: Project) -> None:
     """Incomes lie between the steps to which they are grouped for the fit.
 

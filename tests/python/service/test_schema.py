@@ -126,7 +126,7 @@ def test_a_few_generated_requests_are_answered_as_documented(
     assert statuses[200] > 0
 
 
-@pytest.mark.slow  # 10,000 requests in all, about a minute for each part
+@pytest.mark.slow(seconds=50)  # 10,000 requests in all
 @pytest.mark.parametrize("part", range(N_PARTS))
 def test_ten_thousand_generated_requests_are_answered_as_documented(
     shared_service: RunningService, part: int
