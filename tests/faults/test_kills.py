@@ -8,7 +8,7 @@ Builds started with copies of them show that.
 
 At 40 more moments builds are killed in earnest, one after the other in the same home,
 each starting with what the last one left and each beside a second build, which is
-refused. Half of them build everything; the others build what differs from one
+refused. A quarter of them build everything; the others build what differs from one
 generation to the next, so most of their moments are those of publishing. After every
 fourth kill a pair is left to end: one of the two publishes, unaided. The file
 operations of publishing are taken one by one in test_publishing.
@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 0.06
 
 # Of all trials, those that kill a build: of everything, and of what is newest.
-KILLED_SHARES = {"everything": 0.1, "newest": 0.1}
+KILLED_SHARES = {"everything": 0.05, "newest": 0.15}
 
 # After so many kills, a pair of builds is left to end.
 KILLS_TO_END = 4
