@@ -114,22 +114,22 @@ def name_segments(
     return names
 
 
-def choose_persona(
-    levels: Mapping[str, str], personas: pd.DataFrame
-) -> tuple[str, str]:
-    """Find the persona and the recommended action for a segment.
+def choose_personas(
+    levels: Sequence[Mapping[str, str]], personas: pd.DataFrame
+) -> list[tuple[str, str]]:
+    """Find the persona and the recommended action for each of some segments.
 
     Parameters
     ----------
-    levels : mapping from feature name to level
-        Of the features the segmentation uses.
+    levels : sequence of mappings from feature name to level
+        For each segment, of the features the segmentation uses.
     personas : pandas.DataFrame
         Rows of ``seeds/segment_personas.csv``: ``priority``, one column per feature
         holding a level or nothing for any, ``persona``, ``recommended_action``.
 
     Returns
     -------
-    tuple of str
+    list of tuples of str
         Persona and recommended action of the first row by priority whose levels all
         hold. A level asked of a feature that the segmentation does not use never
         holds; a feature without a column may have any level.
@@ -139,10 +139,21 @@ def choose_persona(
     SettingsError
         If a column is missing, a cell holds no level, or no row matches.
     """
+    if not levels:
+        return []
     rows = personas.to_dict("records")
     features = _check_personas(rows, [str(column) for column in personas.columns])
     # dbt loads seeds as text, whose order would put 100 before 20.
-    for row in sorted(rows, key=lambda row: int(row["priority"])):
+    rows.sort(key=lambda row: int(row["priority"]))
+    return [_choose_persona(own, rows, features) for own in levels]
+
+
+def _choose_persona(
+    levels: Mapping[str, str],
+    rows: Sequence[Mapping[Any, Any]],
+    features: Sequence[str],
+) -> tuple[str, str]:
+    for row in rows:
         asked = {name: _cell(row[name]) for name in features}
         if all(not level or levels.get(name) == level for name, level in asked.items()):
             return str(row["persona"]), str(row["recommended_action"])

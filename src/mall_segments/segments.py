@@ -31,7 +31,7 @@ from mall_segments.clustering.kmeans import (
 from mall_segments.clustering.metrics import silhouettes, weighted_mean
 from mall_segments.engine import text_type
 from mall_segments.errors import InputError
-from mall_segments.naming import choose_persona, level_of, name_segments
+from mall_segments.naming import choose_personas, level_of, name_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -530,9 +530,12 @@ def _labels(
         inputs.features,
         taken={label["segment_name"] for label in labels.values()},
     )
-    for row, name in zip(new, named, strict=True):
-        levels = {feature: level_of(value) for feature, value in z_scores[row].items()}
-        persona, action = choose_persona(levels, inputs.personas)
+    levels = [
+        {feature: level_of(value) for feature, value in z_scores[row].items()}
+        for row in new
+    ]
+    personas = choose_personas(levels, inputs.personas)
+    for row, name, (persona, action) in zip(new, named, personas, strict=True):
         labels[row] = dict(zip(keys, (name, persona, action), strict=True))
     return [labels[row] for row in range(len(identities))]
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mall_segments.errors import SettingsError
-from mall_segments.naming import LEVELS, choose_persona, level_of, name_segments
+from mall_segments.naming import LEVELS, choose_personas, level_of, name_segments
 from mall_segments.settings import Feature, LevelWords
 
 PERSONAS_CSV = Path(__file__).parents[2] / "seeds" / "segment_personas.csv"
@@ -151,16 +151,15 @@ def test_names_of_a_segmentation_are_never_alike(table):
 )
 def test_personas_of_the_published_segments(personas, income, spending, persona):
     levels = {"annual_income_kusd": income, "spending_score": spending}
-    assert choose_persona(levels, personas)[0] == persona
+    assert choose_personas([levels], personas)[0][0] == persona
 
 
 def test_every_combination_of_income_and_spending_has_its_own_persona(personas):
-    found = {
-        choose_persona(
-            {"annual_income_kusd": income, "spending_score": spending}, personas
-        )
+    levels = [
+        {"annual_income_kusd": income, "spending_score": spending}
         for income, spending in product(LEVELS, LEVELS)
-    }
+    ]
+    found = set(choose_personas(levels, personas))
     assert len(found) == 9
 
 
@@ -171,7 +170,7 @@ def test_age_alone_decides_the_persona_of_young_and_older_segments(personas):
             "annual_income_kusd": income,
             "spending_score": spending,
         }
-        return choose_persona(levels, personas)[0]
+        return choose_personas([levels], personas)[0][0]
 
     assert persona("low", "low", "high") == "Young trendsetters"
     assert persona("low", "average", "high") == "Young enthusiasts"
@@ -180,7 +179,7 @@ def test_age_alone_decides_the_persona_of_young_and_older_segments(personas):
 
 
 def test_a_retailers_own_features_get_the_general_persona(personas):
-    persona, action = choose_persona({"visits": "high"}, personas)
+    ((persona, action),) = choose_personas([{"visits": "high"}], personas)
     assert persona == "General customers"
     assert action.endswith(".")
 
@@ -214,7 +213,7 @@ def test_the_lowest_priority_number_wins_even_as_text():
             "recommended_action": ["Wait.", "Act."],
         }
     )
-    assert choose_persona({"income": "high"}, frame) == ("first", "Act.")
+    assert choose_personas([{"income": "high"}], frame) == [("first", "Act.")]
 
 
 @pytest.mark.parametrize(
@@ -229,4 +228,4 @@ def test_the_lowest_priority_number_wins_even_as_text():
 )
 def test_refuses_personas_that_cannot_be_used(frame, message):
     with pytest.raises(SettingsError, match=message):
-        choose_persona({"income": "high"}, frame)
+        choose_personas([{"income": "high"}], frame)
