@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from customers import write_customers
 BENCHMARKS = Path(__file__).resolve().parent
 PROJECT = BENCHMARKS.parent
 RESULTS = BENCHMARKS / "results" / "builds.json"
+CLUSTERING = BENCHMARKS / "clustering.py"
 CUSTOMERS_PER_FILE = 100_000_000
 
 COPY = """
@@ -70,8 +72,9 @@ def run(
     *,
     output: Path,
     variables: Mapping[str, str] | None = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Run a command; answer its wall and processor seconds and its peak memory."""
+    started_at = datetime.now(UTC).isoformat()
     started = time.perf_counter()
     with output.open("w") as file:
         process = subprocess.Popen(
@@ -85,6 +88,7 @@ def run(
     if status:
         raise SystemExit(f"{command[0]} failed:\n{output.read_text()[-3000:]}")
     return {
+        "started_at": started_at,
         "seconds": time.perf_counter() - started,
         "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "peak_memory_bytes": usage.ru_maxrss * 1024,
@@ -95,7 +99,9 @@ def measure(n_customers: int, folder: Path, memory_limit: str) -> dict[str, Any]
     """Generate, copy and build one number of customers."""
     n_files = -(-n_customers // CUSTOMERS_PER_FILE)
     target = folder / ("customers.parquet" if n_files == 1 else "customers")
-    files = write_customers(target, n_customers, n_files=n_files)
+    if not target.exists():
+        write_customers(target, n_customers, n_files=n_files)
+    files = [target] if n_files == 1 else sorted(target.iterdir())
     path = target if n_files == 1 else target / "*.parquet"
     for file in files:
         file.read_bytes()  # So that both find it in memory.
@@ -109,6 +115,7 @@ def measure(n_customers: int, folder: Path, memory_limit: str) -> dict[str, Any]
     database.unlink()
 
     home, target_path = folder / "home", folder / "target"
+    shutil.rmtree(home, ignore_errors=True)
     build = run(
         [
             *(Path(sys.executable).parent / "dbt", "build"),
@@ -123,6 +130,12 @@ def measure(n_customers: int, folder: Path, memory_limit: str) -> dict[str, Any]
             "DBT_PROFILES_DIR": str(PROJECT),
         },
     )
+    database = home / "warehouse" / "mall_segments_working.duckdb"
+    alone = folder / "clustering.json"
+    run(
+        [sys.executable, CLUSTERING, database, target_path / "manifest.json"],
+        output=alone,
+    )
     return {
         "n_customers": n_customers,
         "input_bytes": sum(file.stat().st_size for file in files),
@@ -132,7 +145,9 @@ def measure(n_customers: int, folder: Path, memory_limit: str) -> dict[str, Any]
             "warehouse_bytes": n_bytes(home / "warehouse"),
             "published_bytes": n_bytes(home / "published"),
             "n_points": points_by_segmentation(home),
+            "seconds_before_nodes": seconds_before_nodes(target_path, build),
             "phases": phases(target_path),
+            "clustering_alone": json.loads(alone.read_text()),
         },
     }
 
@@ -155,12 +170,28 @@ def points_by_segmentation(home: Path) -> dict[str, int]:
         )
 
 
+def node_results(target_path: Path) -> list[dict[str, Any]]:
+    """Read what dbt says about each node of a build."""
+    text = (target_path / "run_results.json").read_text()
+    results: list[dict[str, Any]] = json.loads(text)["results"]
+    return results
+
+
+def seconds_before_nodes(target_path: Path, build: Mapping[str, Any]) -> float:
+    """Return how long dbt took to start and to parse the project."""
+    first = min(
+        datetime.fromisoformat(timing["started_at"])
+        for result in node_results(target_path)
+        for timing in result["timing"]
+    )
+    return (first - datetime.fromisoformat(build["started_at"])).total_seconds()
+
+
 def phases(target_path: Path) -> dict[str, float]:
     """Add up the seconds of the build's nodes by phase."""
-    results = json.loads((target_path / "run_results.json").read_text())["results"]
     known = {node: phase for phase, nodes in PHASES.items() for node in nodes}
     seconds = dict.fromkeys([*PHASES, "data tests", "points and marts"], 0.0)
-    for result in results:
+    for result in node_results(target_path):
         kind, _, node, *_ = result["unique_id"].split(".")
         other = "data tests" if kind == "test" else "points and marts"
         seconds[known.get(node, other)] += result["execution_time"]
@@ -195,18 +226,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sizes", nargs="+", type=lambda text: int(float(text)), help="customers"
     )
     parser.add_argument("--memory-limit", default="4GB", help="of the engine")
-    parser.add_argument("--folder", type=Path, help="where files are made, and kept")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where files are made and kept; customers of a former run are used again",
+    )
     options = parser.parse_args(arguments)
     measured = []
     for n_customers in options.sizes:
         print(f"{n_customers:,} customers ...", flush=True)
-        folder = options.folder or Path(tempfile.mkdtemp(prefix="mall_segments_"))
+        root = options.folder or Path(tempfile.mkdtemp(prefix="mall_segments_"))
+        folder = root / str(n_customers)
         folder.mkdir(parents=True, exist_ok=True)
         try:
             result = measure(n_customers, folder, options.memory_limit)
         finally:
             if not options.folder:
-                shutil.rmtree(folder)
+                shutil.rmtree(root)
         ratio = result["build"]["seconds"] / result["copy"]["seconds"]
         print(
             f"  copy {result['copy']['seconds']:.1f} s, "
