@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import duckdb
 
-from mall_segments.clustering.threads import single_thread
+from mall_segments.clustering.threads import use_one_thread
 
 MODELS = ("int_cluster_counts_scored", "segments", "int_point_silhouettes")
 
@@ -27,8 +27,7 @@ def measure(database: str, manifest: str) -> dict[str, float]:
     project = Path(__file__).resolve().parents[1]
     nodes = json.loads(Path(manifest).read_text(encoding="utf-8"))["nodes"]
     seconds = {}
-    with single_thread():
-        pass  # Loads the libraries.
+    use_one_thread()  # Loads the libraries.
     with duckdb.connect(database, read_only=True) as connection:
         for name in MODELS:
             node = nodes[f"model.mall_segments.{name}"]

@@ -64,10 +64,9 @@ def inertia(rows: np.ndarray, centroids: np.ndarray) -> float:
 def ours(path: Path) -> Row:
     """Group the rows to points and fit those, as a build does."""
     from mall_segments.clustering.kmeans import fit_kmeans  # noqa: PLC0415
-    from mall_segments.clustering.threads import single_thread  # noqa: PLC0415
+    from mall_segments.clustering.threads import use_one_thread  # noqa: PLC0415
 
-    with single_thread():
-        pass  # Loads scikit-learn, as the competitors have loaded it.
+    use_one_thread()  # Loads scikit-learn, as the competitors have loaded it.
     started = time.perf_counter()
     with duckdb.connect() as connection:
         columns = list(

@@ -39,7 +39,6 @@ from sklearn.cluster import (
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mall_segments.clustering.frames import read_settings, scaled_values
 from mall_segments.clustering.kmeans import (
@@ -53,6 +52,7 @@ from mall_segments.clustering.metrics import (
     davies_bouldin,
     mean_silhouette,
 )
+from mall_segments.clustering.threads import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -191,12 +191,9 @@ def score_algorithms(
     if sample_size < 1:
         raise ValueError(f"sample_size={sample_size} is below 1")
     rows: list[dict[str, Any]] = []
-    # One thread, so that sums are added in the same order everywhere. The customers
-    # are checked once, not again in each of the thousands of small steps.
-    with (
-        threadpool_limits(1),
-        sklearn.config_context(assume_finite=True, skip_parameter_validation=True),
-    ):
+    use_one_thread()
+    # The customers are checked once, not again in each of the thousands of small steps.
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         for segmentation in read_settings(settings).segmentations:
             rows.extend(
                 _score_segmentation(

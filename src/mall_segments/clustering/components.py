@@ -13,6 +13,7 @@ from mall_segments.clustering.frames import (
     read_settings,
     scaled_values,
 )
+from mall_segments.clustering.threads import use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,6 +97,7 @@ def find_components(values: FloatArray, weights: IntArray) -> Components:
     shares = weights[:, None] / n_customers
     centered = values - (shares * values).sum(axis=0)
     rows = centered * np.sqrt(weights / (n_customers - 1))[:, None]
+    use_one_thread()
     eigenvalues, eigenvectors = np.linalg.eigh(rows.T @ rows)
     loadings = eigenvectors.T[::-1]
     sizes = np.abs(loadings)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.threads import in_parallel, single_thread
+from mall_segments.clustering.threads import in_parallel, use_one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -563,10 +563,10 @@ def _draw_best_start(
     """Take the best of a few k-means++ starts of scikit-learn."""
     from sklearn.cluster import KMeans  # noqa: PLC0415  Loads in seconds.
 
-    with single_thread():
-        model = KMeans(
-            n_segments, n_init=N_STARTS, tol=0, random_state=random_seed
-        ).fit(points, sample_weight=customers)
+    use_one_thread()
+    model = KMeans(n_segments, n_init=N_STARTS, tol=0, random_state=random_seed).fit(
+        points, sample_weight=customers
+    )
     centroids: FloatArray = model.cluster_centers_
     return centroids
 

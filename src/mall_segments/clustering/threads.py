@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
+_LOADING: Final = Lock()
 
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Run a block with one thread in BLAS and OpenMP.
+
+def use_one_thread() -> None:
+    """Have BLAS and OpenMP use one thread from here on.
 
     Several threads split a sum between them, and its last digits then depend on how
-    many there are. Blocks may run at the same time in different threads.
+    many there are. OpenMP has a limit for each thread that calls it, BLAS one for the
+    process. It stays: whoever set it back would do so for all threads that compute.
 
     Examples
     --------
-    >>> with single_thread():
-    ...     pass
+    >>> use_one_thread()
     """
-    libraries = _libraries()
-    with libraries.single_threaded_blas(), libraries.openmp.limit(limits=1):
-        yield
+    with _LOADING:
+        controller = _controller()
+        controller.limit(limits=1)
 
 
 def in_parallel(
@@ -56,53 +56,15 @@ def in_parallel(
     >>> in_parallel(abs, [-1, 2])
     [1, 2]
     """
-    with single_thread():
-        if len(parts) == 1:
-            return [function(parts[0])]
-        limit_openmp = partial(_libraries().openmp.limit, limits=1)
-        with ThreadPoolExecutor(os.cpu_count(), initializer=limit_openmp) as threads:
-            return list(threads.map(function, parts))
-
-
-class _Libraries:
-    """The libraries with threads of their own, and how many those are.
-
-    OpenMP has a number for each thread that calls it, BLAS one for all: the first of
-    the blocks that run at the same time sets it, and the last one sets it back.
-    """
-
-    def __init__(self, controller: Any) -> None:
-        self.openmp = controller.select(user_api="openmp")
-        self._blas = controller.select(user_api="blas")
-        self._lock = Lock()
-        self._n_blocks = 0
-        self._limit: Any = None
-
-    @contextmanager
-    def single_threaded_blas(self) -> Iterator[None]:
-        with self._lock:
-            if self._n_blocks == 0:
-                self._limit = self._blas.limit(limits=1)
-            self._n_blocks += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._n_blocks -= 1
-                if self._n_blocks == 0:
-                    self._limit.restore_original_limits()
-
-
-_LOADING: Final = Lock()
-
-
-def _libraries() -> _Libraries:
-    with _LOADING:
-        return _load_libraries()
+    use_one_thread()
+    if len(parts) == 1:
+        return [function(parts[0])]
+    with ThreadPoolExecutor(os.cpu_count(), initializer=use_one_thread) as threads:
+        return list(threads.map(function, parts))
 
 
 @cache
-def _load_libraries() -> _Libraries:
+def _controller() -> Any:
     # A controller knows the libraries loaded before it, and finding them takes
     # longer than fitting 200 customers, so scikit-learn's are loaded first, once.
     import sklearn.cluster  # noqa: F401, PLC0415
@@ -110,4 +72,4 @@ def _load_libraries() -> _Libraries:
         ThreadpoolController,
     )
 
-    return _Libraries(ThreadpoolController())
+    return ThreadpoolController()

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_info
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from mall_segments.clustering.threads import in_parallel, single_thread
+from mall_segments.clustering.threads import in_parallel, use_one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def numbers_of_threads() -> set[int]:
     return {library["num_threads"] for library in threadpool_info()}
 
 
-def test_every_part_has_one_thread_and_the_caller_gets_its_own_back() -> None:
-    with single_thread():
-        pass  # Loads the libraries.
-    before = threadpool_info()
+@pytest.fixture(autouse=True)
+def several_threads() -> Iterator[None]:
+    """Begin with more than one, whatever this machine or another test has set."""
+    use_one_thread()  # Loads the libraries.
+    with threadpool_limits(3):
+        assert numbers_of_threads() == {3}
+        yield
+
+
+def test_one_thread_is_used_from_here_on() -> None:
+    use_one_thread()
+    assert numbers_of_threads() == {1}
+
+
+def test_every_part_has_one_thread() -> None:
     assert in_parallel(lambda _: numbers_of_threads(), range(4)) == [{1}] * 4
-    assert threadpool_info() == before
 
 
-def test_a_block_keeps_its_one_thread_when_another_ends() -> None:
-    with single_thread():
-        pass
-    before = threadpool_info()
+def test_a_thread_keeps_its_one_when_another_sets_its_own_back() -> None:
+    """As scikit-learn does after each fit that limits BLAS."""
+    use_one_thread()
     has_begun, may_end = Event(), Event()
     found = []
 
-    def run_longer() -> None:
-        with single_thread():
-            has_begun.set()
-            may_end.wait()
-            found.append(numbers_of_threads())
+    def fit_longer() -> None:
+        use_one_thread()
+        has_begun.set()
+        may_end.wait()
+        found.append(numbers_of_threads())
 
-    longer = Thread(target=run_longer)
-    with ExitStack() as shorter:
-        shorter.enter_context(single_thread())
+    longer = Thread(target=fit_longer)
+    with threadpool_limits(1):
         longer.start()
         has_begun.wait()
     may_end.set()
     longer.join()
     assert found == [{1}]
-    assert threadpool_info() == before
