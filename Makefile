@@ -9,6 +9,8 @@ SPARK_VENV := .venv-spark
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 SIZES ?= 1e5 1e6 1e7
+# Tests also wait, for the disk and for each other: one more of them than processors.
+TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -75,7 +77,7 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 
 .PHONY: test
 test: $(VENV)/development ## Run every test
-	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
+	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist worksteal --durations 15
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-bench.txt
@@ -89,7 +91,7 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 
 .PHONY: faults
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
-	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
+	$(BIN)/pytest tests/faults --numprocesses $(TESTS_AT_ONCE) --dist worksteal --durations 15
 
 .PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types
