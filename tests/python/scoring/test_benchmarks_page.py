@@ -34,7 +34,9 @@ def test_the_page_says_what_was_measured() -> None:
     ]
     for form, title in (("csv", "CSV"), ("parquet", "Parquet")):
         by_time = f"{scoring[form]['by_processor_time']:.2f}"
-        assert re.search(rf"^\| {title} \| [\d.]+ \| {by_time} \|", page, re.MULTILINE)
+        bare = f"{scoring[form]['share_by_a_bare_join']:.2f}"
+        row = rf"^\| {title} \| [\d.]+ \| {by_time} \| 0\.5 \| {bare} \|$"
+        assert re.search(row, page, re.MULTILINE)
     assert scoring["n_customers"] == 10_000_000
     flat = " ".join(page.split())
     assert (
