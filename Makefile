@@ -9,8 +9,6 @@ SPARK_VENV := .venv-spark
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 SIZES ?= 1e5 1e6 1e7
-# Tests also wait, for the disk and for each other: one more of them than processors.
-TESTS_AT_ONCE ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() + 1)')
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -76,8 +74,9 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 		$(ADAPTER) tests/spark
 
 .PHONY: test
-test: $(VENV)/development ## Run every test
-	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist worksteal --durations 15
+test: $(VENV)/development ## Run every test but kills and full disks, see make faults
+	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15 \
+		--ignore tests/faults/test_kills.py --ignore tests/faults/test_full_disk.py
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
 	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-bench.txt
@@ -90,8 +89,8 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 	$(BIN)/python benchmarks/report.py
 
 .PHONY: faults
-faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
-	$(BIN)/pytest tests/faults --numprocesses $(TESTS_AT_ONCE) --dist worksteal --durations 15
+faults: $(VENV)/development ## Kill, starve, double and spoil real builds
+	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
 
 .PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types
