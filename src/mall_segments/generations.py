@@ -144,16 +144,17 @@ def current_generation(home: Path) -> Path | None:
     PublishError
         If ``published/current`` is not a link to an existing generation.
     """
-    build_id = _linked_build_id(home)
-    if build_id is None:
-        return None
-    folder = generation_folder(home, build_id)
-    if not folder.is_dir():
-        raise PublishError(
-            f"{_link(home)} points to the generation {build_id}, which does not "
-            f"exist; {_ways_out(home)}"
-        )
-    return folder
+    while (build_id := _linked_build_id(home)) is not None:
+        folder = generation_folder(home, build_id)
+        if folder.is_dir():
+            return folder
+        # Between the two looks, builds may have replaced and removed it.
+        if _linked_build_id(home) == build_id:
+            raise PublishError(
+                f"{_link(home)} points to the generation {build_id}, which does not "
+                f"exist; {_ways_out(home)}"
+            )
+    return None
 
 
 def read_current(home: Path) -> Generation:

@@ -350,6 +350,17 @@ def test_a_reader_never_sees_the_link_missing_or_a_generation_torn(
     assert len(seen) > 1
 
 
+def test_a_reader_looks_again_when_what_it_found_was_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path, 0)
+    current = read_current(tmp_path).build_id
+    found = iter(["20200101T000000.000000Z-00000000", current, current])
+    monkeypatch.setattr(generations, "_linked_build_id", lambda _: next(found))
+    folder = generations.current_generation(tmp_path)
+    assert folder == generations.generation_folder(tmp_path, current)
+
+
 @pytest.mark.parametrize(
     "name", ["model.json", "parquet/dim_segments.parquet", "manifest.json"]
 )
