@@ -12,7 +12,7 @@ SIZES ?= 1e5 1e6 1e7
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
-# Or every process compiles all it imports anew, which is most of its start.
+# Or every process compiles all it imports anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
