@@ -61,7 +61,7 @@ serve: $(VENV)/runtime ## Answer POST /predict_cluster on 127.0.0.1
 questions: $(VENV)/runtime ## Write docs/questions.md anew from what is published
 	$(BIN)/mall-segments questions --output docs/questions.md
 
-$(SPARK_VENV)/runtime: requirements-spark.txt pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/runtime
+$(SPARK_VENV)/runtime: requirements-spark.txt pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/python
 	$(BIN)/python -m venv $(SPARK_VENV)
 	$(SPARK_VENV)/bin/pip install --quiet --no-compile --require-hashes --requirement requirements-spark.txt
 	$(SPARK_VENV)/bin/pip install --quiet --no-compile --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
@@ -103,13 +103,16 @@ lint-python: $(VENV)/development
 	$(BIN)/mypy
 
 lint-sql: $(VENV)/development
-	$(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
+	@# Beside a build, which has the project's own target and database.
+	MALL_SEGMENTS_HOME=target/lint $(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: check
 check: ## What CI runs: lint, build with its audit, test and spark
 	@# Each pip uses one processor.
 	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
-	$(MAKE) lint build test spark
+	@# None of these keeps two processors busy.
+	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python
+	$(MAKE) test
 
 .PHONY: format
 format: $(VENV)/development ## Rewrite code in the project's layout
