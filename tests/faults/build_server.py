@@ -26,11 +26,19 @@ from types import ModuleType
 from typing import Any, TypedDict
 
 # What dbt and the models import when they run, imported once for all builds.
+import babel.dates
+import dbt.adapters.duckdb.environments.local
 import dbt.task.build
+import dbt.task.docs
+import dbt.task.runnable
+import kneed
+import pyarrow.pandas_compat
+import scipy.cluster.hierarchy
 import scipy.stats
 import sklearn.cluster
 import sklearn.mixture
 import sklearn.tree
+import vl_convert
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.clients.jinja import template_cache
@@ -46,15 +54,22 @@ import mall_segments.exploration
 import mall_segments.preflight
 import mall_segments.previous
 import mall_segments.publishing
-import mall_segments.report
+import mall_segments.report.page
+import mall_segments.report.pictures
+import mall_segments.report.reading
 import mall_segments.segments
 
 IMPORTED: tuple[ModuleType, ...] = (
-    *(dbt.task.build, scipy.stats, sklearn.cluster, sklearn.mixture, sklearn.tree),
+    *(babel.dates, dbt.adapters.duckdb.environments.local, dbt.task.build),
+    *(dbt.task.docs, dbt.task.runnable, kneed, pyarrow.pandas_compat),
+    *(scipy.cluster.hierarchy, scipy.stats, sklearn.cluster, sklearn.mixture),
+    *(sklearn.tree, vl_convert),
     *(mall_segments.clustering.algorithms, mall_segments.clustering.components),
     *(mall_segments.clustering.rules, mall_segments.dbt_plugin),
     *(mall_segments.exploration, mall_segments.preflight, mall_segments.previous),
-    *(mall_segments.publishing, mall_segments.report, mall_segments.segments),
+    *(mall_segments.publishing, mall_segments.report.page),
+    *(mall_segments.report.pictures, mall_segments.report.reading),
+    mall_segments.segments,
 )
 
 MOMENTS = {"NodeStart": "before", "SQLQuery": "during", "NodeFinished": "after"}
@@ -218,6 +233,9 @@ def serve(path: str, project: Path, settings: str) -> None:
     manifest, written = parse(project, settings)
     for macro in manifest.macros.values():
         template_cache.get_node_template(macro)  # Compiled once for all builds.
+    mall_segments.report.page.page_template()
+    # A build writes what was parsed when it begins; nobody reads it once more.
+    vars(dbt.task.runnable)["write_manifest"] = lambda *_: None
     EventManager.fire_event = fire_heard_event  # type: ignore[method-assign]
     # Collecting garbage in a fork shall not copy what all of them share.
     gc.collect()

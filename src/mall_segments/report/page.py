@@ -6,11 +6,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
@@ -102,8 +103,7 @@ def render_page(reading: Reading, *, audit: Audit | None) -> str:
         f"style-src '{_digest(style)}'; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-    template = _environment().get_template("report.html.j2")
-    return template.render(
+    return page_template().render(
         model=reading.model,
         created=f"{datetime.fromisoformat(reading.model.created_at):{_MINUTE}} UTC",
         features=reading.features,
@@ -135,7 +135,9 @@ def in_words(parts: Iterable[str]) -> Markup:
     return Markup(listed(shown))  # noqa: S704 - each part is escaped
 
 
-def _environment() -> Environment:
+@cache
+def page_template() -> Template:
+    """Compile the template, once for all pages of a process."""
     environment = Environment(
         loader=PackageLoader("mall_segments.report"),
         autoescape=True,
@@ -162,7 +164,7 @@ def _environment() -> Environment:
     environment.globals["unused"] = lambda view, features: [
         feature.label for feature in features.values() if feature not in view.features
     ]
-    return environment
+    return environment.get_template("report.html.j2")
 
 
 def _subject(
