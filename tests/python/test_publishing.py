@@ -713,7 +713,7 @@ READER = """
 import sys, time, duckdb
 n_reads = 0
 while True:
-    time.sleep(0.01)  # The builds shall get some of the processors.
+    time.sleep(0.15)  # The builds shall get most of the processors.
     # What a BI tool does: open by the link, query, close, again.
     with duckdb.connect(sys.argv[1], read_only=True) as connection:
         seen = connection.execute(
@@ -757,7 +757,7 @@ def test_readers_that_hold_or_reopen_never_notice_100_builds(home: Path) -> None
     for reader in readers:
         output, errors = reader.communicate(timeout=60)
         assert errors == ""
-        assert int(output) > 1
+        assert int(output) > 25
 
 
 @pytest.mark.parametrize(
