@@ -30,7 +30,8 @@ DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 ENGINE_ENCODINGS: Final = ("utf-8", "latin-1")
 
 _HEAD_SIZES: Final = (2**16, 2**20, 2**24)
-_CHUNK_SIZE: Final = 2**20
+# Larger ones take memory from the system each time.
+_CHUNK_SIZE: Final = 2**18
 _LINES_LOOKED_AT: Final = 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARKS: Final = (
@@ -327,17 +328,18 @@ class _Scan:
     @classmethod
     def of(cls, path: Path) -> _Scan:
         decoder = codecs.getincrementaldecoder("utf-8")()
-        is_utf_8, n_quotes, n_lines, line_length, longest_line = True, 0, 0, 0, 0
-        nul_line: int | None = None
+        is_utf_8, n_quotes, n_bytes, line_length, longest_line = True, 0, 0, 0, 0
+        nul_place: int | None = None
         high_controls: set[int] = set()
         for chunk in _chunks(path):
-            is_utf_8 = is_utf_8 and _continues(decoder, chunk)
-            if not chunk.isascii():
+            # Nearly all is ASCII, and asking costs a tenth of decoding.
+            if not chunk.isascii() or decoder.getstate()[0]:
+                is_utf_8 = is_utf_8 and _continues(decoder, chunk)
                 high_controls.update(filter(chunk.__contains__, _LATIN_1_CONTROLS))
             n_quotes += chunk.count(b'"')
-            if nul_line is None and (at := chunk.find(0)) >= 0:
-                nul_line = n_lines + chunk[:at].count(b"\n") + 1
-            n_lines += chunk.count(b"\n")
+            if nul_place is None and (at := chunk.find(0)) >= 0:
+                nul_place = n_bytes + at
+            n_bytes += len(chunk)
             first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
             line_length += first if first >= 0 else len(chunk)
             longest_line = max(longest_line, line_length)
@@ -348,8 +350,17 @@ class _Scan:
             encoding="utf-8" if is_utf_8 else _single_byte_encoding(high_controls),
             n_quotes=n_quotes,
             longest_line=longest_line,
-            nul_line=nul_line,
+            nul_line=None if nul_place is None else _line_of(path, nul_place),
         )
+
+
+def _line_of(path: Path, place: int) -> int:
+    """Return the number of the line in which a byte of a file is."""
+    line = 1
+    for chunk in _chunks(path):
+        line += chunk.count(b"\n", 0, max(place, 0))
+        place -= len(chunk)
+    return line
 
 
 def _continues(

@@ -390,6 +390,10 @@ FILES: dict[str, tuple[str | bytes, Accepted | Refused]] = {
         table(rows=[ROWS[0], "2,Ma\0le,21,15,81", *ROWS[2:]]),
         Refused("holds a NUL byte, first in line 3"),
     ),
+    "nul_byte_far_down": (
+        table(rows=ROWS * 10_000 + ["5,Ma\0le,21,15,81"]),
+        Refused("holds a NUL byte, first in line 40,002"),
+    ),
     "lfs_pointer": (
         "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3780\n",
         Refused("is a Git LFS pointer"),
@@ -562,6 +566,20 @@ def test_a_byte_that_is_no_utf_8_is_found_at_the_end_of_a_large_file(
 
     assert len(rows_read) == 100_001
     assert rows_read[-1][0] == "xé"
+
+
+@pytest.mark.parametrize("n_bytes_before", [2**18 - 1, 2**18, 2**20 - 1])
+def test_a_letter_of_two_bytes_may_be_anywhere(
+    tmp_path: Path, n_bytes_before: int
+) -> None:
+    lines = table(rows=ROWS * 20_000).encode()
+    content = lines[:n_bytes_before] + "é".encode() + lines[n_bytes_before:]
+    whole = write(tmp_path / "whole.csv", content)
+    broken = write(tmp_path / "broken.csv", content.replace(b"\xc3\xa9", b"\xc3"))
+
+    forms = [inspect_csv(path, SETTINGS, source="it") for path in (whole, broken)]
+
+    assert [form.encoding for form in forms] == ["utf-8", "latin-1"]
 
 
 def test_a_copy_in_utf_8_is_made_once_and_renewed_with_its_file(tmp_path: Path) -> None:

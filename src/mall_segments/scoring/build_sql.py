@@ -12,13 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from jinja2 import Environment, StrictUndefined, nodes
+from jinja2 import Environment, StrictUndefined, Template, nodes
 
 from mall_segments.errors import ModelError
 from mall_segments.tables import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import CodeType
 
     import duckdb
 
@@ -28,7 +29,6 @@ PACKAGED: Final = Path(__file__).parents[1] / "build_sql"
 
 _PROJECT: Final = Path(__file__).parents[3]
 _MODEL_FOLDERS: Final = ("models", "analyses/marts")
-_EXTENSIONS: Final = ("jinja2.ext.do",)
 _MACRO_FILES: Final = ("read_customers", "repeated_ids", "weighted_statistics")
 # What Python answers here instead of asking it through the engine, as dbt must.
 _REPLACED_MACROS: Final = ("recognised_columns",)
@@ -105,16 +105,10 @@ def create_models(
     names["recognised_columns"] = lambda relation: _recognised(
         names["adapter"].get_columns_in_relation(relation), recognised
     )
-    environment = Environment(
-        undefined=StrictUndefined,
-        extensions=_EXTENSIONS,
-        autoescape=False,  # noqa: S701 - it renders SQL, in which names are quoted
-    )
     for macro in _macros(_folder()):
-        names[macro.name] = _callable(environment, macro)
-    environment.globals.update(names)
+        names[macro] = _callable(macro, names)
     for model in models:
-        query = environment.from_string(_read(_model_file(model))).render()
+        query = _template(_compiled_model(model), names).render()
         connection.execute(f"create {kind} {_relation(schema, model)} as {query}")
 
 
@@ -162,33 +156,52 @@ def _recognised(
     return answer
 
 
+_ENVIRONMENT: Final = Environment(
+    undefined=StrictUndefined,
+    extensions=["jinja2.ext.do"],
+    autoescape=False,  # noqa: S701 - it renders SQL, in which names are quoted
+)
+
+
+def _template(code: CodeType, names: dict[str, Any]) -> Template:
+    return Template.from_code(_ENVIRONMENT, code, names)
+
+
 @cache
-def _macros(folder: Path) -> tuple[nodes.Macro, ...]:
-    environment = Environment(extensions=_EXTENSIONS, autoescape=False)  # noqa: S701
-    return tuple(
-        macro
+def _compiled_model(model: str) -> CodeType:
+    return _ENVIRONMENT.compile(_read(_model_file(model)))
+
+
+@cache
+def _macros(folder: Path) -> dict[str, nodes.Macro]:
+    return {
+        macro.name: macro
         for file in _MACRO_FILES
-        for macro in environment.parse(
+        for macro in _ENVIRONMENT.parse(
             _read(folder / "macros" / f"{file}.sql")
         ).find_all(nodes.Macro)
         if macro.name not in _REPLACED_MACROS
-    )
+    }
 
 
-def _callable(environment: Environment, macro: nodes.Macro) -> Callable[..., object]:
-    """Compile a macro on its own when it is first called: it then sees all others."""
+@cache
+def _compiled_macro(name: str) -> CodeType:
+    """Compile a macro on its own: it then sees all others."""
+    tree = nodes.Template([_macros(_folder())[name]], lineno=1)
+    tree.set_environment(_ENVIRONMENT)
+    return _ENVIRONMENT.compile(tree)
 
+
+def _callable(name: str, names: dict[str, Any]) -> Callable[..., object]:
     @cache
-    def compiled() -> Callable[..., object]:
-        tree = nodes.Template([macro], lineno=1)
-        tree.set_environment(environment)
-        module = environment.from_string(tree).make_module()
-        found: Callable[..., object] = getattr(module, macro.name)
+    def macro() -> Callable[..., object]:
+        module = _template(_compiled_macro(name), names).make_module()
+        found: Callable[..., object] = getattr(module, name)
         return found
 
     def call(*arguments: object, **named: object) -> object:
         try:
-            return compiled()(*arguments, **named)
+            return macro()(*arguments, **named)
         except _ReturnedError as returned:
             return returned.value
 

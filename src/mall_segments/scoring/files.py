@@ -19,6 +19,7 @@ from mall_segments.errors import InputError
 from mall_segments.inputs import inspect_input
 from mall_segments.scoring.model_settings import ModelColumns, find_segmentation
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
+from mall_segments.scoring.parts import Part, write_parts
 from mall_segments.scoring.rows import (
     REJECTED,
     RESULTS,
@@ -53,6 +54,8 @@ _NAMES: Final = ("segment_name", "persona")
 _STANDARD_INPUT: Final = "standard input"
 _CSV_LINE: Final = "csv_line"
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
+# Of less, a part of a file is not worth a thread.
+_FEWEST_ROWS: Final = 100_000
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
 
@@ -282,30 +285,47 @@ class _Writer:
 
     def write_scored(self, path: Path, form: Format) -> None:
         """Write the accepted customers with what was found out about them."""
-        if form == "csv":
-            n_written = self._write_csv(path)
-        else:
-            n_written = self._write_cells(path, form)
+        write = {
+            "csv": self._write_csv,
+            "parquet": self._write_parquet,
+            "jsonl": self._write_json,
+        }[form]
+        n_written = write(path)
         # Parquet is read more than once, so it could have changed between.
         if n_written != self._checked.n_rows - self._checked.n_rejected:
             raise InputError(f"{self._source} was changed while it was read.")
 
-    def _write_cells(self, path: Path, form: Format) -> int:
-        if form == "parquet":
-            self._number_names()
+    def _write_parquet(self, path: Path) -> int:
+        self._number_names()
+        rows = self._checked.scored
+        results = [f"{RESULTS}.{name}" for name in ADDED_COLUMNS]
+        if self._checked.listed is not None:
+            rows = self._checked.listed.rows
+            results = self._checked.listed.cells(self._connection, ADDED_COLUMNS)
+        query = self._select_cells(results, rows)
+        return self._write_whole(query, "format parquet", path)
+
+    def _write_json(self, path: Path) -> int:
+        results = [f"{RESULTS}.{name}" for name in ADDED_COLUMNS]
+        parts = [
+            Part(query=self._select_cells(results, rows), options="format json")
+            for rows in self._rows_in_parts(path)
+        ]
+        return write_parts(self._connection, parts, path)
+
+    def _write_whole(self, query: str, options: str, path: Path) -> int:
+        return Part(query=query, options=options).write(self._connection, str(path))
+
+    def _select_cells(self, results: list[str], rows: str) -> str:
         cells = [
             f"{self._cell_in_file(name)} as {quote_identifier(name)}"
             for name in self._names
         ]
         cells += [
-            f"{RESULTS}.{name} as {quote_identifier(added)}"
-            for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
+            f"{result} as {quote_identifier(added)}"
+            for result, added in zip(results, self._added, strict=True)
         ]
-        return self._copy(
-            f"select {', '.join(cells)} from {self._checked.scored}",  # noqa: S608
-            path,
-            "format parquet" if form == "parquet" else "format json",
-        )
+        return f"select {', '.join(cells)} from {rows}"  # noqa: S608
 
     def _cell_in_file(self, name: str) -> str:
         cell = f"{CUSTOMERS}.{quote_identifier(name)}"
@@ -320,11 +340,8 @@ class _Writer:
             for name in self._names
         ]
         cells += ["source_row", "rejection_reasons"]
-        self._copy(
-            f"select {', '.join(cells)} from {REJECTED} order by source_row",  # noqa: S608
-            path,
-            "format csv, header",
-        )
+        query = f"select {', '.join(cells)} from {REJECTED} order by source_row"  # noqa: S608
+        self._write_whole(query, "format csv, header", path)
 
     def _number_names(self) -> None:
         """Turn the few names of the results into numbers, as Parquet stores them."""
@@ -365,11 +382,14 @@ class _Writer:
         ]
         header = ",".join(map(self._csv_text, [*shared, *self._added]))
         cells.append(f"{RESULTS}.{_CSV_LINE} as {quote_identifier(header)}")
-        return self._copy(
-            f"select {', '.join(cells)} from {self._checked.scored}",  # noqa: S608
-            path,
-            "format csv, header, quote '', escape ''",
-        )
+        parts = [
+            Part(
+                query=f"select {', '.join(cells)} from {rows}",  # noqa: S608
+                options=f"format csv, quote '', escape '', header {position == 0}",
+            )
+            for position, rows in enumerate(self._rows_in_parts(path))
+        ]
+        return write_parts(self._connection, parts, path)
 
     def _is_part_of_result(self, name: str) -> bool:
         return name in self._checked.key_cells and (
@@ -415,12 +435,16 @@ class _Writer:
         found = self._connection.execute(f"select {neutralised('$1::varchar')}", [name])
         return str(found.fetchall()[0][0])
 
-    def _copy(self, query: str, path: Path, options: str) -> int:
-        copied = self._connection.execute(
-            f"copy ({query}) to {quote_text(str(path))} "
-            f"({options}, use_tmp_file false, preserve_order true)"
-        ).fetchall()
-        return int(copied[0][0])
+    def _rows_in_parts(self, path: Path) -> list[str]:
+        """Return the scored rows in as many parts as can be written at a time.
+
+        The engine writes what it joins, in order, on one processor only.
+        """
+        if not path.is_file():
+            return [self._checked.scored]
+        found = self._connection.execute("select current_setting('threads')").fetchall()
+        n_parts = min(int(found[0][0]), self._checked.n_rows // _FEWEST_ROWS)
+        return self._checked.parts(max(n_parts, 1))
 
 
 def _csv_cell(expression: str) -> str:

@@ -12,7 +12,10 @@ it lies; CSV is loaded once, its whole numbers as numbers where nothing is lost 
 
 from __future__ import annotations
 
+import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -20,12 +23,21 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.inputs import SURPLUS_COLUMN
 from mall_segments.scoring.build_sql import create_models
+from mall_segments.scoring.lookups import (
+    LARGEST_SET,
+    LONGEST_LIST,
+    create_lists,
+    create_set,
+    element,
+    is_member,
+)
 from mall_segments.scoring.model_settings import project_vars
 from mall_segments.scoring.whole_numbers import (
     CUSTOMERS,
     count_texts,
     find_whole_numbers,
     is_read_exactly,
+    measure_files,
 )
 from mall_segments.tables import quote_identifier, quote_text, reason
 
@@ -51,6 +63,10 @@ _CELLS: Final = "combinations.cells"
 _JUDGED: Final = "combinations.judged"
 _QUESTIONED: Final = "questioned.base_mall__customers"
 _REPEATED: Final = "repeated"
+_ANSWERS: Final = "answers"
+_ANSWERED: Final = "answered"
+_LEFT_OUT: Final = "left_out"
+_LEFT_OUT_ROWS: Final = "left_out_rows"
 
 _CHECKING_MODELS: Final = (
     "stg_mall__customers",
@@ -78,11 +94,39 @@ _SHARED: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class ListedResults:
+    """Rows whose results are found in lists, see `mall_segments.scoring.lookups`.
+
+    Attributes
+    ----------
+    rows : str
+        The SQL that follows ``from``: the rows that are scored, named ``customers``, in
+        the order of the file.
+    number : str
+        The SQL of the number that the combination of a row has in ``results``.
+    n_numbers : int
+        How many numbers there can be, from 0.
+    """
+
+    rows: str
+    number: str
+    n_numbers: int
+
+    def cells(
+        self, connection: duckdb.DuckDBPyConnection, columns: Sequence[str]
+    ) -> list[str]:
+        """Return the SQL of columns of ``results``, to be selected from the rows."""
+        create_lists(connection, _ANSWERS, RESULTS, columns, self.n_numbers)
+        return [element(_ANSWERS, column, self.number) for column in columns]
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckedRows:
     """A customer file on a connection, checked and assigned.
 
-    The connection holds the tables ``results`` (see :attr:`scored`) and ``rejected``
-    (source_row, rejection_reasons and the columns of the file, as it has them).
+    The connection holds the tables ``results`` (a row for each combination of cells,
+    see :func:`find_results`) and ``rejected`` (source_row, rejection_reasons and the
+    columns of the file, as it has them).
 
     Attributes
     ----------
@@ -92,9 +136,13 @@ class CheckedRows:
         How many rejected rows each reason holds for.
     rows : str
         The SQL that follows ``from``: all rows of the file, named ``customers``.
-    scored : str
-        The same with the columns of ``results``, without the rejected rows, and in the
-        order of the file.
+    joined, order : str
+        The same with the columns of ``results`` and without the rejected rows, and what
+        follows to have them in the order of the file.
+    is_loaded : bool
+        Whether ``customers`` is a table.
+    listed : ListedResults or None
+        The joined rows without a join, where that is possible.
     types : mapping of str to str
         The type of every column of ``customers``.
     texts_as_numbers : frozenset of str
@@ -113,12 +161,31 @@ class CheckedRows:
     n_imputed: int
     reasons: Mapping[str, int]
     rows: str
-    scored: str
+    joined: str
+    order: str
+    is_loaded: bool
+    listed: ListedResults | None
     types: Mapping[str, str]
     texts_as_numbers: frozenset[str]
     distinct_cells: Mapping[str, str]
     key_cells: Mapping[str, str]
     number_columns: frozenset[str]
+
+    @property
+    def scored(self) -> str:
+        """The SQL that follows ``from``: the joined rows in their order."""
+        return f"{self.joined} {self.order}"
+
+    def parts(self, n_parts: int) -> list[str]:
+        """Return :attr:`scored` in parts, one after the other; one if it has none."""
+        if not self.is_loaded:
+            return [self.scored]
+        bounds = [self.n_rows * at // n_parts for at in range(n_parts + 1)]
+        return [
+            f"{self.joined} where {CUSTOMERS}.rowid >= {start} "
+            f"and {CUSTOMERS}.rowid < {end} {self.order}"
+            for start, end in pairwise(bounds)
+        ]
 
 
 def check_rows(
@@ -259,10 +326,12 @@ class _Work:
         relation = self._customers.exact_relation(types)
         if not types or relation is None:
             return False
-        try:
-            self._load(relation)
-        except duckdb.Error:
-            return False
+        with ThreadPoolExecutor(1) as thread:
+            bodies = thread.submit(measure_files, self._customers)
+            try:
+                self._load(relation)
+            except duckdb.Error:
+                return False
         self._count_cells()
         counted = {
             cell.name: f"select {cell.alias}, n_rows from {_CELLS} where kind = {kind}"  # noqa: S608
@@ -272,7 +341,13 @@ class _Work:
         texts = [name for name in self._types if name not in types | counted]
         counted_texts = count_texts(self._connection, texts)
         counted |= counted_texts
-        if not is_read_exactly(self._connection, self._customers, types, counted):
+        if not is_read_exactly(
+            self._connection,
+            self._customers.column_names,
+            bodies.result(),
+            types,
+            counted,
+        ):
             return False
         self._texts_as_numbers = frozenset(types)
         self._counted_texts = counted_texts
@@ -394,27 +469,28 @@ class _Work:
 
         By one number of a small range the engine finds a row's result in an array.
         That is fast, and it alone leaves the rows in their order: from a hash table
-        they come as they are found.
+        they come as they are found. Only combinations with a result need a number:
+        what is out of range for it is rejected, and may be far out.
         """
         if not all(self._types[cell.name].startswith(_NUMBERS) for cell in self._keys):
             return ()
         columns = ", ".join(
             f"bool_and({cell.alias} is null or "
             f"coalesce(try_cast({cell.alias} as bigint) = {cell.alias}, false)), "
-            f"try_cast(min({cell.alias}) as bigint), "
-            f"try_cast(max({cell.alias}) as bigint)"
+            f"try_cast(min({cell.alias}) filter (not is_questioned) as bigint), "
+            f"try_cast(max({cell.alias}) filter (not is_questioned) as bigint)"
             for cell in self._keys
         )
         found = self._connection.execute(
-            f"select {columns} from {_CELLS} where kind = 0"  # noqa: S608
+            f"select {columns} from {_JUDGED} where kind = 0"  # noqa: S608
         ).fetchall()[0]
         if not all(found[::3]):
             return ()
         numbering, weight = [], 1
         for low, high in zip(found[1::3], found[2::3], strict=True):
-            null = 0 if low is None else high - low + 1
-            numbering.append(_Digit(lowest=low or 0, null=null, weight=weight))
-            weight *= null + 1
+            digit = _Digit(lowest=low or 0, highest=high or 0, weight=weight)
+            numbering.append(digit)
+            weight *= digit.null + 1
         return tuple(numbering) if weight <= _LARGEST_RANGE else ()
 
     def _number(self, relation: str, columns: Sequence[str]) -> str:
@@ -427,13 +503,6 @@ class _Work:
             )
             or "cast(null as bigint)"
         )
-
-    def _has_result(self) -> str:
-        """Return the condition that joins a row to its result."""
-        if not self._numbering:
-            return _same_cells(CUSTOMERS, RESULTS, self._keys)
-        number = self._number(CUSTOMERS, [cell.column for cell in self._keys])
-        return f"{number} = {RESULTS}.number"
 
     def judge_questioned_rows(self) -> None:
         """Run the build over the rows in question, and keep those it rejects.
@@ -548,20 +617,17 @@ class _Work:
 
     def checked(self) -> CheckedRows:
         """Count what the tables hold, and say how to join them."""
-        scored = f"{self._rows} inner join {RESULTS} on {self._has_result()}"
-        # Rows that are rejected for their combination have no result to be joined.
+        n_rows = self._sum(f"n_rows from {_CELLS} where kind = 0")
+        # Rows that are rejected for their combination have no result anyway.
         self._connection.execute(f"""
-            create table left_out as
+            create table {_LEFT_OUT} as
             select {REJECTED}.source_row, {RESULTS}.is_imputed
             from {REJECTED}
             inner join {RESULTS} on {_same_cells(REJECTED, RESULTS, self._keys)}
         """)  # noqa: S608
-        if self._count("from left_out"):
-            scored += f" anti join left_out on {self._row} = left_out.source_row"
-        if not self._numbering:
-            scored += f" order by {self._row}"
+        has_left_out = self._count(f"from {_LEFT_OUT}") > 0
         n_imputed = self._sum(f"n_rows from {RESULTS} where is_imputed")
-        n_imputed -= self._count("from left_out where is_imputed")
+        n_imputed -= self._count(f"from {_LEFT_OUT} where is_imputed")
         reasons = self._connection.execute(f"""
             select reason, count(*)
             from (
@@ -572,12 +638,15 @@ class _Work:
             order by count(*) desc, reason
         """).fetchall()  # noqa: S608
         return CheckedRows(
-            n_rows=self._sum(f"n_rows from {_CELLS} where kind = 0"),
+            n_rows=n_rows,
             n_rejected=self._count(f"from {REJECTED}"),
             n_imputed=n_imputed,
             reasons=dict(reasons),
             rows=self._rows,
-            scored=scored,
+            joined=self._join(has_left_out=has_left_out),
+            order="" if self._numbering else f"order by {self._row}",
+            is_loaded=self._rows == CUSTOMERS,
+            listed=self._list(n_rows, has_left_out=has_left_out),
             types=self._types,
             texts_as_numbers=self._texts_as_numbers,
             distinct_cells={
@@ -590,6 +659,47 @@ class _Work:
             },
             key_cells={cell.name: cell.alias for cell in self._keys},
             number_columns=self._number_columns | self._texts_as_numbers,
+        )
+
+    def _join(self, *, has_left_out: bool) -> str:
+        """Return the rows that have a result, joined to it."""
+        joined = f"{self._rows} inner join {RESULTS} on "
+        joined += (
+            f"{self._row_number()} = {RESULTS}.number and {self._can_have_number()}"
+            if self._numbering
+            else _same_cells(CUSTOMERS, RESULTS, self._keys)
+        )
+        if has_left_out:
+            joined += f" anti join {_LEFT_OUT} on {self._row} = {_LEFT_OUT}.source_row"
+        return joined
+
+    def _list(self, n_rows: int, *, has_left_out: bool) -> ListedResults | None:
+        """Return the rows that have a result, to be found in lists."""
+        n_numbers = math.prod(digit.null + 1 for digit in self._numbering)
+        if not self._numbering or n_numbers > LONGEST_LIST or n_rows > LARGEST_SET:
+            return None
+        number = f"({self._row_number()})"
+        answered = f"(select number, true as is_answered from {RESULTS})"  # noqa: S608
+        create_lists(self._connection, _ANSWERED, answered, ["is_answered"], n_numbers)
+        rows = (
+            f"{self._rows} where {self._can_have_number()} "
+            f"and {element(_ANSWERED, 'is_answered', number)}"
+        )
+        if has_left_out:
+            left_out = f"select source_row from {_LEFT_OUT}"  # noqa: S608
+            create_set(self._connection, _LEFT_OUT_ROWS, left_out, n_rows)
+            rows += f" and not {is_member(_LEFT_OUT_ROWS, self._row)}"
+        return ListedResults(rows=rows, number=number, n_numbers=n_numbers)
+
+    def _row_number(self) -> str:
+        return self._number(CUSTOMERS, [cell.column for cell in self._keys])
+
+    def _can_have_number(self) -> str:
+        """Return the condition without which a number means another combination."""
+        cells = [f"{CUSTOMERS}.{cell.column}" for cell in self._keys]
+        return " and ".join(
+            f"({cell} is null or {cell} between {digit.lowest} and {digit.highest})"
+            for cell, digit in zip(cells, self._numbering, strict=True)
         )
 
     def _count(self, rows: str) -> int:
@@ -638,11 +748,16 @@ class _Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class _Digit:
-    """What a cell adds to the number of its combination."""
+    """What a cell adds to the number of its combination, if that has a result."""
 
     lowest: int
-    null: int
+    highest: int
     weight: int
+
+    @property
+    def null(self) -> int:
+        """The digit of a cell that is null."""
+        return self.highest - self.lowest + 1
 
 
 def _same_cells(rows: str, combinations: str, cells: Sequence[_Cell]) -> str:

@@ -26,7 +26,8 @@ CUSTOMERS: Final = "customers"
 
 _LETTERS: Final = "eExX"
 _MARKS: Final = b"eExX\n"
-_CHUNK_SIZE: Final = 2**20
+# Larger ones take memory from the system each time.
+_CHUNK_SIZE: Final = 2**18
 _SAMPLED_ROWS: Final = 1000
 _SAMPLED_CELLS: Final = 2048
 _FEW_CELLS: Final = 64
@@ -74,9 +75,18 @@ def find_whole_numbers(
     }
 
 
+def measure_files(customers: CustomerInput) -> list[Body]:
+    """Measure what follows the header in each file."""
+    return [
+        Body.of(file.path, file.n_lines_before_header + 1)
+        for file in customers.csv_files
+    ]
+
+
 def is_read_exactly(
     connection: duckdb.DuckDBPyConnection,
-    customers: CustomerInput,
+    names: Sequence[str],
+    bodies: Sequence[Body],
     numbers: Mapping[str, str],
     counted: Mapping[str, str],
 ) -> bool:
@@ -86,8 +96,10 @@ def is_read_exactly(
     ----------
     connection : duckdb.DuckDBPyConnection
         The connection; its table was loaded by `CustomerInput.exact_relation`.
-    customers : CustomerInput
-        The input.
+    names : sequence of str
+        The columns of the files.
+    bodies : sequence of Body
+        The bytes of each file, as :func:`measure_files` returned them.
     numbers : mapping of str to str
         The columns read as numbers, as :func:`find_whole_numbers` returned them.
     counted : mapping of str to str
@@ -99,16 +111,12 @@ def is_read_exactly(
     bool
         Whether every cell, written as text, is what stands in the file.
     """
-    bodies = [
-        _Body.of(file.path, file.n_lines_before_header + 1)
-        for file in customers.csv_files
-    ]
     found = connection.execute(f"select count(*) from {CUSTOMERS}").fetchall()  # noqa: S608
     n_rows = int(found[0][0])
     n_returns = sum(body.n_returns for body in bodies)
-    n_bytes = n_rows * len(customers.column_names) + n_returns
+    n_bytes = n_rows * len(names) + n_returns
     n_marks = n_rows
-    for name in customers.column_names:
+    for name in names:
         is_text = name not in numbers
         length, letters = _measure(connection, name, counted.get(name), is_text=is_text)
         n_bytes += length
@@ -189,7 +197,7 @@ def _measure(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Body:
+class Body:
     """What follows the header of a file, its last line with an end in any case.
 
     `n_marks` counts line feeds and letters together. A row cannot have less than one
@@ -203,7 +211,8 @@ class _Body:
     has_mixed_ends: bool
 
     @classmethod
-    def of(cls, path: Path, n_lines_of_header: int) -> _Body:
+    def of(cls, path: Path, n_lines_of_header: int) -> Body:
+        """Read a file, and measure what follows so many lines."""
         n_bytes = n_marks = n_returns = n_pairs = 0
         last = b""
         with path.open("rb") as file:

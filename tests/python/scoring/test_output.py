@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import random
 import signal
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -51,6 +53,31 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_and_fail()
+
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_disk_that_fails_while_files_are_written_is_a_refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.csv"
+    target.write_text("old")
+    has_failed = threading.Event()
+
+    def fail(_: int) -> None:
+        has_failed.set()
+        raise OSError(errno.EIO, "Input/output error")
+
+    def write() -> None:
+        with whole_files(target) as (path,):
+            path.write_text("new")
+            assert has_failed.wait(10)
+
+    monkeypatch.setattr(os, "fsync", fail)
+
+    with pytest.raises(InputError, match=r"a\.csv cannot be written: Input/output"):
+        write()
 
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
