@@ -17,8 +17,24 @@ SECONDS = 10
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that no process waits for another's end."""
-    items.sort(key=seconds, reverse=True)
+    """Begin with what takes longest, dealt out to the processes that run tests.
+
+    Each of them is given as many tests that follow each other, and who is done takes
+    over the last ones of another: what is quick then lets all end at once.
+    """
+    n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    slow = sorted(filter(seconds, items), key=seconds, reverse=True)
+    quick = [item for item in items if not seconds(item)]
+    n_left = len(items)
+    dealt: list[pytest.Item] = []
+    for process in range(n_processes):
+        given = slow[process::n_processes]
+        n_given = n_left // (n_processes - process)
+        n_quick = max(0, n_given - len(given))
+        dealt += [*given, *quick[:n_quick]]
+        quick = quick[n_quick:]
+        n_left -= n_given
+    items[:] = [*dealt, *quick]
 
 
 def seconds(item: pytest.Item) -> int:
