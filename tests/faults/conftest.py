@@ -1,8 +1,7 @@
 """Fault tests: real builds, killed, starved, doubled and fed with violations.
 
-``make faults`` runs them all, ``make test`` those that neither kill builds nor fill
-disks. ``MALL_SEGMENTS_FAULT_TRIALS`` scales what is repeated: 200 by default, which
-tries 200 random moments and plants every violation.
+``make faults`` runs them and nothing else. ``MALL_SEGMENTS_FAULT_TRIALS`` scales what
+is repeated: 200 by default, which tries 200 random moments and plants every violation.
 """
 
 from __future__ import annotations
