@@ -546,11 +546,35 @@ class _Work:
             f"select distinct kind from {_JUDGED} where is_questioned"  # noqa: S608
         ).fetchall()
         for (kind,) in kinds:
+            questioned = f"{_JUDGED} where kind = {kind} and is_questioned"
+            cells = self._kinds()[kind]
             yield (
-                f"semi join (select * from {_JUDGED} "  # noqa: S608
-                f"where kind = {kind} and is_questioned) as judged "
-                f"on {_same_cells(CUSTOMERS, 'judged', self._kinds()[kind])}"
+                f"semi join (from {questioned}) as judged "
+                f"on {_same_cells(CUSTOMERS, 'judged', cells)} "
+                f"where {self._are_near(questioned, cells)}"
             )
+
+    def _are_near(self, questioned: str, cells: Sequence[_Cell]) -> str:
+        """Return a condition that rows in question meet, and few others.
+
+        To compare takes the engine less than to join.
+        """
+        conditions = ["true"]
+        for cell in cells:
+            if not self._types[cell.name].startswith(_NUMBERS):
+                continue
+            lowest, highest, n_nulls = self._connection.execute(
+                f"select min({cell.alias})::varchar, max({cell.alias})::varchar, "  # noqa: S608
+                f"count(*) - count({cell.alias}) from {questioned}"
+            ).fetchall()[0]
+            column = f"{CUSTOMERS}.{cell.column}"
+            ranges = [f"{column} is null"] if n_nulls else []
+            if lowest is not None:
+                ranges.append(
+                    f"{column} between {quote_text(lowest)} and {quote_text(highest)}"
+                )
+            conditions.append(f"({' or '.join(ranges)})")
+        return " and ".join(conditions)
 
     def _with_questioned_ids(self) -> Iterator[str]:
         """Find rows whose id may be repeated, or may be no id.

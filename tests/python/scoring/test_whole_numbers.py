@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 
 from mall_segments.scoring.files import score_file
+from mall_segments.scoring.whole_numbers import Body, count_texts, is_read_exactly
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,3 +105,53 @@ def test_rows_stay_in_their_order(
     assert scored.n_scored == 300_000
     ids = duckdb.execute(f"select id from '{output}'").fetchall()
     assert [int(id_) for (id_,) in ids] == [n * 7919 % 300_007 for n in range(300_000)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_bytes_of_numbers_are_known_without_writing_them(seed: int) -> None:
+    drawn = random.Random(seed)  # noqa: S311
+    powers = [10**n for n in range(18)]
+    edges = [0, *powers, *(power - 1 for power in powers)]
+    edges += [-edge for edge in edges]
+    numbers = [drawn.choice([None, *edges]) for _ in range(drawn.randrange(50))]
+    cells = ["" if number is None else str(number) for number in numbers]
+    n_bytes = len("".join(cells)) + len(cells)
+    connection = duckdb.connect()
+    connection.execute(
+        "create table customers as select unnest($1::bigint[]) as n", [numbers]
+    )
+
+    answers = [
+        is_read_exactly(
+            connection,
+            ["n"],
+            [
+                Body(
+                    n_bytes=n_bytes + more,
+                    n_marks=len(numbers),
+                    n_returns=0,
+                    has_mixed_ends=False,
+                )
+            ],
+            numbers={"n": "BIGINT"},
+            counted={},
+        )
+        for more in (-1, 0, 1)
+    ]
+
+    assert answers == [False, True, False]
+
+
+@pytest.mark.parametrize("cells", ["ab", "a'bcdefgh", ""])
+@pytest.mark.parametrize("later", [None, "new"])
+def test_texts_are_counted_whichever_come_first(cells: str, later: str | None) -> None:
+    texts = [*cells, None] * 2000 + [later]
+    connection = duckdb.connect()
+    connection.execute(
+        "create table customers as select unnest($1::varchar[]) as t", [texts]
+    )
+
+    query = count_texts(connection, ["t"])["t"]
+
+    found = connection.execute(f"from ({query}) where n_rows > 0").fetchall()
+    assert dict(found) == Counter(texts)
