@@ -297,18 +297,12 @@ class _Writer:
 
     def _write_parquet(self, path: Path) -> int:
         self._number_names()
-        rows = self._checked.scored
-        results = [f"{RESULTS}.{name}" for name in ADDED_COLUMNS]
-        if self._checked.listed is not None:
-            rows = self._checked.listed.rows
-            results = self._checked.listed.cells(self._connection, ADDED_COLUMNS)
-        query = self._select_cells(results, rows)
+        query = self._select_cells(self._checked.scored)
         return self._write_whole(query, "format parquet", path)
 
     def _write_json(self, path: Path) -> int:
-        results = [f"{RESULTS}.{name}" for name in ADDED_COLUMNS]
         parts = [
-            Part(query=self._select_cells(results, rows), options="format json")
+            Part(query=self._select_cells(rows), options="format json")
             for rows in self._rows_in_parts(path)
         ]
         return write_parts(self._connection, parts, path)
@@ -316,14 +310,14 @@ class _Writer:
     def _write_whole(self, query: str, options: str, path: Path) -> int:
         return Part(query=query, options=options).write(self._connection, str(path))
 
-    def _select_cells(self, results: list[str], rows: str) -> str:
+    def _select_cells(self, rows: str) -> str:
         cells = [
             f"{self._cell_in_file(name)} as {quote_identifier(name)}"
             for name in self._names
         ]
         cells += [
-            f"{result} as {quote_identifier(added)}"
-            for result, added in zip(results, self._added, strict=True)
+            f"{RESULTS}.{name} as {quote_identifier(added)}"
+            for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
         ]
         return f"select {', '.join(cells)} from {rows}"  # noqa: S608
 

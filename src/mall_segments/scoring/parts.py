@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from tempfile import TemporaryFile
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _BUFFER_SIZE: Final = 2**18
 _PIECE: Final = 2**26
+_SECONDS_BETWEEN_INTERRUPTS: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,13 +78,12 @@ def write_parts(
         files = [stack.enter_context(TemporaryFile(dir=path.parent)) for _ in others]
         cursors = [stack.enter_context(connection.cursor()) for _ in others]
         threads = stack.enter_context(ThreadPoolExecutor(len(parts)))
-        for cursor in cursors:
-            # Once one fails, the others need not go on.
-            stack.callback(cursor.interrupt)
         writing = [
             threads.submit(part.write, cursor, f"/dev/fd/{file.fileno()}")
             for part, cursor, file in zip(others, cursors, files, strict=True)
         ]
+        # Once one fails, the others need not go on.
+        stack.callback(_end, writing, cursors)
         n_rows = first.write(connection, str(path))
         n_rows += sum(part.result() for part in writing)
         start = path.stat().st_size
@@ -98,6 +98,17 @@ def write_parts(
         for copied in copying:
             copied.result()
     return n_rows
+
+
+def _end(
+    writing: Sequence[Future[int]], cursors: Sequence[duckdb.DuckDBPyConnection]
+) -> None:
+    """End what is still written; a cursor cannot be told so before its query runs."""
+    while wait(writing, timeout=0).not_done:
+        for part, cursor in zip(writing, cursors, strict=True):
+            if not part.cancel():
+                cursor.interrupt()
+        wait(writing, timeout=_SECONDS_BETWEEN_INTERRUPTS)
 
 
 def _copy_piece(source: int, start: int, path: Path, place: int) -> None:

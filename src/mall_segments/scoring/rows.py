@@ -12,7 +12,6 @@ it lies; CSV is loaded once, its whole numbers as numbers where nothing is lost 
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,14 +22,6 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.inputs import SURPLUS_COLUMN
 from mall_segments.scoring.build_sql import create_models
-from mall_segments.scoring.lookups import (
-    LARGEST_SET,
-    LONGEST_LIST,
-    create_lists,
-    create_set,
-    element,
-    is_member,
-)
 from mall_segments.scoring.model_settings import project_vars
 from mall_segments.scoring.whole_numbers import (
     CUSTOMERS,
@@ -63,10 +54,7 @@ _CELLS: Final = "combinations.cells"
 _JUDGED: Final = "combinations.judged"
 _QUESTIONED: Final = "questioned.base_mall__customers"
 _REPEATED: Final = "repeated"
-_ANSWERS: Final = "answers"
-_ANSWERED: Final = "answered"
 _LEFT_OUT: Final = "left_out"
-_LEFT_OUT_ROWS: Final = "left_out_rows"
 
 _CHECKING_MODELS: Final = (
     "stg_mall__customers",
@@ -94,39 +82,11 @@ _SHARED: Final = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListedResults:
-    """Rows whose results are found in lists, see `mall_segments.scoring.lookups`.
-
-    Attributes
-    ----------
-    rows : str
-        The SQL that follows ``from``: the rows that are scored, named ``customers``, in
-        the order of the file.
-    number : str
-        The SQL of the number that the combination of a row has in ``results``.
-    n_numbers : int
-        How many numbers there can be, from 0.
-    """
-
-    rows: str
-    number: str
-    n_numbers: int
-
-    def cells(
-        self, connection: duckdb.DuckDBPyConnection, columns: Sequence[str]
-    ) -> list[str]:
-        """Return the SQL of columns of ``results``, to be selected from the rows."""
-        create_lists(connection, _ANSWERS, RESULTS, columns, self.n_numbers)
-        return [element(_ANSWERS, column, self.number) for column in columns]
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckedRows:
     """A customer file on a connection, checked and assigned.
 
-    The connection holds the tables ``results`` (a row for each combination of cells,
-    see :func:`find_results`) and ``rejected`` (source_row, rejection_reasons and the
-    columns of the file, as it has them).
+    The connection holds the tables ``results`` (see :attr:`scored`) and ``rejected``
+    (source_row, rejection_reasons and the columns of the file, as it has them).
 
     Attributes
     ----------
@@ -141,8 +101,6 @@ class CheckedRows:
         follows to have them in the order of the file.
     is_loaded : bool
         Whether ``customers`` is a table.
-    listed : ListedResults or None
-        The joined rows without a join, where that is possible.
     types : mapping of str to str
         The type of every column of ``customers``.
     texts_as_numbers : frozenset of str
@@ -164,7 +122,6 @@ class CheckedRows:
     joined: str
     order: str
     is_loaded: bool
-    listed: ListedResults | None
     types: Mapping[str, str]
     texts_as_numbers: frozenset[str]
     distinct_cells: Mapping[str, str]
@@ -642,14 +599,13 @@ class _Work:
     def checked(self) -> CheckedRows:
         """Count what the tables hold, and say how to join them."""
         n_rows = self._sum(f"n_rows from {_CELLS} where kind = 0")
-        # Rows that are rejected for their combination have no result anyway.
+        # Rows that are rejected for their combination have no result to be joined.
         self._connection.execute(f"""
             create table {_LEFT_OUT} as
             select {REJECTED}.source_row, {RESULTS}.is_imputed
             from {REJECTED}
             inner join {RESULTS} on {_same_cells(REJECTED, RESULTS, self._keys)}
         """)  # noqa: S608
-        has_left_out = self._count(f"from {_LEFT_OUT}") > 0
         n_imputed = self._sum(f"n_rows from {RESULTS} where is_imputed")
         n_imputed -= self._count(f"from {_LEFT_OUT} where is_imputed")
         reasons = self._connection.execute(f"""
@@ -667,10 +623,9 @@ class _Work:
             n_imputed=n_imputed,
             reasons=dict(reasons),
             rows=self._rows,
-            joined=self._join(has_left_out=has_left_out),
+            joined=self._join(),
             order="" if self._numbering else f"order by {self._row}",
             is_loaded=self._rows == CUSTOMERS,
-            listed=self._list(n_rows, has_left_out=has_left_out),
             types=self._types,
             texts_as_numbers=self._texts_as_numbers,
             distinct_cells={
@@ -685,7 +640,7 @@ class _Work:
             number_columns=self._number_columns | self._texts_as_numbers,
         )
 
-    def _join(self, *, has_left_out: bool) -> str:
+    def _join(self) -> str:
         """Return the rows that have a result, joined to it."""
         joined = f"{self._rows} inner join {RESULTS} on "
         joined += (
@@ -693,27 +648,9 @@ class _Work:
             if self._numbering
             else _same_cells(CUSTOMERS, RESULTS, self._keys)
         )
-        if has_left_out:
+        if self._count(f"from {_LEFT_OUT}"):
             joined += f" anti join {_LEFT_OUT} on {self._row} = {_LEFT_OUT}.source_row"
         return joined
-
-    def _list(self, n_rows: int, *, has_left_out: bool) -> ListedResults | None:
-        """Return the rows that have a result, to be found in lists."""
-        n_numbers = math.prod(digit.null + 1 for digit in self._numbering)
-        if not self._numbering or n_numbers > LONGEST_LIST or n_rows > LARGEST_SET:
-            return None
-        number = f"({self._row_number()})"
-        answered = f"(select number, true as is_answered from {RESULTS})"  # noqa: S608
-        create_lists(self._connection, _ANSWERED, answered, ["is_answered"], n_numbers)
-        rows = (
-            f"{self._rows} where {self._can_have_number()} "
-            f"and {element(_ANSWERED, 'is_answered', number)}"
-        )
-        if has_left_out:
-            left_out = f"select source_row from {_LEFT_OUT}"  # noqa: S608
-            create_set(self._connection, _LEFT_OUT_ROWS, left_out, n_rows)
-            rows += f" and not {is_member(_LEFT_OUT_ROWS, self._row)}"
-        return ListedResults(rows=rows, number=number, n_numbers=n_numbers)
 
     def _row_number(self) -> str:
         return self._number(CUSTOMERS, [cell.column for cell in self._keys])
