@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
-		| awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+		| awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(VENV)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -109,10 +109,13 @@ lint-sql: $(VENV)/development
 	@# Beside a build, which has the project's own target and database.
 	MALL_SEGMENTS_HOME=target/lint $(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
-.PHONY: check
-check: ## What CI runs: lint, build with its audit, test and spark
+.PHONY: environments
+environments: ## Make the environments of tests and of Spark
 	@# Each pip uses one processor.
 	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
+
+.PHONY: check
+check: environments ## What CI runs: lint, build with its audit, test and spark
 	@# None of these keeps two processors busy.
 	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python
 	$(MAKE) test
