@@ -37,6 +37,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except MallSegmentsError as error:
             raise click.ClickException(str(error)) from None
+        except RuntimeError as error:
+            # So the engine ends a query where Python would raise KeyboardInterrupt.
+            if str(error) != "Query interrupted":
+                raise
+            raise click.Abort from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

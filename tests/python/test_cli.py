@@ -1,5 +1,7 @@
+import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -143,3 +145,47 @@ def test_refuses_to_verify_what_is_not_kept(home: Path) -> None:
 @pytest.mark.parametrize("arguments", [["rolback"], ["rollback", "a", "b"], ["--x"]])
 def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+# A command that asks the engine for what takes days.
+ENDLESS = """
+import click, duckdb
+from mall_segments.cli import main
+from mall_segments.commands import summary
+
+def ask():
+    print("asking", flush=True)
+    numbers = "range(1000000000)"
+    duckdb.sql(f"select sum(a.range * b.range) from {numbers} a, {numbers} b").show()
+
+summary.command = click.Command("summary", callback=ask)
+main(["summary"])
+"""
+
+
+def test_an_interrupted_query_ends_without_a_traceback() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asking\n"
+    time.sleep(0.5)
+
+    process.send_signal(signal.SIGINT)
+
+    assert process.communicate(timeout=60) == ("", "Aborted!\n")
+    assert process.returncode == 1
+
+
+def test_other_errors_of_programming_are_not_hidden() -> None:
+    code = ENDLESS.replace('print("asking", flush=True)', 'raise RuntimeError("other")')
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=False, text=True
+    )
+
+    assert result.returncode == 1
+    assert "RuntimeError: other" in result.stderr
