@@ -141,8 +141,10 @@ def choose_personas(
     """
     if not levels:
         return []
-    rows = personas.to_dict("records")
-    features = _check_personas(rows, [str(column) for column in personas.columns])
+    names = [str(column) for column in personas.columns]
+    cells = (personas[column].tolist() for column in personas.columns)
+    rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
+    features = _check_personas(rows, names)
     # dbt loads seeds as text, whose order would put 100 before 20.
     rows.sort(key=lambda row: int(row["priority"]))
     return [_choose_persona(own, rows, features) for own in levels]

@@ -126,7 +126,9 @@ def score_cluster_counts(
                     "chosen_by": ", ".join(names) or None,
                 }
             )
-    return _frame(rows, text=["segmentation", "chosen_by"], whole=["n_segments"])
+    return _frame(
+        rows, [*rows[0]], text=["segmentation", "chosen_by"], whole=["n_segments"]
+    )
 
 
 def fit_segments(
@@ -217,16 +219,12 @@ def fit_segments(
         "chosen_by",
         "scaler",
     ]
-    frame = _frame(rows, text=text, whole=whole)
-    frame["previous_segment_id"] = frame["previous_segment_id"].astype("Int64")
     per_feature = [
         f"{prefix}_{feature.name}"
         for feature in parsed.features
         for prefix in _FEATURE_COLUMNS
     ]
-    return frame.reindex(columns=[*_SEGMENT_COLUMNS, *per_feature]).astype(
-        dict.fromkeys(per_feature, "float64")
-    )
+    return _frame(rows, [*_SEGMENT_COLUMNS, *per_feature], text=text, whole=whole)
 
 
 _SEGMENT_COLUMNS = (
@@ -344,11 +342,12 @@ def _fitted_points(
 ) -> tuple[FloatArray, IntArray]:
     """Scaled points of a segmentation that have customers to fit."""
     columns = [f"{feature.name}_scaled" for feature in features]
-    rows = points[
-        (points["segmentation"] == segmentation.name) & (points["n_fitted"] > 0)
-    ]
-    values = rows[columns].to_numpy(dtype=np.float64)
-    weights = rows["n_fitted"].to_numpy(dtype=np.int64)
+    n_fitted = points["n_fitted"].to_numpy()
+    rows = (points["segmentation"].to_numpy() == segmentation.name) & (n_fitted > 0)
+    values = np.column_stack(
+        [points[column].to_numpy(dtype=np.float64)[rows] for column in columns]
+    )
+    weights = n_fitted[rows].astype(np.int64)
     _check_distinct(
         segmentation,
         n_distinct=len(merge_points(values, weights)[0]),
@@ -408,27 +407,29 @@ def _choose(
 
 
 def _chosen_count(cluster_counts: pd.DataFrame, segmentation: str) -> int:
-    chosen = cluster_counts.loc[
-        (cluster_counts["segmentation"] == segmentation)
-        & cluster_counts["is_chosen"].astype(bool),
-        "n_segments",
+    chosen = cluster_counts["n_segments"].to_numpy()[
+        (cluster_counts["segmentation"].to_numpy() == segmentation)
+        & cluster_counts["is_chosen"].to_numpy(dtype=np.bool_)
     ]
     if len(chosen) != 1:
         raise ValueError(
             f"cluster_counts chooses {len(chosen)} numbers of segments for "
             f"{segmentation}; exactly one is needed"
         )
-    return int(chosen.iloc[0])
+    return int(chosen[0])
 
 
 def _scalers_of(
     scalers: pd.DataFrame, segmentation: str
 ) -> dict[str, dict[str, float]]:
-    rows = scalers[scalers["segmentation"] == segmentation]
-    numbers = ["center", "scale", "mean", "standard_deviation"]
+    is_own = scalers["segmentation"].to_numpy() == segmentation
+    columns = {
+        number: scalers[number].to_numpy(dtype=np.float64)[is_own].tolist()
+        for number in ("center", "scale", "mean", "standard_deviation")
+    }
     return {
-        row["feature"]: {number: float(row[number]) for number in numbers}
-        for row in rows.to_dict("records")
+        feature: {number: values[row] for number, values in columns.items()}
+        for row, feature in enumerate(scalers["feature"].to_numpy()[is_own])
     }
 
 
@@ -514,10 +515,12 @@ def _labels(
 ) -> list[dict[str, str]]:
     """Name, persona and action: taken over, or by rule for a new segment."""
     keys = ("segment_name", "persona", "recommended_action")
-    kept = {
-        int(row["segment_id"]): {key: str(row[key]) for key in keys}
-        for row in inputs.previous.to_dict("records")
-    }
+    kept: dict[int, dict[str, str]] = {}
+    if len(inputs.previous):
+        kept = {
+            int(row["segment_id"]): {key: str(row[key]) for key in keys}
+            for row in inputs.previous.to_dict("records")
+        }
     labels = {
         row: kept[identity.previous_segment_id]
         for row, identity in enumerate(identities)
@@ -588,18 +591,24 @@ def _quantile(values: FloatArray, weights: IntArray, share: float) -> float:
 
 
 def _frame(
-    rows: Sequence[Mapping[str, Any]], *, text: Sequence[str], whole: Sequence[str]
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    *,
+    text: Sequence[str],
+    whole: Sequence[str],
 ) -> pd.DataFrame:
     """Give every column one type, also where all its values are missing."""
-    frame = pd.DataFrame(rows)
-    types: dict[str, Any] = {}
-    for column in frame.columns:
+    typed: dict[str, Any] = {}
+    for column in columns:
+        values = [row.get(column) for row in rows]
         if column in text:
-            types[column] = text_type()
+            typed[column] = pd.Series(values, dtype=text_type())
         elif column in whole:
-            types[column] = "int64"
+            typed[column] = np.array(values, dtype=np.int64)
         elif column.startswith("is_"):
-            types[column] = "bool"
+            typed[column] = np.array(values, dtype=np.bool_)
+        elif column == "previous_segment_id":
+            typed[column] = pd.array(values, dtype="Int64")
         else:
-            types[column] = "float64"
-    return frame.astype(types)
+            typed[column] = np.array(values, dtype=np.float64)
+    return pd.DataFrame(typed)
