@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mall_segments.clustering.kmeans import assign_points
 from mall_segments.errors import InputError
@@ -317,6 +317,7 @@ class TestSegments:
             for segmentation in settings_of_seed["segmentations"]:
                 segmentation["random_seed"] = seed
         identical = 0
+        libraries = ThreadpoolController()  # Found once: that takes milliseconds.
         for shuffle in range(20):
             rows = customers.sample(frac=1, random_state=shuffle)
             # Which segment a customer is assigned to follows from the segments alone.
@@ -326,7 +327,7 @@ class TestSegments:
             points, scalers = build(customers, settings)
             points = points.sample(frac=1, random_state=shuffle)
             for settings_of_seed in seeded:
-                with threadpool_limits(limits=n_threads):
+                with libraries.limit(limits=n_threads):
                     fitted = fit_segments(
                         points, scalers, cluster_counts, personas, settings_of_seed
                     )
