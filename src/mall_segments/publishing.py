@@ -323,7 +323,9 @@ def _write_tables(
     # From the file just written, so that what is described is what readers get.
     with attached(cursor, folder / DATABASE, read_only=True) as schema:
         described = {
-            name: describe_table(cursor, f"{schema}.{quote_identifier(name)}")
+            name: describe_table(
+                cursor, f"{schema}.{quote_identifier(name)}", as_view=name in views
+            )
             for name in tables
         }
         for name, table in described.items():

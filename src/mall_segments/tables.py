@@ -167,8 +167,19 @@ def read_rows(cursor: Any, relation: str) -> list[dict[str, Any]]:
     ]
 
 
-def describe_table(cursor: Any, relation: str) -> dict[str, Any]:
+def describe_table(
+    cursor: Any, relation: str, *, as_view: bool | None = None
+) -> dict[str, Any]:
     """Describe a table: its row count, columns with types, and content checksum.
+
+    Parameters
+    ----------
+    cursor : DuckDB connection
+        A cursor that sees the relation.
+    relation : str
+        Its qualified name.
+    as_view : bool, optional
+        Whether it is a view, where that is known; otherwise it is looked up.
 
     Returns
     -------
@@ -179,7 +190,7 @@ def describe_table(cursor: Any, relation: str) -> dict[str, Any]:
     """
     result = cursor.execute(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608
     columns = [{"name": row[0], "type": row[1]} for row in result.fetchall()]
-    if is_view(cursor, relation):
+    if is_view(cursor, relation) if as_view is None else as_view:
         n_rows = count_rows(cursor, relation)
         return {"n_rows": n_rows, "columns": columns, "checksum": None}
     names = ", ".join(quote_identifier(column["name"]) for column in columns)
@@ -215,20 +226,23 @@ def verify_tables(
             attached(connection, database, read_only=True) as schema,
         ):
             rows = connection.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 "
-                "UNION ALL SELECT view_name FROM duckdb_views() "
+                "SELECT table_name, false FROM duckdb_tables() "
+                "WHERE database_name = $1 "
+                "UNION ALL SELECT view_name, true FROM duckdb_views() "
                 "WHERE database_name = $1 AND NOT internal",
                 [_ALIAS],
             ).fetchall()
-            found = {row[0] for row in rows}
-            if found != set(tables):
+            are_views = dict(rows)
+            if are_views.keys() != set(tables):
                 raise PublishError(
                     f"{database} holds other tables than were published: "
-                    + ", ".join(sorted(found ^ set(tables)))
+                    + ", ".join(sorted(are_views.keys() ^ set(tables)))
                 )
             for name, published in tables.items():
                 description = describe_table(
-                    connection, f"{schema}.{quote_identifier(name)}"
+                    connection,
+                    f"{schema}.{quote_identifier(name)}",
+                    as_view=are_views[name],
                 )
                 _compare(
                     f"table {name} in {database}",
