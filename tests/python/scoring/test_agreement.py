@@ -139,29 +139,28 @@ def assert_pipeline_agrees(
 
 def assert_batches_agree(
     service: RunningService,
-    customers: list[dict[str, Any]],
+    customers: list[str],
     segmentation: str,
     expected: pd.DataFrame,
 ) -> None:
     columns = [*expected.columns.difference(FEATURES)]
     parts = []
     for start in range(0, len(customers), BATCH):
-        response = service.predict(
-            customers[start : start + BATCH], segmentation=segmentation
-        )
+        body = f"[{','.join(customers[start : start + BATCH])}]"
+        response = service.send(body.encode(), segmentation=segmentation)
         parts.append(pd.DataFrame(response.json(), columns=columns))
     assert_same(pd.concat(parts), expected)
 
 
 def assert_singles_agree(
     service: RunningService,
-    customers: list[dict[str, Any]],
+    customers: list[str],
     segmentation: str,
     expected: pd.DataFrame,
 ) -> None:
     columns = [*expected.columns.difference(FEATURES)]
     answers = [
-        service.predict(customer, segmentation=segmentation).json()
+        service.send(customer.encode(), segmentation=segmentation).json()
         for customer in customers
     ]
     assert_same(pd.DataFrame(answers, columns=columns), expected)
@@ -187,14 +186,13 @@ def assert_nothing_else_matters(
     assert checksums(home) == checksums(project.home)
 
 
-def customers_of(source: Path) -> list[dict[str, Any]]:
+def customers_of(source: Path) -> list[str]:
     """Return the rows of a file as a client would send them, ordered by their id."""
     rows = duckdb.sql(
         f"select * from read_csv('{source}', types = {{'CustomerID': 'varchar'}}) "
         'order by "CustomerID"'
     ).df()
-    customers: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
-    return customers
+    return rows.to_json(orient="records", lines=True).splitlines()
 
 
 @pytest.mark.parametrize("segmentation", ["income_spending", "age_income_spending"])
