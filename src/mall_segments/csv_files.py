@@ -336,7 +336,8 @@ class _Scan:
             if not chunk.isascii() or decoder.getstate()[0]:
                 is_utf_8 = is_utf_8 and _continues(decoder, chunk)
                 high_controls.update(filter(chunk.__contains__, _LATIN_1_CONTROLS))
-            n_quotes += chunk.count(b'"')
+            if b'"' in chunk:
+                n_quotes += chunk.count(b'"')
             if nul_place is None and (at := chunk.find(0)) >= 0:
                 nul_place = n_bytes + at
             n_bytes += len(chunk)
