@@ -17,9 +17,9 @@ import duckdb
 from mall_segments.csv_cells import FORMULA_START, neutralised
 from mall_segments.errors import InputError
 from mall_segments.inputs import inspect_input
+from mall_segments.scoring.lines import Lines, copy_rows
 from mall_segments.scoring.model_settings import ModelColumns, find_segmentation
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
-from mall_segments.scoring.parts import Part, write_parts
 from mall_segments.scoring.rows import (
     REJECTED,
     RESULTS,
@@ -27,7 +27,11 @@ from mall_segments.scoring.rows import (
     CheckedRows,
     check_rows,
 )
-from mall_segments.scoring.whole_numbers import CUSTOMERS, has_few_cells
+from mall_segments.scoring.whole_numbers import (
+    CUSTOMERS,
+    has_few_cells,
+    length_of_numbers,
+)
 from mall_segments.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
@@ -297,29 +301,36 @@ class _Writer:
 
     def _write_parquet(self, path: Path) -> int:
         self._number_names()
-        query = self._select_cells(self._checked.scored)
-        return self._write_whole(query, "format parquet", path)
+        cells = [f"{cell} as {quote_identifier(name)}" for name, cell in self._cells()]
+        checked = self._checked
+        query = f"select {', '.join(cells)} from {checked.joined} {checked.order}"  # noqa: S608
+        return copy_rows(self._connection, query, str(path), "format parquet")
 
     def _write_json(self, path: Path) -> int:
-        parts = [
-            Part(query=self._select_cells(rows), options="format json")
-            for rows in self._rows_in_parts(path)
-        ]
-        return write_parts(self._connection, parts, path)
+        cells = [f"{quote_identifier(name)} := {cell}" for name, cell in self._cells()]
+        text = f"cast(to_json(struct_pack({', '.join(cells)})) as varchar)"
+        return self._write_lines(path, text, lambda: _length_of_texts(text))
 
-    def _write_whole(self, query: str, options: str, path: Path) -> int:
-        return Part(query=query, options=options).write(self._connection, str(path))
+    def _write_lines(
+        self, path: Path, text: str, n_bytes: Callable[[], str], header: str = ""
+    ) -> int:
+        """Write lines by their SQL; `n_bytes` gives the SQL of their lengths' sum."""
+        parts = self._checked.parts(self._count_parts(path))
+        lines = Lines(
+            text=text,
+            n_bytes=n_bytes() if len(parts) > 1 else "",
+            parts=parts,
+            order=self._checked.order,
+            header=header,
+        )
+        return lines.write(self._connection, path)
 
-    def _select_cells(self, rows: str) -> str:
-        cells = [
-            f"{self._cell_in_file(name)} as {quote_identifier(name)}"
-            for name in self._names
-        ]
-        cells += [
-            f"{RESULTS}.{name} as {quote_identifier(added)}"
-            for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
-        ]
-        return f"select {', '.join(cells)} from {rows}"  # noqa: S608
+    def _cells(self) -> Iterator[tuple[str, str]]:
+        """Give each column's name and the SQL of its cell."""
+        for name in self._names:
+            yield name, self._cell_in_file(name)
+        for name, added in zip(ADDED_COLUMNS, self._added, strict=True):
+            yield added, f"{RESULTS}.{name}"
 
     def _cell_in_file(self, name: str) -> str:
         cell = f"{CUSTOMERS}.{quote_identifier(name)}"
@@ -335,7 +346,7 @@ class _Writer:
         ]
         cells += ["source_row", "rejection_reasons"]
         query = f"select {', '.join(cells)} from {REJECTED} order by source_row"  # noqa: S608
-        self._write_whole(query, "format csv, header", path)
+        copy_rows(self._connection, query, str(path), "format csv, header")
 
     def _number_names(self) -> None:
         """Turn the few names of the results into numbers, as Parquet stores them."""
@@ -353,7 +364,7 @@ class _Writer:
         Most of a line is the result, which few customers have to themselves: it is
         spelled once for each combination of cells, together with those cells where
         they end the line. Other cells are looked at for quotes only in columns that
-        need some.
+        need some. The engine writes the line as one cell, since each costs it time.
         """
         n_own = len(self._names)
         while n_own and self._is_part_of_result(self._names[n_own - 1]):
@@ -370,20 +381,26 @@ class _Writer:
             alter table {RESULTS} add column {_CSV_LINE} varchar;
             update {RESULTS} set {_CSV_LINE} = concat_ws(',', {spelled});
         """)  # noqa: S608
-        cells = [
-            f"{self._csv_cell_of(name)} as {quote_identifier(self._csv_text(name))}"
-            for name in own
-        ]
-        header = ",".join(map(self._csv_text, [*shared, *self._added]))
-        cells.append(f"{RESULTS}.{_CSV_LINE} as {quote_identifier(header)}")
-        parts = [
-            Part(
-                query=f"select {', '.join(cells)} from {rows}",  # noqa: S608
-                options=f"format csv, quote '', escape '', header {position == 0}",
-            )
-            for position, rows in enumerate(self._rows_in_parts(path))
-        ]
-        return write_parts(self._connection, parts, path)
+        cells = {name: self._csv_cell_of(name) for name in own}
+        line = f"{RESULTS}.{_CSV_LINE}"
+        separated = [f"{cell}, ','" for cell in cells.values()]
+
+        def n_bytes() -> str:
+            lengths = [self._length_of(name, cell) for name, cell in cells.items()]
+            commas = f"count(*) * {len(own)}"
+            return " + ".join([*lengths, commas, _length_of_texts(line)])
+
+        return self._write_lines(
+            path,
+            f"concat({', '.join([*separated, line])})",
+            n_bytes,
+            header=",".join(map(self._csv_text, [*self._names, *self._added])),
+        )
+
+    def _length_of(self, name: str, cell: str) -> str:
+        if self._is_whole(name):
+            return length_of_numbers(self._connection, name)
+        return _length_of_texts(cell)
 
     def _is_part_of_result(self, name: str) -> bool:
         return name in self._checked.key_cells and (
@@ -398,9 +415,8 @@ class _Writer:
 
     def _csv_cell_of(self, name: str) -> str:
         cell = f"{CUSTOMERS}.{quote_identifier(name)}"
-        if not self._is_risky(name):
-            return cell
-        return _csv_cell(cell if self._is_text(name) else f"cast({cell} as varchar)")
+        text = cell if self._is_text(name) else f"cast({cell} as varchar)"
+        return _csv_cell(text) if self._is_risky(name) else text
 
     def _is_risky(self, name: str) -> bool:
         """Whether any cell of a column needs quotes or could be taken for a formula."""
@@ -429,16 +445,18 @@ class _Writer:
         found = self._connection.execute(f"select {neutralised('$1::varchar')}", [name])
         return str(found.fetchall()[0][0])
 
-    def _rows_in_parts(self, path: Path) -> list[str]:
-        """Return the scored rows in as many parts as can be written at a time.
-
-        The engine writes what it joins, in order, on one processor only.
-        """
+    def _count_parts(self, path: Path) -> int:
+        """Return how many parts of the rows are worth writing at a time."""
         if not path.is_file():
-            return [self._checked.scored]
+            return 1
         found = self._connection.execute("select current_setting('threads')").fetchall()
         n_parts = min(int(found[0][0]), self._checked.n_rows // _FEWEST_ROWS)
-        return self._checked.parts(max(n_parts, 1))
+        return max(n_parts, 1)
+
+
+def _length_of_texts(expression: str) -> str:
+    """Return the SQL of the bytes of texts together; null has none."""
+    return f"coalesce(sum(strlen({expression})), 0)"
 
 
 def _csv_cell(expression: str) -> str:

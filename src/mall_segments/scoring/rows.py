@@ -13,6 +13,7 @@ it lies; CSV is loaded once, its whole numbers as numbers where nothing is lost 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -85,7 +86,7 @@ _SHARED: Final = {
 class CheckedRows:
     """A customer file on a connection, checked and assigned.
 
-    The connection holds the tables ``results`` (see :attr:`scored`) and ``rejected``
+    The connection holds the tables ``results`` (see :attr:`joined`) and ``rejected``
     (source_row, rejection_reasons and the columns of the file, as it has them).
 
     Attributes
@@ -128,19 +129,14 @@ class CheckedRows:
     key_cells: Mapping[str, str]
     number_columns: frozenset[str]
 
-    @property
-    def scored(self) -> str:
-        """The SQL that follows ``from``: the joined rows in their order."""
-        return f"{self.joined} {self.order}"
-
     def parts(self, n_parts: int) -> list[str]:
-        """Return :attr:`scored` in parts, one after the other; one if it has none."""
+        """Return :attr:`joined` in parts, one after the other; one if it has none."""
         if not self.is_loaded:
-            return [self.scored]
+            return [self.joined]
         bounds = [self.n_rows * at // n_parts for at in range(n_parts + 1)]
         return [
             f"{self.joined} where {CUSTOMERS}.rowid >= {start} "
-            f"and {CUSTOMERS}.rowid < {end} {self.order}"
+            f"and {CUSTOMERS}.rowid < {end}"
             for start, end in pairwise(bounds)
         ]
 
@@ -180,17 +176,33 @@ def check_rows(
     """
     work = _Work(connection, customers, model, segmentation)
     step("reading")
+    with _reading(customers):
+        work.read(find_whole_numbers(connection, customers))
+    step("checking")
+    _load_model(connection, model, segmentation)
+    # Nearly always they are, so that the answer is not waited for.
+    with ThreadPoolExecutor(1) as thread:
+        is_read_exactly = thread.submit(work.is_read_exactly)
+        work.assign_combinations()
+    with _reading(customers):
+        is_exact = is_read_exactly.result()
+        if not is_exact:
+            work.read({})
+    if not is_exact:
+        work.assign_combinations()
+    work.judge_questioned_rows()
+    return work.checked()
+
+
+@contextmanager
+def _reading(customers: CustomerInput) -> Iterator[None]:
+    """Say of errors in the body that the input cannot be read."""
     try:
-        work.read()
-    except duckdb.Error as error:
+        yield
+    except (duckdb.Error, OSError) as error:
         raise InputError(
             f"{customers.source} cannot be read: {reason(error)}"
         ) from None
-    step("checking")
-    _load_model(connection, model, segmentation)
-    work.assign_combinations()
-    work.judge_questioned_rows()
-    return work.checked()
 
 
 def _load_model(
@@ -266,49 +278,65 @@ class _Work:
         self._number_columns: frozenset[str] = frozenset()
         self._numbering: tuple[_Digit, ...] = ()
 
-    def read(self) -> None:
-        """Make the rows ready to be passed over, and count the cells they hold."""
-        self._connection.execute("create schema combinations")
+    def read(self, types: Mapping[str, str]) -> None:
+        """Make the rows ready to be passed over, and count the cells they hold.
+
+        Parameters
+        ----------
+        types : mapping of str to str
+            Columns of a CSV file to read as numbers of a type, if all of them can be.
+        """
+        self._connection.execute("""
+            drop schema if exists combinations cascade;
+            create schema combinations;
+        """)
+        self._texts_as_numbers = frozenset()
+        self._counted_texts = {}
         if self._customers.is_numbered_in_place:
             self._rows = f"{self._customers.relation} as {CUSTOMERS}"
             self._row = self._customers.source_row
-            self._count_cells()
-        elif not self._load_whole_numbers():
+        elif not self._load_numbers(types):
             self._load(self._customers.relation)
-            self._count_cells()
+        self._count_cells()
 
-    def _load_whole_numbers(self) -> bool:
-        """Load a CSV file with numbers for texts; answer whether nothing is lost."""
-        types = find_whole_numbers(self._connection, self._customers)
+    def _load_numbers(self, types: Mapping[str, str]) -> bool:
+        """Load a CSV file with numbers for texts, if all are; say so."""
         relation = self._customers.exact_relation(types)
         if not types or relation is None:
             return False
-        with ThreadPoolExecutor(1) as thread:
-            bodies = thread.submit(measure_files, self._customers)
-            try:
-                self._load(relation)
-            except duckdb.Error:
-                return False
-        self._count_cells()
+        try:
+            self._load(relation)
+        except duckdb.Error:
+            return False
+        self._texts_as_numbers = frozenset(types)
+        return True
+
+    def is_read_exactly(self) -> bool:
+        """Whether the cells that were read as numbers are written as the engine would.
+
+        It has a cursor of its own: other queries may run meanwhile.
+        """
+        if not self._texts_as_numbers:
+            return True
         counted = {
             cell.name: f"select {cell.alias}, n_rows from {_CELLS} where kind = {kind}"  # noqa: S608
             for kind, cells in enumerate(self._kinds())
             for cell in cells
         }
-        texts = [name for name in self._types if name not in types | counted]
-        counted_texts = count_texts(self._connection, texts)
-        counted |= counted_texts
-        if not is_read_exactly(
-            self._connection,
-            self._customers.column_names,
-            bodies.result(),
-            types,
-            counted,
-        ):
-            return False
-        self._texts_as_numbers = frozenset(types)
-        self._counted_texts = counted_texts
-        return True
+        texts = [
+            name
+            for name in self._types
+            if name not in self._texts_as_numbers | counted.keys()
+        ]
+        with self._connection.cursor() as cursor:
+            self._counted_texts = count_texts(cursor, texts)
+            return is_read_exactly(
+                cursor,
+                self._customers.column_names,
+                measure_files(self._customers),
+                self._texts_as_numbers,
+                counted | self._counted_texts,
+            )
 
     def _load(self, relation: str) -> None:
         self._connection.execute(
@@ -383,7 +411,7 @@ class _Work:
         """)  # noqa: S608
         self._numbering = self._number_combinations()
         self._connection.execute(f"""
-            create table {RESULTS} as
+            create or replace table {RESULTS} as
             select
                 {", ".join(f"judged.{cell.alias}" for cell in self._keys)},
                 {self._number("judged", [cell.alias for cell in self._keys])} as number,
@@ -431,31 +459,54 @@ class _Work:
         """
         if not all(self._types[cell.name].startswith(_NUMBERS) for cell in self._keys):
             return ()
-        columns = ", ".join(
-            f"bool_and({cell.alias} is null or "
-            f"coalesce(try_cast({cell.alias} as bigint) = {cell.alias}, false)), "
-            f"try_cast(min({cell.alias}) filter (not is_questioned) as bigint), "
-            f"try_cast(max({cell.alias}) filter (not is_questioned) as bigint)"
-            for cell in self._keys
-        )
-        found = self._connection.execute(
-            f"select {columns} from {_JUDGED} where kind = 0"  # noqa: S608
-        ).fetchall()[0]
-        if not all(found[::3]):
-            return ()
-        numbering, weight = [], 1
-        for low, high in zip(found[1::3], found[2::3], strict=True):
-            digit = _Digit(lowest=low or 0, highest=high or 0, weight=weight)
+        numbering: list[_Digit] = []
+        weight = 1
+        for cell in self._keys:
+            are_whole, has_null, lowest, highest = self._connection.execute(f"""
+                select
+                    bool_and({cell.alias} is null or coalesce(
+                        try_cast({cell.alias} as bigint) = {cell.alias}, false
+                    )),
+                    bool_or({cell.alias} is null and not is_questioned),
+                    try_cast(min({cell.alias}) filter (not is_questioned) as bigint),
+                    try_cast(max({cell.alias}) filter (not is_questioned) as bigint)
+                from {_JUDGED}
+                where kind = 0
+            """).fetchall()[0]  # noqa: S608
+            if not are_whole:
+                return ()
+            lowest, highest = lowest or 0, highest or 0
+            null = self._first_absent(cell, highest + 1) if has_null else None
+            digit = _Digit(
+                lowest=lowest,
+                highest=highest if null is None else null,
+                null=null,
+                weight=weight,
+            )
             numbering.append(digit)
-            weight *= digit.null + 1
+            weight *= digit.highest - digit.lowest + 1
         return tuple(numbering) if weight <= _LARGEST_RANGE else ()
+
+    def _first_absent(self, cell: _Cell, lowest: int) -> int:
+        """Return the first whole number from `lowest` on that no row has."""
+        found = self._connection.execute(f"""
+            select min(number) from (
+                select {lowest} as number
+                union all
+                select {cell.alias} + 1 from {_JUDGED} where {cell.alias} >= {lowest}
+            )
+            where number not in (
+                select {cell.alias} from {_JUDGED} where {cell.alias} is not null
+            )
+        """).fetchall()  # noqa: S608
+        return int(found[0][0])
 
     def _number(self, relation: str, columns: Sequence[str]) -> str:
         """Return the number of the combination in a row; null where it has none."""
         return (
             " + ".join(
-                f"coalesce(cast({relation}.{column} as bigint) - {digit.lowest}, "
-                f"{digit.null}) * {digit.weight}"
+                f"(cast({digit.cell(f'{relation}.{column}')} as bigint) "
+                f"- {digit.lowest}) * {digit.weight}"
                 for column, digit in zip(columns, self._numbering, strict=False)
             )
             or "cast(null as bigint)"
@@ -659,7 +710,7 @@ class _Work:
         """Return the condition without which a number means another combination."""
         cells = [f"{CUSTOMERS}.{cell.column}" for cell in self._keys]
         return " and ".join(
-            f"({cell} is null or {cell} between {digit.lowest} and {digit.highest})"
+            f"{digit.cell(cell)} between {digit.lowest} and {digit.highest}"
             for cell, digit in zip(cells, self._numbering, strict=True)
         )
 
@@ -709,16 +760,20 @@ class _Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class _Digit:
-    """What a cell adds to the number of its combination, if that has a result."""
+    """What a cell adds to the number of its combination, if that has a result.
+
+    Where some have a result without that cell, `null` stands for it: a number that no
+    row has.
+    """
 
     lowest: int
     highest: int
+    null: int | None
     weight: int
 
-    @property
-    def null(self) -> int:
-        """The digit of a cell that is null."""
-        return self.highest - self.lowest + 1
+    def cell(self, cell: str) -> str:
+        """Return the SQL of a cell, or of what stands for it."""
+        return cell if self.null is None else f"coalesce({cell}, {self.null})"
 
 
 def _same_cells(rows: str, combinations: str, cells: Sequence[_Cell]) -> str:

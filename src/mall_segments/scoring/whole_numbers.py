@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from mall_segments.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     import duckdb
@@ -88,7 +88,7 @@ def is_read_exactly(
     connection: duckdb.DuckDBPyConnection,
     names: Sequence[str],
     bodies: Sequence[Body],
-    numbers: Mapping[str, str],
+    numbers: Collection[str],
     counted: Mapping[str, str],
 ) -> bool:
     """Compare the table ``customers`` with the bytes of the files it was loaded from.
@@ -101,8 +101,8 @@ def is_read_exactly(
         The columns of the files.
     bodies : sequence of Body
         The bytes of each file, as :func:`measure_files` returned them.
-    numbers : mapping of str to str
-        The columns read as numbers, as :func:`find_whole_numbers` returned them.
+    numbers : collection of str
+        The columns read as numbers.
     counted : mapping of str to str
         Column to a query for its distinct cells and the number of rows of each, for
         those columns for which it is known.
@@ -212,7 +212,9 @@ def _measure(
     """Return the bytes of the cells of a column, and the letters if it is text."""
     column = quote_identifier(name)
     if counted is None and not is_text:
-        return _length_of_numbers(connection, column), 0
+        length = length_of_numbers(connection, name)
+        found = connection.execute(f"select {length} from {CUSTOMERS}").fetchall()  # noqa: S608
+        return int(found[0][0]), 0
     if counted is None:
         counted = f"select {column}, 1 from {CUSTOMERS}"  # noqa: S608
     letters = (
@@ -232,20 +234,31 @@ def _measure(
     return int(found[0][0]), int(found[0][1])
 
 
-def _length_of_numbers(connection: duckdb.DuckDBPyConnection, column: str) -> int:
-    """Return the bytes of whole numbers as texts, without writing one."""
+def length_of_numbers(connection: duckdb.DuckDBPyConnection, name: str) -> str:
+    """Return the SQL of the bytes of whole numbers as texts, without writing one.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The connection.
+    name : str
+        A column of ``customers``.
+
+    Returns
+    -------
+    str
+        The SQL of an aggregate; null has no bytes.
+    """
+    column = f"{CUSTOMERS}.{quote_identifier(name)}"
     lowest, highest = connection.execute(
         f"select coalesce(min({column}), 0), coalesce(max({column}), 0) "  # noqa: S608
         f"from {CUSTOMERS}"
     ).fetchall()[0]
-    longer = [f"{column} < 0"]
+    longer = [f"{column} < 0"] if lowest < 0 else []
     longer += [f"{column} >= {10**n}" for n in range(1, len(str(highest)))]
-    longer += [f"{column} <= -{10**n}" for n in range(1, len(str(lowest)))]
-    counts = " + ".join(f"count_if({each})" for each in longer)
-    found = connection.execute(
-        f"select count({column}) + coalesce({counts}, 0) from {CUSTOMERS}"  # noqa: S608
-    ).fetchall()
-    return int(found[0][0])
+    longer += [f"{column} <= -{10**n}" for n in range(1, len(str(abs(lowest))))]
+    counts = [f"coalesce(count_if({each}), 0)" for each in longer]
+    return " + ".join([f"count({column})", *counts])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -9,21 +10,26 @@ import pytest
 
 from mall_segments.scoring import files
 from mall_segments.scoring.files import score_file
-from mall_segments.scoring.parts import Part, write_parts
+from mall_segments.scoring.lines import Lines
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mall_segments.model_file import Model
 
-# Of every thousand: an id twice, a value far out of range, two that are missing.
+# Of every thousand: an id twice, two values out of range, one of them far, and three
+# that are missing.
 CUSTOMERS = """
     select
         if(range % 1000 = 999, range, range + 1) as "CustomerID",
         if(range % 2 = 0, 'Male', 'Female') as "Gender",
         18 + range % 50 as "Age",
         if(range % 500 = 7, null, 15 + range % 120) as "Annual Income (k$)",
-        if(range % 1000 = 8, 1000000000, 1 + range % 97) as "Spending Score (1-100)"
+        case range % 1000
+            when 8 then 1000000000
+            when 9 then 101
+            when 10 then 100
+            when 11 then null
+            else 1 + range % 97
+        end as "Spending Score (1-100)"
     from range(4000)
 """
 
@@ -45,55 +51,79 @@ def test_the_output_is_that_of_one_query(
 
     scored = score_file(str(source), str(output), None, model=model)
 
-    assert (scored.n_scored, scored.n_rejected, scored.n_imputed) == (3988, 12, 8)
+    assert (scored.n_scored, scored.n_rejected, scored.n_imputed) == (3984, 16, 12)
     ids = duckdb.execute(
         f"""select "CustomerID"::bigint from '{output}' where segment_id is not null"""
     ).fetchall()
     assert ids == sorted(ids)
-    assert len(ids) == 3988
+    assert len(ids) == 3984
     assert duckdb.execute(f"from '{output}'").fetchall() == (
         duckdb.execute(f"from '{whole}'").fetchall()
     )
     assert sorted(tmp_path.iterdir()) == sorted([source, whole, output])
 
 
+def numbers(*parts: tuple[int, int]) -> Lines:
+    return Lines(
+        text="concat(range, ',')",
+        n_bytes="coalesce(sum(strlen(range::varchar) + 1), 0)",
+        parts=[f"range({start}, {end})" for start, end in parts],
+        header="n",
+    )
+
+
 def test_parts_follow_each_other_whichever_is_written_first(tmp_path: Path) -> None:
-    connection = duckdb.connect()
-    parts = [
-        Part(
-            query=f"select range as n from range({start}, {end})",
-            options=f"format csv, header {start == 0}",
-        )
-        # The first takes longest.
-        for start, end in ((0, 300_000), (300_000, 300_001), (300_001, 300_100))
-    ]
+    # The first takes longest.
+    lines = numbers((0, 300_000), (300_000, 300_001), (7, 7), (300_001, 300_100))
     path = tmp_path / "numbers.csv"
     path.touch()
 
-    n_rows = write_parts(connection, parts, path)
+    n_rows = lines.write(duckdb.connect(), path)
 
     assert n_rows == 300_100
-    assert path.read_text() == "\n".join(["n", *map(str, range(300_100)), ""])
+    expected = ["n", *(f"{n}," for n in range(300_100)), ""]
+    assert path.read_text() == "\n".join(expected)
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(
-    "queries",
+    ("texts", "parts"),
     [
         # The second would take days.
-        ["select error('no such luck')", "from range(1000000000000)"],
-        ["from range(10)", "select error('no such luck')"],
+        (
+            "if(range = 7, error('no such luck'), 'x')",
+            ["range(10)", "range(10, 10**12)"],
+        ),
+        ("if(range = 7, error('no such luck'), 'x')", ["range(8, 9)", "range(0, 9)"]),
     ],
 )
 def test_a_part_that_fails_ends_the_others_and_leaves_nothing(
-    tmp_path: Path, queries: list[str]
+    tmp_path: Path, texts: str, parts: list[str]
 ) -> None:
-    connection = duckdb.connect()
-    parts = [Part(query=query, options="format csv") for query in queries]
+    lines = Lines(text=texts, n_bytes="count(*)", parts=parts)
     path = tmp_path / "numbers.csv"
     path.touch()
 
     with pytest.raises(duckdb.Error, match="no such luck"):
-        write_parts(connection, parts, path)
+        lines.write(duckdb.connect(), path)
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("n_parts", [2, 3])
+def test_a_full_disk_is_told_as_such_and_ends_all_parts(n_parts: int) -> None:
+    parts = [(0, 300_000), (300_000, 10**7), (10**7, 10**9)][:n_parts]
+    # The last part would take minutes, and its length is not asked for.
+    lines = numbers(*parts)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        lines.write(duckdb.connect(), Path("/dev/full"))
+
+
+def test_a_wrong_length_is_noticed(tmp_path: Path) -> None:
+    lines = Lines(text="'abc'", n_bytes="count(*)", parts=["range(9)", "range(9, 19)"])
+    path = tmp_path / "numbers.csv"
+    path.touch()
+
+    with pytest.raises(AssertionError, match="parts end at"):
+        lines.write(duckdb.connect(), path)
