@@ -56,7 +56,8 @@ ADDED_COLUMNS: Final = (
 
 _NAMES: Final = ("segment_name", "persona")
 _STANDARD_INPUT: Final = "standard input"
-_CSV_LINE: Final = "csv_line"
+_LINE_COLUMN: Final = "line"
+_LINE: Final = f"{RESULTS}.{_LINE_COLUMN}"
 _NEEDS_QUOTES: Final = '[",\\r\\n]'
 # Of less, a part of a file is not worth a thread.
 _FEWEST_ROWS: Final = 100_000
@@ -301,15 +302,35 @@ class _Writer:
 
     def _write_parquet(self, path: Path) -> int:
         self._number_names()
-        cells = [f"{cell} as {quote_identifier(name)}" for name, cell in self._cells()]
-        checked = self._checked
-        query = f"select {', '.join(cells)} from {checked.joined} {checked.order}"  # noqa: S608
+        cells = [
+            f"{self._cell_in_file(name)} as {quote_identifier(name)}"
+            for name in self._names
+        ]
+        cells += [
+            f"{RESULTS}.{name} as {quote_identifier(added)}"
+            for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
+        ]
+        rows = f"{self._checked.joined} {self._checked.order}"
+        query = f"select {', '.join(cells)} from {rows}"  # noqa: S608
         return copy_rows(self._connection, query, str(path), "format parquet")
 
     def _write_json(self, path: Path) -> int:
-        cells = [f"{quote_identifier(name)} := {cell}" for name, cell in self._cells()]
-        text = f"cast(to_json(struct_pack({', '.join(cells)})) as varchar)"
-        return self._write_lines(path, text, lambda: _length_of_texts(text))
+        """Write JSON lines, of which the result is spelled once, as for CSV."""
+        added = zip(self._added, ADDED_COLUMNS, strict=True)
+        self._spell_results(f"',' || {_json(dict(added))}[2:]")
+        own = f"{_json({name: self._cell_in_file(name) for name in self._names})}[:-2]"
+        return self._write_lines(
+            path,
+            f"concat({own}, {_LINE})",
+            lambda: f"{_length_of_texts(own)} + {_length_of_texts(_LINE)}",
+        )
+
+    def _spell_results(self, spelled: str) -> None:
+        """Add the column `_LINE` to the results, by its SQL."""
+        self._connection.execute(f"""
+            alter table {RESULTS} add column {_LINE_COLUMN} varchar;
+            update {RESULTS} set {_LINE_COLUMN} = {spelled};
+        """)  # noqa: S608
 
     def _write_lines(
         self, path: Path, text: str, n_bytes: Callable[[], str], header: str = ""
@@ -324,13 +345,6 @@ class _Writer:
             header=header,
         )
         return lines.write(self._connection, path)
-
-    def _cells(self) -> Iterator[tuple[str, str]]:
-        """Give each column's name and the SQL of its cell."""
-        for name in self._names:
-            yield name, self._cell_in_file(name)
-        for name, added in zip(ADDED_COLUMNS, self._added, strict=True):
-            yield added, f"{RESULTS}.{name}"
 
     def _cell_in_file(self, name: str) -> str:
         cell = f"{CUSTOMERS}.{quote_identifier(name)}"
@@ -377,22 +391,18 @@ class _Writer:
                 *ADDED_COLUMNS,
             )
         )
-        self._connection.execute(f"""
-            alter table {RESULTS} add column {_CSV_LINE} varchar;
-            update {RESULTS} set {_CSV_LINE} = concat_ws(',', {spelled});
-        """)  # noqa: S608
+        self._spell_results(f"concat_ws(',', {spelled})")
         cells = {name: self._csv_cell_of(name) for name in own}
-        line = f"{RESULTS}.{_CSV_LINE}"
         separated = [f"{cell}, ','" for cell in cells.values()]
 
         def n_bytes() -> str:
             lengths = [self._length_of(name, cell) for name, cell in cells.items()]
             commas = f"count(*) * {len(own)}"
-            return " + ".join([*lengths, commas, _length_of_texts(line)])
+            return " + ".join([*lengths, commas, _length_of_texts(_LINE)])
 
         return self._write_lines(
             path,
-            f"concat({', '.join([*separated, line])})",
+            f"concat({', '.join([*separated, _LINE])})",
             n_bytes,
             header=",".join(map(self._csv_text, [*self._names, *self._added])),
         )
@@ -457,6 +467,12 @@ class _Writer:
 def _length_of_texts(expression: str) -> str:
     """Return the SQL of the bytes of texts together; null has none."""
     return f"coalesce(sum(strlen({expression})), 0)"
+
+
+def _json(cells: Mapping[str, str]) -> str:
+    """Return the SQL of a JSON object, by the SQL of its cells."""
+    packed = [f"{quote_identifier(name)} := {cell}" for name, cell in cells.items()]
+    return f"cast(to_json(struct_pack({', '.join(packed)})) as varchar)"
 
 
 def _csv_cell(expression: str) -> str:
