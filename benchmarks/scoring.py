@@ -121,7 +121,7 @@ def main() -> None:
     """Measure, write the results, and print what counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, default=10_000_000)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--output", type=Path, default=RESULTS)
     chosen = parser.parse_args()
     results: dict[str, Any] = {

@@ -384,12 +384,13 @@ class _Writer:
         while n_own and self._is_part_of_result(self._names[n_own - 1]):
             n_own -= 1
         own, shared = self._names[:n_own], self._names[n_own:]
+        results = [
+            *((self._checked.key_cells[name], self._is_text(name)) for name in shared),
+            *((name, name in _NAMES) for name in ADDED_COLUMNS),
+        ]
         spelled = ", ".join(
-            f"coalesce({_csv_cell(f'cast({name} as varchar)')}, '')"
-            for name in (
-                *(self._checked.key_cells[name] for name in shared),
-                *ADDED_COLUMNS,
-            )
+            f"coalesce({_csv_cell(cell) if is_text else f'{cell}::varchar'}, '')"
+            for cell, is_text in results
         )
         self._spell_results(f"concat_ws(',', {spelled})")
         cells = {name: self._csv_cell_of(name) for name in own}
