@@ -491,12 +491,16 @@ class _Work:
         """Return the first whole number from `lowest` on that no row has."""
         found = self._connection.execute(f"""
             select min(number) from (
-                select {lowest} as number
+                select cast({lowest} as hugeint) as number
                 union all
-                select {cell.alias} + 1 from {_JUDGED} where {cell.alias} >= {lowest}
+                select cast({cell.alias} as hugeint) + 1
+                from {_JUDGED}
+                where {cell.alias} >= {lowest}
             )
             where number not in (
-                select {cell.alias} from {_JUDGED} where {cell.alias} is not null
+                select cast({cell.alias} as hugeint)
+                from {_JUDGED}
+                where {cell.alias} is not null
             )
         """).fetchall()  # noqa: S608
         return int(found[0][0])
