@@ -56,6 +56,8 @@ def copy_rows(
     duckdb.Error
         If the query fails, or the file cannot be written.
     """
+    # The engine would keep back what is left of few rows, and let others pass.
+    connection.execute("set enable_caching_operators = false")
     copied = connection.execute(
         f"copy ({query}) to {quote_text(path)} "
         f"({options}, use_tmp_file false, preserve_order true)"

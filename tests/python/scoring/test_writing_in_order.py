@@ -10,7 +10,7 @@ import pytest
 
 from mall_segments.scoring import files
 from mall_segments.scoring.files import score_file
-from mall_segments.scoring.lines import Lines
+from mall_segments.scoring.lines import Lines, copy_rows
 
 if TYPE_CHECKING:
     from mall_segments.model_file import Model
@@ -24,7 +24,7 @@ CUSTOMERS = """
         18 + range % 50 as "Age",
         if(range % 500 = 7, null, 15 + range % 120) as "Annual Income (k$)",
         case range % 1000
-            when 8 then 1000000000
+            when 8 then if(range > 3000, 2147483647, 999999999)
             when 9 then 101
             when 10 then 100
             when 11 then null
@@ -84,6 +84,28 @@ def test_parts_follow_each_other_whichever_is_written_first(tmp_path: Path) -> N
     expected = ["n", *(f"{n}," for n in range(300_100)), ""]
     assert path.read_text() == "\n".join(expected)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_few_rows_of_many_stay_in_their_order(tmp_path: Path) -> None:
+    connection = duckdb.connect()
+    connection.execute("""
+        create table numbers as select range as n, range * 7 % 100 as k
+        from range(20_000);
+        create table digits as select range as k from range(100);
+    """)
+    path = tmp_path / "numbers.csv"
+    rows = "numbers join digits on numbers.k = digits.k"
+    few = "n % 2048 < 30 or n % 4096 > 4000"
+
+    copy_rows(
+        connection,
+        f"select n from {rows} where {few}",
+        str(path),
+        "format csv, header false",
+    )
+
+    written = [int(line) for line in path.read_text().splitlines()]
+    assert written == [n for n in range(20_000) if n % 2048 < 30 or n % 4096 > 4000]
 
 
 @pytest.mark.parametrize(
