@@ -180,7 +180,7 @@ def check_rows(
         work.read(find_whole_numbers(connection, customers))
     step("checking")
     _load_model(connection, model, segmentation)
-    # Nearly always they are, so that the answer is not waited for.
+    # Nearly always the cells were read exactly, so nothing waits for the answer.
     with ThreadPoolExecutor(1) as thread:
         is_read_exactly = thread.submit(work.is_read_exactly)
         work.assign_combinations()
