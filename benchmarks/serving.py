@@ -29,7 +29,7 @@ import uvloop
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     MODEL,
     new_generation,
     read_current,
@@ -38,7 +38,7 @@ from mall_segments.generations import (
 )
 from mall_segments.home import find_home
 from mall_segments.model_file import write_model
-from mall_segments.sealed_json import read_sealed
+from mall_segments.publishing.sealed_json import read_sealed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,9 +1,9 @@
 from functools import partial
 
-from mall_segments.data_tests import write_data_tests
-from mall_segments.dbt_docs import write_docs
+from mall_segments.publishing.data_tests import write_data_tests
+from mall_segments.publishing.docs import write_docs
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.publishing import publish_generation, qualify
+from mall_segments.publishing.publish import publish_generation, qualify
 from mall_segments.report import write_report
 
 

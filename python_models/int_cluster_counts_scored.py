@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.segments import score_cluster_counts
+from mall_segments.clustering.segments import score_cluster_counts
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-from mall_segments.previous import previous_customer_segments
+from mall_segments.publishing.previous import previous_customer_segments
 
 
 def model(dbt, session):

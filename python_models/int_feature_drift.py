@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.exploration import feature_drift
+from mall_segments.clustering.exploration import feature_drift
 
 
 def model(dbt, session):

@@ -1,4 +1,4 @@
-from mall_segments.previous import previous_feature_values
+from mall_segments.publishing.previous import previous_feature_values
 
 
 def model(dbt, session):

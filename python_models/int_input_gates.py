@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.preflight import admit_input
+from mall_segments.intake.preflight import admit_input
 
 
 def model(dbt, session):

@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.exploration import silhouette_points
+from mall_segments.clustering.exploration import silhouette_points
 
 
 def model(dbt, session):

@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine
-from mall_segments.publishing import read_published_segments
+from mall_segments.publishing.publish import read_published_segments
 
 
 def model(dbt, session):

@@ -1,5 +1,5 @@
 from mall_segments.engine import to_engine, to_pandas
-from mall_segments.segments import fit_segments
+from mall_segments.clustering.segments import fit_segments
 
 
 def model(dbt, session):

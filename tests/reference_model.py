@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mall_segments.generations import MODEL, new_generation, seal_generation
+from mall_segments.publishing.generations import MODEL, new_generation, seal_generation
 from mall_segments.model_file import MODEL_FORMAT, Model, load_model, write_model
 
 if TYPE_CHECKING:

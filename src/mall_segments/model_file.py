@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Never
 
 from mall_segments.errors import ModelError
-from mall_segments.sealed_json import SEAL, BrokenSealError, read_sealed, write_sealed
+from mall_segments.publishing.sealed_json import SEAL, BrokenSealError, read_sealed, write_sealed
 
 MODEL_FORMAT = 1
 SCALERS = ("standard", "minmax", "robust", "none")

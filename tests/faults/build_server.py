@@ -49,15 +49,15 @@ from dbt_common.invocation import get_invocation_id
 import mall_segments.clustering.algorithms
 import mall_segments.clustering.components
 import mall_segments.clustering.rules
-import mall_segments.dbt_plugin
-import mall_segments.exploration
-import mall_segments.preflight
-import mall_segments.previous
-import mall_segments.publishing
+import mall_segments.intake.dbt_plugin
+import mall_segments.clustering.exploration
+import mall_segments.intake.preflight
+import mall_segments.publishing.previous
+import mall_segments.publishing.publish
 import mall_segments.report.page
 import mall_segments.report.pictures
 import mall_segments.report.reading
-import mall_segments.segments
+import mall_segments.clustering.segments
 
 IMPORTED: tuple[ModuleType, ...] = (
     *(babel.dates, dbt.adapters.duckdb.environments.local, dbt.task.build),
@@ -65,11 +65,11 @@ IMPORTED: tuple[ModuleType, ...] = (
     *(scipy.cluster.hierarchy, scipy.stats, sklearn.cluster, sklearn.mixture),
     *(sklearn.tree, vl_convert),
     *(mall_segments.clustering.algorithms, mall_segments.clustering.components),
-    *(mall_segments.clustering.rules, mall_segments.dbt_plugin),
-    *(mall_segments.exploration, mall_segments.preflight, mall_segments.previous),
-    *(mall_segments.publishing, mall_segments.report.page),
+    *(mall_segments.clustering.rules, mall_segments.intake.dbt_plugin),
+    *(mall_segments.clustering.exploration, mall_segments.intake.preflight, mall_segments.publishing.previous),
+    *(mall_segments.publishing.publish, mall_segments.report.page),
     *(mall_segments.report.pictures, mall_segments.report.reading),
-    mall_segments.segments,
+    mall_segments.clustering.segments,
 )
 
 MOMENTS = {"NodeStart": "before", "SQLQuery": "during", "NodeFinished": "after"}

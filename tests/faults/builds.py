@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared_project import DBT, PROJECT
 
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     generation_folder,
     list_generations,
     read_current,

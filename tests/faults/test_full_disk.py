@@ -25,7 +25,7 @@ from builds import (
     spread,
 )
 
-from mall_segments.generations import read_current
+from mall_segments.publishing.generations import read_current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

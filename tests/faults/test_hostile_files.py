@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from builds import BuildServer, check_complete, published_files
 
-from mall_segments.generations import read_current
+from mall_segments.publishing.generations import read_current
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -48,8 +48,8 @@ from builds import (
     start_dbt,
 )
 
-from mall_segments import dbt_plugin
-from mall_segments.generations import list_generations, read_current
+from mall_segments.intake import dbt_plugin
+from mall_segments.publishing.generations import list_generations, read_current
 from mall_segments.home import warehouse_file
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from builds import (
 )
 from violations import Violation, find_violation, other_type, spoil
 
-from mall_segments.generations import read_current
+from mall_segments.publishing.generations import read_current
 from mall_segments.home import warehouse_file
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from builds import (
     start_dbt,
 )
 
-from mall_segments.generations import list_generations, read_current
+from mall_segments.publishing.generations import list_generations, read_current
 
 if TYPE_CHECKING:
     from pathlib import Path

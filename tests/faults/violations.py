@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

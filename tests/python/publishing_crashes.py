@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     generation_folder,
     list_generations,
     read_current,

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from mall_segments.publishing import SOURCES, publish_generation, qualify
+from mall_segments.publishing.publish import SOURCES, publish_generation, qualify
 
 TABLES = ("dim_segments", "dim_customers", "fct_customer_segments")
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mall_segments.cli import main
-from mall_segments.generations import current_generation, list_generations
+from mall_segments.publishing.generations import current_generation, list_generations
 from small_warehouse import publish, write_project
 
 

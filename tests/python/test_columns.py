@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mall_segments.columns import (
+from mall_segments.intake.columns import (
     count_recognised,
     list_columns,
     looks_like_data,

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from dbt_common.exceptions import DbtRuntimeError
 
-from mall_segments import dbt_plugin
+from mall_segments.intake import dbt_plugin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 from sklearn.metrics import silhouette_samples
 
-from mall_segments.exploration import (
+from mall_segments.clustering.exploration import (
     feature_drift,
     kolmogorov_smirnov,
     population_stability_index,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from mall_segments import generations
+from mall_segments.publishing import generations
 from mall_segments.errors import PublishError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     current_generation,
     generation_folder,
     list_generations,
@@ -25,7 +25,7 @@ from mall_segments.generations import (
     seal_generation,
     verify_generation,
 )
-from mall_segments.sealed_json import write_sealed
+from mall_segments.publishing.sealed_json import write_sealed
 
 MOMENT = datetime(2026, 11, 21, 10, 55, tzinfo=UTC)
 

@@ -13,9 +13,9 @@ import duckdb
 import pytest
 import yaml
 
-from mall_segments.csv_files import inspect_csv
+from mall_segments.intake.csv_files import inspect_csv
 from mall_segments.errors import InputError
-from mall_segments.inputs import CustomerInput, inspect_input, inspect_seed
+from mall_segments.intake.inputs import CustomerInput, inspect_input, inspect_seed
 from mall_segments.settings import parse_settings
 
 PROJECT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from mall_segments.errors import ModelError
 from mall_segments.model_file import MODEL_FORMAT, load_model, write_model
-from mall_segments.sealed_json import canonical_sha256
+from mall_segments.publishing.sealed_json import canonical_sha256
 
 CONTENT: dict[str, Any] = {
     "format": MODEL_FORMAT,

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mall_segments.errors import SettingsError
-from mall_segments.naming import LEVELS, choose_personas, level_of, name_segments
+from mall_segments.clustering.naming import LEVELS, choose_personas, level_of, name_segments
 from mall_segments.settings import Feature, LevelWords
 
 PERSONAS_CSV = Path(__file__).parents[2] / "seeds" / "segment_personas.csv"

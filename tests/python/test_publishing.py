@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from mall_segments.errors import PublishError, SettingsError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     current_generation,
     list_generations,
     read_current,
@@ -23,15 +23,15 @@ from mall_segments.generations import (
     verify_generation,
 )
 from mall_segments.model_file import load_model
-from mall_segments.publishing import (
+from mall_segments.publishing.publish import (
     SOURCES,
     input_files,
     publish_generation,
     qualify,
     read_published_segments,
 )
-from mall_segments.sealed_json import write_sealed
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.sealed_json import write_sealed
+from mall_segments.publishing.tables import quote_identifier, quote_text
 from small_warehouse import SETTINGS, TABLES, open_warehouse, publish, write_project
 
 CRASHES = Path(__file__).with_name("publishing_crashes.py")

@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from mall_segments.clustering.kmeans import assign_points
 from mall_segments.errors import InputError
-from mall_segments.segments import fit_segments, score_cluster_counts
+from mall_segments.clustering.segments import fit_segments, score_cluster_counts
 
 PROJECT = Path(__file__).parents[2]
 HEADERS = {

@@ -376,7 +376,7 @@ def test_shortens_to_one_line_within_the_limit() -> None:
 
 def test_settings_import_nothing_heavy() -> None:
     program = (
-        "import sys, mall_segments.settings, mall_segments.columns;"
+        "import sys, mall_segments.settings, mall_segments.intake.columns;"
         "print(sorted({'numpy', 'pandas', 'duckdb', 'sklearn', 'yaml'} & "
         "set(sys.modules)))"
     )

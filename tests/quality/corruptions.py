@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from generation_copy import read_json, run_sql
 
-from mall_segments.generations import DATABASE, MODEL
-from mall_segments.publishing import PARQUET
+from mall_segments.publishing.generations import DATABASE, MODEL
+from mall_segments.publishing.publish import PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Callable

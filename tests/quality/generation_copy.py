@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     DATABASE,
     MANIFEST,
     MODEL,
@@ -21,9 +21,9 @@ from mall_segments.generations import (
     read_current,
     seal_generation,
 )
-from mall_segments.publishing import PARQUET
-from mall_segments.sealed_json import write_sealed
-from mall_segments.tables import describe_table, quote_identifier
+from mall_segments.publishing.publish import PARQUET
+from mall_segments.publishing.sealed_json import write_sealed
+from mall_segments.publishing.tables import describe_table, quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

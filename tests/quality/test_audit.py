@@ -19,8 +19,8 @@ from mall_segments.audit.evidence import Evidence
 from mall_segments.audit.results import Audit, Outcome
 from mall_segments.audit.run import audit_generation
 from mall_segments.errors import PublishError
-from mall_segments.exploration import feature_drift
-from mall_segments.generations import (
+from mall_segments.clustering.exploration import feature_drift
+from mall_segments.publishing.generations import (
     DATABASE,
     MANIFEST,
     MODEL,
@@ -28,7 +28,7 @@ from mall_segments.generations import (
     list_generations,
     read_current,
 )
-from mall_segments.publishing import PARQUET
+from mall_segments.publishing.publish import PARQUET
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mall_segments.cli import main
-from mall_segments.generations import list_generations
+from mall_segments.publishing.generations import list_generations
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from corruptions import CORRUPTIONS, Corruption
 
 from mall_segments.audit.results import Outcome
 from mall_segments.audit.run import audit_generation
-from mall_segments.generations import verify_generation
+from mall_segments.publishing.generations import verify_generation
 
 if TYPE_CHECKING:
     from generation_copy import GenerationCopy

@@ -11,7 +11,7 @@ import pytest
 
 from mall_segments.audit.results import Outcome
 from mall_segments.audit.run import audit_generation
-from mall_segments.generations import read_current
+from mall_segments.publishing.generations import read_current
 
 if TYPE_CHECKING:
     from pathlib import Path

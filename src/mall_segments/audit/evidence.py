@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import duckdb
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mall_segments.csv_cells import neutralised
+from mall_segments.intake.csv_cells import neutralised
 from mall_segments.errors import ModelError, PublishError, SettingsError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
     Generation,
@@ -22,7 +22,7 @@ from mall_segments.generations import (
 )
 from mall_segments.model_file import Model, load_model
 from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
-from mall_segments.tables import quote_text, reason
+from mall_segments.publishing.tables import quote_text, reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -22,18 +22,18 @@ from mall_segments.audit.expectations import (
     n_rows,
     none,
 )
-from mall_segments.columns import recognise_columns
-from mall_segments.csv_cells import FORMULA_START
-from mall_segments.csv_files import split_record
+from mall_segments.intake.columns import recognise_columns
+from mall_segments.intake.csv_cells import FORMULA_START
+from mall_segments.intake.csv_files import split_record
 from mall_segments.errors import InputError, PublishError
-from mall_segments.generations import MANIFEST, MODEL
-from mall_segments.publishing import (
+from mall_segments.publishing.generations import MANIFEST, MODEL
+from mall_segments.publishing.publish import (
     CUSTOMERS_CSV,
     PARQUET,
     ROW_LEVEL_TABLES,
     VIEWED_TABLES,
 )
-from mall_segments.tables import describe_table, quote_identifier, quote_text
+from mall_segments.publishing.tables import describe_table, quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

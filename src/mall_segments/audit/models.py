@@ -8,7 +8,7 @@ import pandas as pd
 
 from mall_segments.audit.evidence import AUDITED, MODEL_SEGMENTS, MissingEvidenceError
 from mall_segments.audit.expectations import Suite, equal, n_rows
-from mall_segments.generations import MODEL
+from mall_segments.publishing.generations import MODEL
 from mall_segments.model_file import SEGMENT_FIELDS
 
 if TYPE_CHECKING:

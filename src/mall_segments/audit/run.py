@@ -22,7 +22,7 @@ from mall_segments.audit.tables import table_suites
 from mall_segments.audit.totals import schema_suites, total_suites
 from mall_segments.audit.validation import Validator
 from mall_segments.errors import PublishError
-from mall_segments.generations import generation_folder, read_generation
+from mall_segments.publishing.generations import generation_folder, read_generation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -19,8 +19,8 @@ from mall_segments.audit.expectations import (
     n_rows,
     none,
 )
-from mall_segments.publishing import VIEWED_TABLES
-from mall_segments.tables import quote_identifier
+from mall_segments.publishing.publish import VIEWED_TABLES
+from mall_segments.publishing.tables import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

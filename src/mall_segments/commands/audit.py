@@ -7,7 +7,7 @@ import click
 
 from mall_segments.commands._progress import ProgressBar
 from mall_segments.errors import PublishError
-from mall_segments.generations import list_generations, read_current
+from mall_segments.publishing.generations import list_generations, read_current
 
 _WIDEST_LINE = 200
 _FILE = click.Path(dir_okay=False, path_type=Path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.generations import read_current
+from mall_segments.publishing.generations import read_current
 
 
 @click.command("questions")
@@ -21,8 +21,8 @@ def command(home: Path, output: Path | None) -> None:
 
     Run it in the project folder.
     """
-    from mall_segments.generations import DATABASE  # noqa: PLC0415
-    from mall_segments.questions import answer_questions, read_questions  # noqa: PLC0415
+    from mall_segments.publishing.generations import DATABASE  # noqa: PLC0415
+    from mall_segments.bi.questions import answer_questions, read_questions  # noqa: PLC0415
 
     database = read_current(home).file(DATABASE)
     with ProgressBar() as bar:

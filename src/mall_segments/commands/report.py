@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.generations import DATABASE, MODEL, read_current
+from mall_segments.publishing.generations import DATABASE, MODEL, read_current
 
 
 @click.command("report")

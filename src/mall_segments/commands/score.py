@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.generations import MODEL, read_current
+from mall_segments.publishing.generations import MODEL, read_current
 from mall_segments.model_file import Model, load_model
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mall_segments.generations import CURRENT, DATABASE
+from mall_segments.publishing.generations import CURRENT, DATABASE
 from mall_segments.home import published_folder
 
 
@@ -29,7 +29,7 @@ def command(home: Path, output: Path, database: str | None) -> None:
     Run it in the project folder; then `superset import-dashboards -p ZIP -u USER`, or
     Dashboards, Import in the browser.
     """
-    from mall_segments.superset import write_bundle  # noqa: PLC0415
+    from mall_segments.bi.superset import write_bundle  # noqa: PLC0415
 
     file = database or str(published_folder(home) / CURRENT / DATABASE)
     n_charts = write_bundle(output, database=file)

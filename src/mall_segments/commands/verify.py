@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mall_segments.errors import PublishError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     generation_folder,
     list_generations,
     read_current,

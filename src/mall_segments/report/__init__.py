@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mall_segments.errors import PublishError
-from mall_segments.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ PICTURES = "report"
 def write_report(folder: Path, database: Path) -> None:
     """Write the report of a generation, and pictures of its charts.
 
-    An ``ArtefactWriter`` of `mall_segments.publishing`: it reads ``model.json`` and,
+    An ``ArtefactWriter`` of `mall_segments.publishing.publish`: it reads ``model.json`` and,
     if there is one, ``data_tests.json`` from the folder and adds ``report.html`` and
     ``report/*.svg`` and ``report/*.png`` to it.
 

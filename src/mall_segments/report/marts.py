@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from mall_segments.errors import PublishError
 from mall_segments.report.svg import MINUS, element
-from mall_segments.tables import quote_identifier, reason
+from mall_segments.publishing.tables import quote_identifier, reason
 
 SMALLEST: Final = 1e-6
 """Values nearer to 0 are written as 0."""

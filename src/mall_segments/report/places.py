@@ -14,7 +14,7 @@ from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Marts, Row
 from mall_segments.report.plots import Plot
 from mall_segments.report.svg import Axis
-from mall_segments.tables import quote_identifier
+from mall_segments.publishing.tables import quote_identifier
 
 
 @dataclass(frozen=True)

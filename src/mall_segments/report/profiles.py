@@ -11,7 +11,7 @@ from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Marts, Row
 from mall_segments.report.plots import StripChart
 from mall_segments.report.svg import Axis, nice_axis
-from mall_segments.tables import quote_text
+from mall_segments.publishing.tables import quote_text
 
 N_SPREAD_BINS: Final = 40
 """Bins of a segment's spread over a feature, at most."""

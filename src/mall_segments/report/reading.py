@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mall_segments.data_tests import DataTests, read_data_tests
-from mall_segments.generations import MODEL
+from mall_segments.publishing.data_tests import DataTests, read_data_tests
+from mall_segments.publishing.generations import MODEL
 from mall_segments.model_file import Model, load_model
 from mall_segments.report.features import (
     FeatureView,

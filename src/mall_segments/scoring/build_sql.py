@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from jinja2 import Environment, StrictUndefined, Template, nodes
 
 from mall_segments.errors import ModelError
-from mall_segments.tables import quote_identifier
+from mall_segments.publishing.tables import quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import duckdb
 
-from mall_segments.csv_cells import FORMULA_START, neutralised
+from mall_segments.intake.csv_cells import FORMULA_START, neutralised
 from mall_segments.errors import InputError
-from mall_segments.inputs import inspect_input
+from mall_segments.intake.inputs import inspect_input
 from mall_segments.scoring.lines import Lines, copy_rows
 from mall_segments.scoring.model_settings import ModelColumns, find_segmentation
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
@@ -32,12 +32,12 @@ from mall_segments.scoring.whole_numbers import (
     has_few_cells,
     length_of_numbers,
 )
-from mall_segments.tables import quote_identifier, quote_text, reason
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mall_segments.inputs import CustomerInput
+    from mall_segments.intake.inputs import CustomerInput
     from mall_segments.model_file import Model
 
     Progress = Callable[[str, float], None]

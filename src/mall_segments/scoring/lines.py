@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ _LARGEST = sys.float_info.max
 
 @dataclass(frozen=True, kw_only=True)
 class ModelColumns:
-    """The columns that a model reads, as `mall_segments.columns` recognises them."""
+    """The columns that a model reads, as `mall_segments.intake.columns` recognises them."""
 
     customer_id: CustomerIdColumn
     gender: GenderColumn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 import msgspec
 
-from mall_segments.columns import list_columns, match_columns
+from mall_segments.intake.columns import list_columns, match_columns
 from mall_segments.scoring.model_settings import ModelColumns, plain
 from mall_segments.settings import shorten
 

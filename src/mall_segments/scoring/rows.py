@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from mall_segments.errors import InputError
-from mall_segments.inputs import SURPLUS_COLUMN
+from mall_segments.intake.inputs import SURPLUS_COLUMN
 from mall_segments.scoring.build_sql import create_models
 from mall_segments.scoring.model_settings import project_vars
 from mall_segments.scoring.whole_numbers import (
@@ -31,12 +31,12 @@ from mall_segments.scoring.whole_numbers import (
     is_read_exactly,
     measure_files,
 )
-from mall_segments.tables import quote_identifier, quote_text, reason
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from mall_segments.inputs import CustomerInput
+    from mall_segments.intake.inputs import CustomerInput
     from mall_segments.model_file import Model, Segmentation
     from mall_segments.scoring.build_sql import Kind
 

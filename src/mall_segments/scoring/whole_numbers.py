@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from mall_segments.inputs import CustomerInput
+    from mall_segments.intake.inputs import CustomerInput
 
 CUSTOMERS: Final = "customers"
 

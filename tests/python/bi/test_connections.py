@@ -15,7 +15,7 @@ from shared_project import PROJECT
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from mall_segments.generations import list_generations, rollback
+from mall_segments.publishing.generations import list_generations, rollback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

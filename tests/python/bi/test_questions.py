@@ -15,7 +15,7 @@ from shared_project import PROJECT, Project, alone_with
 
 from mall_segments.cli import main
 from mall_segments.errors import InputError
-from mall_segments.questions import (
+from mall_segments.bi.questions import (
     Answer,
     Question,
     answer_question,

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 from report_pages import ARGUMENTS, CHROMIUM, SAMPLES, Opened
 from sample_generation import write_generation
 
-from mall_segments.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT, write_report
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from mall_segments.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT
 
 # Elements without an end tag.

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from mall_segments.generations import DATABASE, MODEL
+from mall_segments.publishing.generations import DATABASE, MODEL
 from mall_segments.model_file import write_model
 
 SEED = Path(__file__).parents[3] / "seeds" / "Mall_Customers.csv"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mall_segments.dbt_docs import DOCS, write_docs
+from mall_segments.publishing.docs import DOCS, write_docs
 from mall_segments.errors import PublishError
 
 if TYPE_CHECKING:

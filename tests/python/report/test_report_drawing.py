@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mall_segments.generations import DATABASE, MODEL
+from mall_segments.publishing.generations import DATABASE, MODEL
 from mall_segments.report import REPORT, write_report
 from mall_segments.report.cells import bin_width
 from mall_segments.report.charts import (

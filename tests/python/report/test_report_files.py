@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 from sample_generation import BUILD_ID
 
 from mall_segments.cli import main
-from mall_segments.data_tests import DATA_TESTS
+from mall_segments.publishing.data_tests import DATA_TESTS
 from mall_segments.errors import PublishError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
     current_generation,

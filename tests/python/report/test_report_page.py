@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 from report_pages import COUNT_MARKS, Opened
 
-from mall_segments.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT
 
 Open = Callable[..., Opened]

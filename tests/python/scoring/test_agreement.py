@@ -14,9 +14,9 @@ import pytest
 from running_service import RunningService
 from shared_project import MALL_SEGMENTS, PROJECT
 
-from mall_segments.generations import MODEL, read_current
+from mall_segments.publishing.generations import MODEL, read_current
 from mall_segments.model_file import load_model
-from mall_segments.pipeline import build_pipeline
+from mall_segments.scoring.pipeline import build_pipeline
 
 if TYPE_CHECKING:
     from pathlib import Path

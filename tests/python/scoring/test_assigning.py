@@ -12,7 +12,7 @@ import pytest
 from reference_model import model_content, write_reference_model
 
 from mall_segments.errors import ModelError
-from mall_segments.pipeline import build_pipeline
+from mall_segments.scoring.pipeline import build_pipeline
 from mall_segments.scoring.assigning import Assigner
 from mall_segments.scoring.model_settings import find_segmentation
 

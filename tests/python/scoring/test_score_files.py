@@ -12,7 +12,7 @@ import pytest
 from reference_model import model_content, write_reference_model
 
 from mall_segments.errors import InputError, ModelError
-from mall_segments.inputs import inspect_input
+from mall_segments.intake.inputs import inspect_input
 from mall_segments.scoring import files
 from mall_segments.scoring.assigning import Assigner
 from mall_segments.scoring.build_sql import create_models

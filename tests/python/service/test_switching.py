@@ -21,9 +21,9 @@ from reference_model import (
 from running_service import RunningService, wait_until
 
 from mall_segments.errors import MallSegmentsError
-from mall_segments.generations import MANIFEST, MODEL, file_sha256, rollback
+from mall_segments.publishing.generations import MANIFEST, MODEL, file_sha256, rollback
 from mall_segments.model_file import load_model
-from mall_segments.sealed_json import canonical_sha256
+from mall_segments.publishing.sealed_json import canonical_sha256
 from mall_segments.service.store import ModelStore
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from mall_segments.errors import MallSegmentsError
-from mall_segments.functions import register_functions
-from mall_segments.tables import quote_identifier, quote_text, reason
+from mall_segments.intake.functions import register_functions
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
     from dbt.adapters.duckdb.credentials import DuckDBCredentials

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from mall_segments.csv_cells import neutralised
+from mall_segments.intake.csv_cells import neutralised
 from mall_segments.engine import text_type
 from mall_segments.errors import ModelError, PublishError
-from mall_segments.generations import (
+from mall_segments.publishing.generations import (
     CURRENT,
     DATABASE,
     MODEL,
@@ -34,7 +34,7 @@ from mall_segments.model_file import (
     write_model,
 )
 from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
-from mall_segments.tables import (
+from mall_segments.publishing.tables import (
     CHECKSUM_METHOD,
     STORAGE_VERSION,
     attached,

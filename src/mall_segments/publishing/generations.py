@@ -22,7 +22,7 @@ from typing import Any
 
 from mall_segments.errors import PublishError
 from mall_segments.home import published_folder
-from mall_segments.sealed_json import BrokenSealError, read_sealed, write_sealed
+from mall_segments.publishing.sealed_json import BrokenSealError, read_sealed, write_sealed
 
 CURRENT = "current"
 DATABASE = "mall_segments.duckdb"
@@ -250,7 +250,7 @@ def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
             f"{folder / surplus[0]} is not in {MANIFEST}: it was not published"
         )
     if deep:
-        from mall_segments.tables import verify_tables  # noqa: PLC0415
+        from mall_segments.publishing.tables import verify_tables  # noqa: PLC0415
 
         verify_tables(
             folder / DATABASE,

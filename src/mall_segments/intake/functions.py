@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from duckdb.func import SPECIAL
 
-from mall_segments.columns import recognise_columns
+from mall_segments.intake.columns import recognise_columns
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import find_home, warehouse_file
-from mall_segments.inputs import (
+from mall_segments.intake.inputs import (
     SURPLUS_COLUMN,
     CustomerInput,
     inspect_input,
     inspect_seed,
 )
-from mall_segments.preflight import check_disk, check_points
+from mall_segments.intake.preflight import check_disk, check_points
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 import duckdb
 
-from mall_segments.columns import RecognisedColumns, list_columns, recognise_columns
-from mall_segments.csv_files import (
+from mall_segments.intake.columns import RecognisedColumns, list_columns, recognise_columns
+from mall_segments.intake.csv_files import (
     DELIMITERS,
     ENGINE_ENCODINGS,
     CsvFile,
@@ -29,12 +29,12 @@ from mall_segments.csv_files import (
 )
 from mall_segments.errors import InputError
 from mall_segments.settings import shorten
-from mall_segments.tables import quote_text
+from mall_segments.publishing.tables import quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mall_segments.columns import ColumnSettings
+    from mall_segments.intake.columns import ColumnSettings
 
 SURPLUS_COLUMN: Final = "surplus_cells"
 

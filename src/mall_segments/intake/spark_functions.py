@@ -5,7 +5,7 @@ runs; from then on refusals carry no stack, as the plugin of DuckDB has it.
 """
 
 from mall_segments.errors import MallSegmentsError
-from mall_segments.functions import FUNCTIONS
+from mall_segments.intake.functions import FUNCTIONS
 
 __all__ = ["FUNCTIONS"]
 

@@ -17,7 +17,7 @@ import duckdb
 from mall_segments.errors import InputError, PublishError
 from mall_segments.home import published_folder, warehouse_file
 from mall_segments.settings import SETTING_NAMES, parse_settings
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mall_segments.inputs import CustomerInput
+    from mall_segments.intake.inputs import CustomerInput
     from mall_segments.settings import Feature, Segmentation, Settings
 
 _SAMPLED_ROWS: Final = 10_000

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from mall_segments.columns import count_recognised, list_columns, looks_like_data
+from mall_segments.intake.columns import count_recognised, list_columns, looks_like_data
 from mall_segments.errors import InputError
 from mall_segments.settings import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mall_segments.columns import ColumnSettings
+    from mall_segments.intake.columns import ColumnSettings
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 ENGINE_ENCODINGS: Final = ("utf-8", "latin-1")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mall_segments.dbt_docs import read_manifest
+from mall_segments.publishing.docs import read_manifest
 from mall_segments.errors import PublishError
 
 DATA_TESTS = "data_tests.json"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mall_segments.tables import quote_text
+from mall_segments.publishing.tables import quote_text
 
 # What spreadsheets take for the start of a formula, in ASCII and in full width.
 FORMULA_START: Final = "^[=+\\-@\\t\\r\\n＝＋－＠]"  # noqa: RUF001

@@ -31,7 +31,7 @@ from mall_segments.clustering.kmeans import (
 from mall_segments.clustering.metrics import silhouettes, weighted_mean
 from mall_segments.engine import text_type
 from mall_segments.errors import InputError
-from mall_segments.naming import choose_personas, level_of, name_segments
+from mall_segments.clustering.naming import choose_personas, level_of, name_segments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from mall_segments.engine import is_spark, to_engine
-from mall_segments.generations import current_generation, read_current
+from mall_segments.publishing.generations import current_generation, read_current
 from mall_segments.home import find_home
-from mall_segments.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""What a customer file is: columns, dialect, gates and the bridge to dbt."""

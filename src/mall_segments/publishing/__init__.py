@@ -1,0 +1,1 @@
+"""Write, seal, switch and read generations; never fit or draw anything."""
