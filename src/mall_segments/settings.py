@@ -1,54 +1,51 @@
-"""Settings of a build: read from the vars of ``dbt_project.yml`` and checked by name.
+"""Settings of a build: the vars of ``dbt_project.yml``, checked by name.
 
-dbt hands its vars over as one mapping. :func:`parse_settings` turns that mapping into
-frozen dataclasses or refuses it with every mistake it found, each named with the value
-found and what is allowed. Only the standard library is imported here, because the
-check runs before any model does.
+:func:`parse_settings` turns the vars into frozen pydantic models or refuses them with
+every mistake it found, each named with the value found and what is allowed.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mall_segments.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
-
-Scaler = Literal["standard", "minmax", "robust", "none"]
-MissingValues = Literal["impute", "reject"]
-
-SCALERS: Final = ("standard", "minmax", "robust", "none")
-MISSING_VALUES: Final = ("impute", "reject")
+from mall_segments.wording import compact, plain, shorten, suggestion
 
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_VALUE: Final = 1e15
 _LONGEST_NAME: Final = 48
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
+_MOST_LISTED: Final = 20
+_LARGEST_COUNT: Final = 50
 
 # Columns of the models and marts: a feature of the same name would appear twice.
-RESERVED_COLUMNS: Final = _words(
+RESERVED_COLUMNS: Final = frozenset(
     """
     age_band build_id centroid chosen_by customer_id customer_share customers distance
-    feature gender inertia is_chosen is_fitted is_imputed is_outlier label maximum mean
-    median membership minimum n_customers n_fitted n_segments persona point_id
-    raw_values reasons recommended_action rejection_reasons resolution row_number scaler
-    second_distance second_segment_id segment_id segment_name segmentation source_file
-    source_row std value
-    """
+    feature gender holdout_bucket inertia is_chosen is_fitted is_imputed is_outlier
+    label level main_reason maximum mean median membership minimum n_customers n_fitted
+    n_segments persona point_id rejection_reasons scaler second_distance
+    second_segment_id segment_id segment_name segmentation source_row std value
+    """.split()
 )
 
 # Words the engine takes for its own in the place of a column name.
-RESERVED_WORDS: Final = _words(
+RESERVED_WORDS: Final = frozenset(
     """
     all analyse analyze and any array as asc asymmetric between both by case cast check
     coalesce collate column columns constraint create cross default deferrable desc
@@ -60,24 +57,170 @@ RESERVED_WORDS: Final = _words(
     returning right row rows select semi show similar some struct substring summarize
     symmetric table tablesample then to trailing trim true try_cast union unique unpivot
     using values variadic when where window with
-    """
+    """.split()
 )
 
-_RESERVED_SUFFIXES: Final = ("_scaled", "_center", "_scale", "_is_missing")
+_RESERVED_ENDINGS: Final = ("_text", "_is_missing")
 
 
-@dataclass(frozen=True, kw_only=True)
-class LevelWords:
+def _refuse(allowed: str) -> PydanticCustomError:
+    return PydanticCustomError("refused", "{allowed}", {"allowed": allowed})
+
+
+def _say(problem: str) -> PydanticCustomError:
+    """Return a whole sentence, for rules over several values."""
+    return PydanticCustomError("sentence", "{problem}", {"problem": problem})
+
+
+def _number(value: object) -> object:
+    # YAML reads 1e-6, which has no point, as text.
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        value = float(value)
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not abs(value) < _LARGEST_VALUE
+    ):
+        raise _refuse("it must be a finite number below 1e15")
+    return float(value)
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _refuse("it must be a whole number")
+    return value
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or not value.strip() or "\x00" in value:
+        raise _refuse("it must be text that is not empty")
+    return value
+
+
+def _texts(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise _refuse("it must be a list of texts")
+    for item in value:
+        if not isinstance(item, str) or not item.strip() or "\x00" in item:
+            raise _refuse(
+                "it must be a list of texts that are not empty, in quotes where one "
+                "looks like a number or a yes"
+            )
+    return tuple(value)
+
+
+def _aliases(value: tuple[str, ...]) -> tuple[str, ...]:
+    for alias in value:
+        # A blank header is called column_1, column_2, …, which has letters.
+        if not compact(alias):
+            raise _say(f"holds {shorten(alias)}; an alias needs a letter or a digit.")
+    return value
+
+
+def _share(value: float) -> float:
+    if not 0 <= value < 1:
+        raise _refuse("it must be a number from 0 up to, but not including, 1")
+    return value
+
+
+def _one_of(*allowed: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in allowed:
+            raise _refuse(f"allowed: {', '.join(allowed)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _at_least(least: int, most: int | None = None) -> AfterValidator:
+    def check(value: int) -> int:
+        if value < least or (most is not None and value > most):
+            bound = f"of at least {least}" if most is None else f"from {least} to {most}"
+            raise _refuse(f"it must be a whole number {bound}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _identifier(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(
+        rf"[a-z][a-z0-9_]{{0,{_LONGEST_NAME - 1}}}", value
+    ):
+        raise _refuse(
+            "a name has lower-case letters, digits and underscores, begins with a "
+            f"letter and is at most {_LONGEST_NAME} characters long"
+        )
+    return value
+
+
+def _column_name(value: str) -> str:
+    if value in RESERVED_COLUMNS or value.endswith(_RESERVED_ENDINGS):
+        raise _refuse("the models use this name for a column of their own")
+    if value in RESERVED_WORDS:
+        raise _refuse("SQL keeps this word for itself")
+    return value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[Number, AfterValidator(_share)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_text)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Aliases = Annotated[Texts, AfterValidator(_aliases)]
+Name = Annotated[str, BeforeValidator(_identifier)]
+ColumnName = Annotated[Name, AfterValidator(_column_name)]
+
+FeatureType = Annotated[Literal["number", "category"], _one_of("number", "category")]
+Transform = Annotated[
+    Literal["none", "log", "yeo_johnson"], _one_of("none", "log", "yeo_johnson")
+]
+Scaler = Annotated[
+    Literal["standard", "minmax", "robust", "none"],
+    _one_of("standard", "minmax", "robust", "none"),
+]
+MissingValues = Annotated[Literal["impute", "reject"], _one_of("impute", "reject")]
+
+
+class _Section(BaseModel):
+    """A mapping of settings; a key it does not have is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LevelWords(_Section):
     """The words for a low, an average and a high centroid of one feature."""
 
-    low: str = "low"
-    average: str = "average"
-    high: str = "high"
+    low: Text = "low"
+    average: Text = "average"
+    high: Text = "high"
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        if len({self.low, self.average, self.high}) < len(type(self).model_fields):
+            raise _refuse("low, average and high need three different words")
+        return self
 
 
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """A numeric input column.
+class Bands(_Section):
+    """A column that says between which limits a number lies, as ``age_band`` does.
+
+    ``starts`` are the values at which a band begins, ascending, in the feature's unit;
+    the first band lies below the first of them.
+    """
+
+    name: Name
+    starts: tuple[Number, ...]
+
+    @field_validator("starts")
+    @classmethod
+    def _ascend(cls, starts: tuple[float, ...]) -> tuple[float, ...]:
+        if not starts or list(starts) != sorted(set(starts)):
+            raise _refuse("it must be a list of ascending numbers")
+        return starts
+
+
+class Feature(_Section):
+    """One column that customers are described by.
 
     Attributes
     ----------
@@ -85,46 +228,137 @@ class Feature:
         Column name in every model, with its unit at the end.
     label : str
         Word for the feature in segment names; the name without underscores by default.
+    unit : str
+        What the numbers count, as people read it; nothing by default.
     aliases : tuple of str
         Headers the column is recognised by, best first.
-    minimum, maximum : float
+    type : {"number", "category"}
+        Whether values are measured or only distinguished.
+    transform : {"none", "log", "yeo_johnson"}
+        Applied before scaling; ``log`` is ln(1 + x), for values from 0.
+    clip : tuple of float, optional
+        Quantiles, from 0 to 1, at which values are cut before they are scaled.
+    minimum, maximum : float, optional
         Smallest and largest value accepted, both included, in the feature's unit.
-    resolution : float
-        Step to which values are grouped into points, in the feature's unit.
     is_whole : bool
         Whether a value with a fraction is rejected.
+    levels : mapping of str to tuple of str, optional
+        Levels of a category and their spellings; without it, each text is a level.
+    bands : Bands, optional
+        A column of bands made of a number.
     level_words : LevelWords
         Words for the levels in segment names.
+    resolution : float, optional
+        Accepted for settings of old, and ignored: steps follow from the data.
     """
 
-    name: str
-    label: str
-    aliases: tuple[str, ...]
-    minimum: float
-    maximum: float
-    resolution: float = 1.0
+    name: ColumnName
+    label: Text = ""
+    unit: str = ""
+    aliases: Aliases = ()
+    type: FeatureType = "number"
+    transform: Transform = "none"
+    clip: tuple[Number, Number] | None = None
+    minimum: Number | None = None
+    maximum: Number | None = None
     is_whole: bool = False
-    level_words: LevelWords = field(default_factory=LevelWords)
+    levels: dict[str, Texts] | None = None
+    bands: Bands | None = None
+    level_words: LevelWords = Field(default_factory=LevelWords)
+    resolution: Number | None = None
+
+    @field_validator("label", mode="before")
+    @classmethod
+    def _label(cls, label: object, info: ValidationInfo) -> object:
+        return label or info.data.get("name", "").replace("_", " ") or "feature"
+
+    @field_validator("clip")
+    @classmethod
+    def _clip(cls, clip: tuple[float, float] | None) -> tuple[float, float] | None:
+        if clip is not None and not 0 <= clip[0] < clip[1] <= 1:
+            raise _refuse("it must be two shares from 0 to 1, the lower one first")
+        return clip
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.minimum is not None and self.maximum is not None:
+            if self.minimum >= self.maximum:
+                raise _say(
+                    f"`{{place}}.minimum` is {self.minimum:g} and `{{place}}.maximum` "
+                    f"is {self.maximum:g}; minimum must be less than maximum."
+                )
+        numeric = ("clip", "minimum", "maximum", "bands")
+        if self.type == "category":
+            used = [key for key in numeric if getattr(self, key) is not None]
+            if self.transform != "none":
+                used.append("transform")
+            if used:
+                raise _say(
+                    f"`{{place}}.{used[0]}` is set, but the feature is a category; "
+                    "it applies to numbers only."
+                )
+        elif self.levels is not None:
+            raise _say(
+                "`{place}.levels` is set, but the feature is a number; it applies to "
+                "`type: category` only."
+            )
+        if self.transform == "log" and self.minimum is not None and self.minimum < 0:
+            raise _say(
+                f"`{{place}}.minimum` is {self.minimum:g} and `{{place}}.transform` is "
+                "log; ln(1 + x) takes values from 0: set minimum to 0 or more, or use "
+                "yeo_johnson."
+            )
+        _refuse_shared_spellings(self.levels or {}, "{place}.levels")
+        return self
+
+    @property
+    def least(self) -> float | None:
+        """The smallest value accepted: the minimum, or 0 where logarithms are taken."""
+        if self.minimum is None and self.transform == "log":
+            return 0.0
+        return self.minimum
 
 
-@dataclass(frozen=True, kw_only=True)
-class CustomerIdColumn:
-    """Headers the customer id is recognised by, best first."""
+class CustomerIdColumn(_Section):
+    """How the customer id is found.
 
-    aliases: tuple[str, ...]
+    ``generate`` numbers the rows of a file that has no id.
+    """
+
+    aliases: Aliases = ()
+    generate: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class GenderColumn:
+class GenderColumn(_Section):
     """Headers the gender is recognised by, and the spellings of its values."""
 
-    aliases: tuple[str, ...]
-    female: tuple[str, ...]
-    male: tuple[str, ...]
+    aliases: Aliases = ()
+    female: Texts = ()
+    male: Texts = ()
+
+    @model_validator(mode="after")
+    def _differ(self) -> Self:
+        male = {spelling.strip().casefold() for spelling in self.male}
+        for spelling in self.female:
+            if spelling.strip().casefold() in male:
+                raise _say(
+                    f"`gender.female` and `gender.male` both hold {shorten(spelling)}; "
+                    "a spelling may stand for one of them."
+                )
+        return self
+
+    def as_feature(self) -> Feature:
+        """Return the gender as what it is: a category."""
+        return Feature.model_construct(
+            name="gender",
+            label="gender",
+            type="category",
+            aliases=self.aliases,
+            levels={"female": self.female, "male": self.male},
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Segmentation:
+class Segmentation(_Section):
     """One configured clustering of the customers.
 
     Attributes
@@ -132,47 +366,226 @@ class Segmentation:
     name : str
         Value of the column ``segmentation``.
     features : tuple of str
-        Names of the features it clusters on, in the order of the distance's sum.
+        Names of the features it clusters on.
+    weights : mapping of str to float
+        By feature, what its coordinates are multiplied by; 1 by default.
     scaler : {"standard", "minmax", "robust", "none"}
-        How the features are scaled before distances are taken.
+        How numbers are scaled before distances are taken.
     n_segments : int or "auto"
         The number of segments, or ``"auto"`` to choose it.
     min_segments, max_segments : int
         Range ``"auto"`` chooses from, both included.
+    min_segment_share : float, optional
+        Overrides the setting of the same name for all segmentations.
     random_seed : int
         Seed of everything random in this segmentation.
     """
 
-    name: str
-    features: tuple[str, ...]
+    name: Name
+    features: Texts
+    weights: dict[str, Number] = Field(default_factory=dict)
     scaler: Scaler = "standard"
-    n_segments: int | Literal["auto"] = "auto"
-    min_segments: int = 2
-    max_segments: int = 10
-    random_seed: int = 42
+    n_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] | Literal["auto"] = "auto"
+    min_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] = 2
+    max_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] = 10
+    min_segment_share: Share | None = None
+    random_seed: Annotated[Whole, _at_least(0, _LARGEST_SEED)] = 42
+
+    @field_validator("n_segments", mode="before")
+    @classmethod
+    def _count(cls, value: object) -> object:
+        if value != "auto" and (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not 2 <= value <= _LARGEST_COUNT  # noqa: PLR2004
+        ):
+            raise _refuse(
+                "it must be auto or a whole number of at least 2 and at most "
+                f"{_LARGEST_COUNT}"
+            )
+        return value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        for feature, weight in weights.items():
+            if weight <= 0:
+                raise _say(
+                    f"`{{place}}` gives {plain(feature)} the weight {weight:g}; a "
+                    "weight is a number above 0."
+                )
+        return weights
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range(cls, values: object) -> object:
+        # Who asks for at least 12 segments need not raise the most of them, too.
+        if isinstance(values, Mapping) and "max_segments" not in values:
+            least = values.get("min_segments")
+            if isinstance(least, int) and not isinstance(least, bool) and least > 10:  # noqa: PLR2004
+                return {**values, "max_segments": least}
+        return values
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_segments > self.max_segments:
+            raise _say(
+                f"`{{place}}.min_segments` is {self.min_segments} and "
+                f"`{{place}}.max_segments` is {self.max_segments}; min_segments must "
+                "not be more than max_segments."
+            )
+        for feature, times in Counter(self.features).items():
+            if times > 1:
+                raise _say(f"`{{place}}.features` holds {shorten(feature)} twice.")
+        for feature in self.weights:
+            if feature not in self.features:
+                raise _say(
+                    f"`{{place}}.weights` holds {shorten(feature)}, which is not among "
+                    f"its features.{suggestion(feature, self.features)} Allowed: "
+                    f"{', '.join(self.features)}."
+                )
+        return self
 
     @property
     def least_segments(self) -> int:
         """The smallest number of segments this segmentation could end with."""
-        if isinstance(self.n_segments, int):
-            return self.n_segments
-        return self.min_segments
+        return self.min_segments if self.n_segments == "auto" else self.n_segments
+
+    @property
+    def most_segments(self) -> int:
+        """The largest number of segments this segmentation could end with."""
+        return self.max_segments if self.n_segments == "auto" else self.n_segments
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
+class Numbers(_Section):
+    """How numbers are written in the file; found out per column where not set."""
+
+    decimal: Annotated[str, _one_of(".", ",")] | None = None
+    thousands: Annotated[str, _one_of(".", ",", " ", "'", "none")] | None = None
+
+
+class Orders(_Section):
+    """How orders become features of customers.
+
+    Attributes
+    ----------
+    as_of : str, optional
+        Date, as YYYY-MM-DD, at which recency is counted; the day after the last order
+        by default. Later orders are left out.
+    window_days : int, optional
+        Only orders of this many days before ``as_of`` count; all by default.
+    returns : {"subtract", "ignore", "only_count"}
+        What a negative amount does to the spend.
+    minimum_orders : int
+        Customers with fewer orders have no features of orders.
+    day_first : bool, optional
+        Whether 03/04/2010 is 3 April; a date that could be both is refused without it.
+    columns : mapping of str to tuple of str
+        Further headers of ``customer_id``, ``order_id``, ``ordered_at``, ``amount``,
+        ``quantity`` and ``unit_price``.
+    features, segmentations
+        What is added to the settings of these names where there are orders.
+    """
+
+    as_of: str | None = None
+    window_days: Annotated[Whole, _at_least(1)] | None = None
+    returns: Annotated[
+        Literal["subtract", "ignore", "only_count"],
+        _one_of("subtract", "ignore", "only_count"),
+    ] = "subtract"
+    minimum_orders: Annotated[Whole, _at_least(1)] = 1
+    day_first: bool | None = None
+    columns: dict[str, Texts] = Field(default_factory=dict)
+    features: tuple[Feature, ...] = ()
+    segmentations: tuple[Segmentation, ...] = ()
+
+    @field_validator("as_of", mode="before")
+    @classmethod
+    def _date(cls, value: object) -> object:
+        # YAML reads an unquoted date as one.
+        text = value.isoformat() if hasattr(value, "isoformat") else value
+        if text is not None and not (
+            isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
+        ):
+            raise _refuse("it must be a date such as 2010-12-10")
+        return text
+
+
+class Settings(_Section):
     """Every setting of a build; see the comments in ``dbt_project.yml``."""
 
-    customer_id: CustomerIdColumn
-    gender: GenderColumn
+    customers_path: str | None = None
+    customers_model: Text | None = None
+    orders_path: str | None = None
+    orders_model: Text | None = None
+    customer_id: CustomerIdColumn = Field(default_factory=CustomerIdColumn)
+    gender: GenderColumn | None = None
     features: tuple[Feature, ...]
     segmentations: tuple[Segmentation, ...]
-    customers_path: str | None = None
+    demographics: Texts = ("gender", "age_band")
+    numbers: Numbers = Field(default_factory=Numbers)
+    encoding: Text | None = None
+    sheet: Text | None = None
     missing_values: MissingValues = "impute"
-    max_rejected_share: float = 0.2
-    min_segment_share: float = 0.05
-    export_rows_limit: int = 5_000_000
-    keep_generations: int = 3
+    max_rejected_share: Share = 0.2
+    min_segment_share: Share = 0.0
+    no_segments: Annotated[
+        Literal["publish", "refuse"], _one_of("publish", "refuse")
+    ] = "publish"
+    other_customers: Annotated[
+        Literal["restart", "keep"], _one_of("restart", "keep")
+    ] = "restart"
+    export_rows_limit: Annotated[Whole, _at_least(1)] = 5_000_000
+    keep_generations: Annotated[Whole, _at_least(1)] = 3
+    orders: Orders = Field(default_factory=Orders)
+
+    @field_validator("customers_path", "orders_path", mode="before")
+    @classmethod
+    def _path(cls, value: object) -> object:
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            raise _refuse(
+                "a path or glob of CSV or Parquet files, or null for the seed"
+            )
+        if isinstance(value, str) and "\x00" in value:
+            raise _say("`{place}` holds a NUL character, which no path may.")
+        return value
+
+    @field_validator("features", "segmentations", mode="before")
+    @classmethod
+    def _entries(cls, value: object, info: ValidationInfo) -> object:
+        what = str(info.field_name).removesuffix("s")
+        if not isinstance(value, list | tuple) or not value:
+            raise _refuse(f"it must be a list of at least one {what}")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        problems = [
+            *_two_sources(self),
+            *_repeated(self),
+            *_undefined_features(self),
+            *_shared_aliases(self),
+            *_impossible_shares(self),
+        ]
+        if problems:
+            raise _say("\n".join(problems))
+        return self
+
+    @property
+    def categories(self) -> tuple[Feature, ...]:
+        """Every feature that is a category, the gender first if there is one."""
+        own = tuple(feature for feature in self.features if feature.type == "category")
+        return (self.gender.as_feature(), *own) if self.gender else own
+
+    @property
+    def numeric_features(self) -> tuple[Feature, ...]:
+        """Every feature that is a number."""
+        return tuple(feature for feature in self.features if feature.type == "number")
+
+    @property
+    def columns(self) -> tuple[Feature, ...]:
+        """Every column besides the id: the gender, if there is one, and the features."""
+        return ((self.gender.as_feature(),) if self.gender else ()) + self.features
 
     def feature(self, name: str) -> Feature:
         """Return the feature of this name.
@@ -182,93 +595,13 @@ class Settings:
         KeyError
             If there is none.
         """
-        for feature in self.features:
+        for feature in self.columns:
             if feature.name == name:
                 return feature
         raise KeyError(name)
 
 
-SETTING_NAMES: Final = tuple(entry.name for entry in fields(Settings))
-
-
-def shorten(value: object, limit: int = 60) -> str:
-    r"""Return a value as an error shows it: quoted if text, one line, not too long.
-
-    >>> shorten("income\nspending")
-    "'income\\nspending'"
-    >>> shorten(float("nan")), shorten(True), shorten(None)
-    ('nan', 'true', 'null')
-    >>> shorten("x" * 1_000_000, limit=12)
-    "'xxxxxxx...' (1,000,000 characters)"
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        if len(value) + 2 <= limit:
-            return repr(value)
-        kept = value[: max(limit - 5, 1)]
-        return f"{kept + '...'!r} ({len(value):,} characters)"
-    text = repr(value)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
-
-
-def suggestion(name: str, allowed: Collection[str]) -> str:
-    """Return `` Did you mean 'x'?`` for the closest allowed name, or nothing.
-
-    >>> suggestion("segmentation", ["segmentations", "features"])
-    " Did you mean 'segmentations'?"
-    >>> suggestion("qwerty", ["segmentations"])
-    ''
-    """
-    close = difflib.get_close_matches(name[:200].lower(), list(allowed), n=1)
-    return f" Did you mean '{close[0]}'?" if close else ""
-
-
-def compact(text: str) -> str:
-    """Return text as headers are compared: letters and digits only, no accents or case.
-
-    >>> compact("Annual Income (k$)"), compact("GÉNERO ")
-    ('annualincomek', 'genero')
-    """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(character for character in decomposed if character.isalnum())
-
-
-def _right_place(name: object) -> str:
-    """Return where a top-level name belongs, or the one it resembles."""
-    for setting, keys in (
-        ("segmentations", _SEGMENTATION_KEYS),
-        ("features", _FEATURE_KEYS),
-    ):
-        if name in keys and name not in SETTING_NAMES:
-            return f" It belongs into an entry of `{setting}`."
-    return suggestion(str(name), SETTING_NAMES)
-
-
-class _Problems:
-    """The mistakes found so far, so that a user can correct all of them at once."""
-
-    def __init__(self) -> None:
-        self.sentences: list[str] = []
-
-    def add(self, sentence: str) -> None:
-        if sentence not in self.sentences:
-            self.sentences.append(sentence)
-
-    def raise_if_any(self) -> None:
-        if not self.sentences:
-            return
-        if len(self.sentences) == 1:
-            raise SettingsError(self.sentences[0])
-        shown = self.sentences[:20]
-        lines = "\n".join(f"  - {sentence}" for sentence in shown)
-        more = len(self.sentences) - len(shown)
-        tail = f"\n  and {more} more." if more else ""
-        raise SettingsError(
-            f"{len(self.sentences)} settings cannot be used:\n{lines}{tail}"
-        )
+SETTING_NAMES: Final = tuple(Settings.model_fields)
 
 
 def parse_settings(mapping: Mapping[str, Any]) -> Settings:
@@ -277,9 +610,8 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
     Parameters
     ----------
     mapping : mapping of str to object
-        One entry per top-level var. ``customer_id``, ``gender``, ``features`` and
-        ``segmentations`` are required; the rest have the defaults of
-        :class:`Settings`.
+        One entry per top-level var. ``features`` and ``segmentations`` are required;
+        the rest have the defaults of :class:`Settings`.
 
     Returns
     -------
@@ -292,47 +624,17 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
         If anything cannot be used. Every mistake found is named, with the value found
         and what is allowed.
     """
-    problems = _Problems()
-    if not _is_mapping(mapping):
+    if not isinstance(mapping, Mapping):
         raise SettingsError(
             f"The settings must be a mapping of names to values, not "
             f"{shorten(mapping)}."
         )
-    reader = _Reader(mapping, "", problems)
-    reader.refuse_unknown_keys(SETTING_NAMES)
-    customer_id = _read_customer_id(reader, problems)
-    gender = _read_gender(reader, problems)
-    features = _read_features(reader, problems)
-    _refuse_shared_aliases(customer_id, gender, features, problems)
-    named = mapping.get("features")
-    segmentations = _read_segmentations(
-        reader,
-        problems,
-        # A feature that is itself wrong is named once, not again where it is used.
-        feature_names=_declared_names(named),
-    )
-    customers_path = reader.optional_text("customers_path")
-    if customers_path is not None and "\x00" in customers_path:
-        problems.add("`customers_path` holds a NUL character, which no path may.")
-    missing_values = reader.choice("missing_values", MISSING_VALUES, default="impute")
-    max_rejected_share = reader.share("max_rejected_share", default=0.2)
-    min_segment_share = reader.share("min_segment_share", default=0.05)
-    export_rows_limit = reader.whole("export_rows_limit", 1, default=5_000_000)
-    keep_generations = reader.whole("keep_generations", 1, default=3)
-    _refuse_impossible_shares(min_segment_share, segmentations, problems)
-    problems.raise_if_any()
-    return Settings(
-        customers_path=customers_path,
-        customer_id=customer_id,
-        gender=gender,
-        features=features,
-        segmentations=segmentations,
-        missing_values=missing_values,  # type: ignore[arg-type]
-        max_rejected_share=max_rejected_share,
-        min_segment_share=min_segment_share,
-        export_rows_limit=export_rows_limit,
-        keep_generations=keep_generations,
-    )
+    try:
+        return Settings.model_validate(dict(mapping))
+    except ValidationError as error:
+        raise _settings_error(
+            [sentence for each in error.errors() for sentence in _sentences(each, mapping)]
+        ) from None
 
 
 def check_project_vars(
@@ -346,7 +648,8 @@ def check_project_vars(
     Parameters
     ----------
     project_vars : mapping or None
-        The ``vars:`` of ``dbt_project.yml``, plain or under the project's name.
+        The ``vars:`` of ``dbt_project.yml``, plain or under the project's name. Those
+        under the name of another package are that package's.
     command_line_vars : mapping or None
         What ``--vars`` gave.
     project_name : str
@@ -357,445 +660,239 @@ def check_project_vars(
     SettingsError
         If a var is no setting; it says which are, and the closest one.
     """
-    problems = _Problems()
-    sources = (
+    problems: list[str] = []
+    for source, mapping in (
         ("the vars of dbt_project.yml", project_vars),
         ("--vars", command_line_vars),
-    )
-    for source, mapping in sources:
+    ):
         if mapping is None:
             continue
-        if not _is_mapping(mapping):
-            problems.add(
-                f"{source} must map names of settings to values, "
-                f"not {shorten(mapping)}."
+        if not isinstance(mapping, Mapping):
+            problems.append(
+                f"{source} must map names of settings to values, not "
+                f"{shorten(mapping)}."
             )
             continue
         scoped = mapping.get(project_name)
-        names = [name for name in mapping if name != project_name]
-        names.extend(scoped if _is_mapping(scoped) else ())
-        for name in names:
-            if name not in SETTING_NAMES:
-                problems.add(
-                    f"{source}: `{_plain(name)}` is no setting."
-                    f"{_right_place(name)} Allowed: {', '.join(SETTING_NAMES)}."
-                )
-    problems.raise_if_any()
+        names = [
+            name
+            for name, value in mapping.items()
+            if name != project_name and not _is_of_a_package(name, value)
+        ]
+        names.extend(scoped if isinstance(scoped, Mapping) else ())
+        problems += [
+            f"{source}: `{plain(name)}` is no setting.{_right_place(name)} "
+            f"Allowed: {', '.join(SETTING_NAMES)}."
+            for name in names
+            if name not in SETTING_NAMES
+        ]
+    if problems:
+        raise _settings_error(problems)
 
 
-class _Reader:
-    """Reads the keys of one mapping and notes each that cannot be used."""
-
-    def __init__(
-        self, mapping: Mapping[str, Any], path: str, problems: _Problems
-    ) -> None:
-        self.mapping = mapping
-        self.path = path
-        self.problems = problems
-
-    def name(self, key: str) -> str:
-        return f"`{self.path}.{key}`" if self.path else f"`{key}`"
-
-    def place(self) -> str:
-        return f"`{self.path}`" if self.path else "the vars of dbt_project.yml"
-
-    def refuse_unknown_keys(self, allowed: Collection[str]) -> None:
-        for key in self.mapping:
-            if key not in allowed:
-                hint = suggestion(str(key), allowed)
-                if not self.path:
-                    hint = _right_place(key)
-                self.problems.add(
-                    f"`{_plain(key)}` in {self.place()} is no setting."
-                    f"{hint} Allowed: {', '.join(allowed)}."
-                )
-
-    def refuse(self, key: str, allowed: str) -> None:
-        if key in self.mapping:
-            self.problems.add(
-                f"{self.name(key)} is {shorten(self.mapping[key])}; {allowed}."
-            )
-        else:
-            self.problems.add(f"{self.name(key)} is missing; {allowed}.")
-
-    def value(
-        self, key: str, is_allowed: Callable[[Any], bool], allowed: str, default: Any
-    ) -> Any:
-        if key not in self.mapping and default is not None:
-            return default
-        value = self.mapping.get(key)
-        if key not in self.mapping or not is_allowed(value):
-            self.refuse(key, allowed)
-            return default
-        return value
-
-    def optional_text(self, key: str) -> str | None:
-        value = self.mapping.get(key)
-        if value is not None and not (isinstance(value, str) and value.strip()):
-            self.refuse(
-                key, "a path or glob of CSV or Parquet files, or null for the seed"
-            )
-            return None
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self.value(
-            key, _is_text, "it must be text that is not empty", default or None
-        )
-        return value if isinstance(value, str) else ""
-
-    def texts(
-        self, key: str, default: tuple[str, ...] | None = None
-    ) -> tuple[str, ...]:
-        allowed = (
-            "it must be a list of texts that are not empty, in quotes where one looks "
-            "like a number or a yes"
-        )
-        value = self.value(key, _is_list_of_texts, allowed, default)
-        return tuple(value) if value is not None else ()
-
-    def choice(
-        self, key: str, allowed: tuple[str, ...], default: str | None = None
-    ) -> str:
-        value = self.value(
-            key,
-            lambda found: isinstance(found, str) and found in allowed,
-            f"allowed: {', '.join(allowed)}",
-            default,
-        )
-        return str(value)
-
-    def number(self, key: str, default: float | None = None) -> float | None:
-        value = self.value(
-            key, _is_number, "it must be a finite number below 1e15", default
-        )
-        return None if value is None else float(value)
-
-    def share(self, key: str, default: float) -> float:
-        value = self.value(
-            key,
-            lambda found: _is_number(found) and 0 <= found < 1,
-            "it must be a number from 0 up to, but not including, 1",
-            default,
-        )
-        return float(value)
-
-    def whole(
-        self, key: str, least: int, most: int | None = None, *, default: int
-    ) -> int:
-        bound = (
-            f"from {least} to {most}" if most is not None else f"of at least {least}"
-        )
-        value = self.value(
-            key,
-            lambda found: _is_whole(found, least, most),
-            f"it must be a whole number {bound}",
-            default,
-        )
-        return int(value)
-
-    def flag(self, key: str, *, default: bool) -> bool:
-        value = self.value(
-            key,
-            lambda found: isinstance(found, bool),
-            "it must be true or false",
-            default,
-        )
-        return bool(value)
-
-    def section(self, key: str, allowed_keys: tuple[str, ...]) -> _Reader | None:
-        value = self.mapping.get(key)
-        if not _is_mapping(value):
-            self.refuse(key, f"it must be a mapping with {', '.join(allowed_keys)}")
-            return None
-        path = f"{self.path}.{key}" if self.path else key
-        section = _Reader(value, path, self.problems)
-        section.refuse_unknown_keys(allowed_keys)
-        return section
-
-    def entries(
-        self, key: str, what: str, allowed_keys: tuple[str, ...]
-    ) -> list[_Reader]:
-        value = self.mapping.get(key)
-        if not isinstance(value, list | tuple) or not value:
-            self.refuse(key, f"it must be a list of at least one {what}")
-            return []
-        readers = []
-        for index, entry in enumerate(value):
-            path = f"{key}[{index}]"
-            if not _is_mapping(entry):
-                self.problems.add(
-                    f"`{path}` is {shorten(entry)}; a {what} must be a mapping with "
-                    f"{', '.join(allowed_keys)}."
-                )
-                continue
-            name = entry.get("name")
-            if isinstance(name, str) and name:
-                path = f"{key}[{_plain(name)}]"
-            reader = _Reader(entry, path, self.problems)
-            reader.refuse_unknown_keys(allowed_keys)
-            readers.append(reader)
-        return readers
+def _is_of_a_package(name: object, value: object) -> bool:
+    """Whether a var is the vars of another package rather than a misspelt setting."""
+    return isinstance(value, Mapping) and not suggestion(str(name), SETTING_NAMES)
 
 
-def _plain(name: object, limit: int = 60) -> str:
-    text = repr(name)[1:-1] if isinstance(name, str) else repr(name)
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+def _right_place(name: object) -> str:
+    """Return where a top-level name belongs, or the one it resembles."""
+    for setting, section in (("segmentations", Segmentation), ("features", Feature)):
+        if name in section.model_fields:
+            return f" It belongs into an entry of `{setting}`."
+    return suggestion(str(name), SETTING_NAMES)
 
 
-def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
+def _settings_error(sentences: Sequence[str]) -> SettingsError:
+    distinct = list(dict.fromkeys(sentences))
+    if len(distinct) == 1:
+        return SettingsError(distinct[0])
+    lines = "\n".join(f"  - {sentence}" for sentence in distinct[:_MOST_LISTED])
+    more = len(distinct) - _MOST_LISTED
+    tail = f"\n  and {more} more." if more > 0 else ""
+    return SettingsError(f"{len(distinct)} settings cannot be used:\n{lines}{tail}")
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip()) and "\x00" not in value
+def _sentences(error: ErrorDetails, mapping: Mapping[str, Any]) -> list[str]:
+    place = _place(error["loc"], mapping)
+    found = error["input"]
+    if error["type"] == "sentence":
+        text = str(error["ctx"]["problem"]).replace("{place}", place)
+        return [
+            text if text[0] != "h" else f"`{place}` {text}" for text in text.split("\n")
+        ]
+    if error["type"] == "extra_forbidden":
+        return [_unknown_key(error["loc"], place, mapping)]
+    if error["type"] == "missing":
+        owner = _section_of(error["loc"][:-1])
+        allowed = _MISSING.get(str(error["loc"][-1]), "it is required")
+        del owner
+        return [f"`{place}` is missing; {allowed}."]
+    if error["type"] == "refused":
+        return [f"`{place}` is {shorten(found)}; {error['ctx']['allowed']}."]
+    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        section = _section_of(error["loc"])
+        keys = ", ".join(section.model_fields) if section else "names and values"
+        return [f"`{place}` is {shorten(found)}; it must be a mapping with {keys}."]
+    allowed = _TYPES.get(error["type"], error["msg"].lower())
+    return [f"`{place}` is {shorten(found)}; {allowed}."]
 
 
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(map(_is_text, value))
+_MISSING: Final = {
+    "name": "every entry needs one",
+    "features": "it must be a list of at least one feature",
+    "segmentations": "it must be a list of at least one segmentation",
+}
+
+_TYPES: Final = {
+    "bool_type": "it must be true or false",
+    "bool_parsing": "it must be true or false",
+    "tuple_type": "it must be a list",
+    "missing": "it is required",
+}
+
+_SECTIONS: Final[dict[str, type[_Section]]] = {
+    "features": Feature,
+    "segmentations": Segmentation,
+    "customer_id": CustomerIdColumn,
+    "gender": GenderColumn,
+    "numbers": Numbers,
+    "orders": Orders,
+    "level_words": LevelWords,
+    "bands": Bands,
+}
 
 
-def _is_number(value: object) -> bool:
+def _section_of(loc: Sequence[int | str]) -> type[_Section] | None:
+    """Return what the settings at a place are made of."""
+    names = [part for part in loc if isinstance(part, str)]
+    return _SECTIONS.get(names[-1]) if names else Settings
+
+
+def _place(loc: Sequence[int | str], mapping: Any) -> str:
+    """Write a place as a user would: ``features[age_years].minimum``."""
+    text = ""
+    value: Any = mapping
+    for part in loc:
+        if isinstance(part, str) and part in ("literal['auto']", "constrained-int"):
+            continue
+        if isinstance(part, int):
+            value = value[part] if _has(value, part) else None
+            name = value.get("name") if isinstance(value, Mapping) else None
+            text += f"[{plain(name) if isinstance(name, str) and name else part}]"
+        elif isinstance(value, Mapping) or not text:
+            value = value.get(part) if isinstance(value, Mapping) else None
+            text += f".{plain(part)}" if text else plain(part)
+    return text or "the settings"
+
+
+def _has(value: Any, place: int) -> bool:
+    return isinstance(value, list | tuple) and place < len(value)
+
+
+def _unknown_key(
+    loc: Sequence[int | str], place: str, mapping: Mapping[str, Any]
+) -> str:
+    key, owner = str(loc[-1]), loc[:-1]
+    section = _section_of(owner)
+    allowed = list(section.model_fields) if section else []
+    where = f"`{_place(owner, mapping)}`" if owner else "the vars of dbt_project.yml"
+    hint = suggestion(key, allowed) if owner else _right_place(key)
     return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and abs(value) < _LARGEST_VALUE  # neither infinity nor NaN is
+        f"`{plain(key)}` in {where} is no setting.{hint} Allowed: {', '.join(allowed)}."
     )
 
 
-def _is_whole(value: object, least: int, most: int | None) -> bool:
-    return (
-        isinstance(value, int)
-        and not isinstance(value, bool)
-        and value >= least
-        and (most is None or value <= most)
-    )
+def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:
+    owners: dict[str, str] = {}
+    for level, spellings in levels.items():
+        for spelling in (level, *spellings):
+            owner = owners.setdefault(spelling.strip().casefold(), level)
+            if owner != level:
+                raise _say(
+                    f"`{place}` gives {shorten(spelling)} to {plain(owner)} and to "
+                    f"{plain(level)}; a spelling may stand for one of them."
+                )
 
 
-def _declared_names(entries: object) -> tuple[str, ...]:
-    if not isinstance(entries, list | tuple):
-        return ()
-    names = (entry.get("name") for entry in entries if _is_mapping(entry))
-    return tuple(name for name in names if isinstance(name, str))
+def _two_sources(settings: Settings) -> list[str]:
+    return [
+        f"`{what}_path` and `{what}_model` are both set; {what} come from one of them."
+        for what in ("customers", "orders")
+        if getattr(settings, f"{what}_path") and getattr(settings, f"{what}_model")
+    ]
 
 
-def _read_customer_id(reader: _Reader, problems: _Problems) -> CustomerIdColumn:
-    section = reader.section("customer_id", ("aliases",))
-    if section is None:
-        return CustomerIdColumn(aliases=())
-    return CustomerIdColumn(aliases=_read_aliases(section, problems, default=None))
+def _repeated(settings: Settings) -> list[str]:
+    problems = []
+    for setting in ("features", "segmentations"):
+        names = Counter(entry.name for entry in getattr(settings, setting))
+        problems += [
+            f"`{setting}` holds {shorten(name)} twice; names are unique."
+            for name, times in names.items()
+            if times > 1
+        ]
+    labels = Counter(feature.label.casefold() for feature in settings.features)
+    problems += [
+        f"`features` holds the label {shorten(label)} twice; segments are named by "
+        "it, so each is unique."
+        for label, times in labels.items()
+        if times > 1
+    ]
+    return problems
 
 
-def _read_gender(reader: _Reader, problems: _Problems) -> GenderColumn:
-    section = reader.section("gender", ("aliases", "female", "male"))
-    if section is None:
-        return GenderColumn(aliases=(), female=(), male=())
-    gender = GenderColumn(
-        aliases=_read_aliases(section, problems, default=None),
-        female=section.texts("female"),
-        male=section.texts("male"),
-    )
-    male = {spelling.strip().casefold() for spelling in gender.male}
-    for spelling in gender.female:
-        if spelling.strip().casefold() in male:
-            problems.add(
-                f"`gender.female` and `gender.male` both hold {shorten(spelling)}; "
-                "a spelling may stand for one of them."
+def _undefined_features(settings: Settings) -> list[str]:
+    names = [feature.name for feature in settings.columns]
+    problems = []
+    for segmentation in settings.segmentations:
+        place = f"`segmentations[{plain(segmentation.name)}].features`"
+        if not segmentation.features:
+            problems.append(
+                f"{place} is []; it needs at least one of: {', '.join(names)}."
             )
-    return gender
+        problems += [
+            f"{place} holds {shorten(name)}, which `features` does not define."
+            f"{suggestion(name, names)} Allowed: {', '.join(names)}."
+            for name in segmentation.features
+            if name not in names
+        ]
+    return problems
 
 
-def _read_aliases(
-    reader: _Reader, problems: _Problems, default: tuple[str, ...] | None
-) -> tuple[str, ...]:
-    aliases = reader.texts("aliases", default)
-    for alias in aliases:
-        if not compact(alias):
-            problems.add(
-                f"{reader.name('aliases')} holds {shorten(alias)}; an alias needs a "
-                "letter or a digit."
-            )
-    return aliases
+def _shared_aliases(settings: Settings) -> list[str]:
+    # Recognition compares headers in this way, so two spellings that it takes for one
+    # would let two columns read the same one.
+    from mall_segments.intake.columns import normalise  # noqa: PLC0415
 
-
-_FEATURE_KEYS: Final = (
-    "name",
-    "label",
-    "aliases",
-    "minimum",
-    "maximum",
-    "resolution",
-    "is_whole",
-    "level_words",
-)
-
-
-def _read_features(reader: _Reader, problems: _Problems) -> tuple[Feature, ...]:
-    features: list[Feature] = []
-    for entry in reader.entries("features", "feature", _FEATURE_KEYS):
-        name = _read_name(entry, is_column=True)
-        minimum, maximum = entry.number("minimum"), entry.number("maximum")
-        if minimum is not None and maximum is not None and minimum >= maximum:
-            problems.add(
-                f"{entry.name('minimum')} is {minimum:g} and {entry.name('maximum')} "
-                f"is {maximum:g}; minimum must be less than maximum."
-            )
-        resolution = entry.number("resolution")
-        if resolution is not None and resolution <= 0:
-            entry.refuse("resolution", "it must be a number greater than 0")
-        feature = Feature(
-            name=name,
-            label=entry.text("label", default=name.replace("_", " ")),
-            aliases=_read_aliases(entry, problems, default=()),
-            minimum=minimum if minimum is not None else 0.0,
-            maximum=maximum if maximum is not None else 0.0,
-            resolution=resolution or 1.0,
-            is_whole=entry.flag("is_whole", default=False),
-            level_words=_read_level_words(entry),
-        )
-        if any(name == other.name for other in features):
-            problems.add(f"`features` holds {shorten(name)} twice; names are unique.")
-        features.append(feature)
-    _refuse_repeated_labels(features, problems)
-    return tuple(features)
-
-
-def _read_level_words(entry: _Reader) -> LevelWords:
-    levels = tuple(word.name for word in fields(LevelWords))
-    if "level_words" not in entry.mapping:
-        return LevelWords()
-    section = entry.section("level_words", levels)
-    if section is None:
-        return LevelWords()
-    words = LevelWords(**{level: section.text(level, level) for level in levels})
-    if len({words.low, words.average, words.high}) < len(levels):
-        entry.refuse("level_words", "low, average and high need three different words")
-    return words
-
-
-def _read_name(entry: _Reader, *, is_column: bool) -> str:
-    name = entry.mapping.get("name")
-    rule = (
-        f"a name has lower-case letters, digits and underscores, begins with a letter "
-        f"and is at most {_LONGEST_NAME} characters long"
-    )
-    if not isinstance(name, str):
-        entry.refuse("name", rule)
-        return ""
-    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{_LONGEST_NAME - 1}}}", name):
-        entry.refuse("name", rule)
-    elif is_column and (name in RESERVED_COLUMNS or name.endswith(_RESERVED_SUFFIXES)):
-        entry.refuse("name", "the models use this name for a column of their own")
-    elif is_column and name in RESERVED_WORDS:
-        entry.refuse("name", "SQL keeps this word for itself")
-    return name
-
-
-_SEGMENTATION_KEYS: Final = tuple(entry.name for entry in fields(Segmentation))
-
-
-def _read_segmentations(
-    reader: _Reader, problems: _Problems, feature_names: tuple[str, ...]
-) -> tuple[Segmentation, ...]:
-    segmentations: list[Segmentation] = []
-    for entry in reader.entries("segmentations", "segmentation", _SEGMENTATION_KEYS):
-        name = _read_name(entry, is_column=False)
-        min_segments = entry.whole("min_segments", 2, default=2)
-        max_segments = entry.whole("max_segments", 2, default=max(10, min_segments))
-        if min_segments > max_segments:
-            problems.add(
-                f"{entry.name('min_segments')} is {min_segments} and "
-                f"{entry.name('max_segments')} is {max_segments}; min_segments must "
-                "not be more than max_segments."
-            )
-        n_segments = entry.value(
-            "n_segments",
-            lambda found: found == "auto" or _is_whole(found, 2, None),
-            "it must be auto or a whole number of at least 2",
-            "auto",
-        )
-        segmentation = Segmentation(
-            name=name,
-            features=_read_used_features(entry, problems, feature_names),
-            scaler=entry.choice("scaler", SCALERS),  # type: ignore[arg-type]
-            n_segments=n_segments,
-            min_segments=min_segments,
-            max_segments=max_segments,
-            random_seed=entry.whole("random_seed", 0, _LARGEST_SEED, default=42),
-        )
-        if any(name == other.name for other in segmentations):
-            problems.add(
-                f"`segmentations` holds {shorten(name)} twice; names are unique."
-            )
-        segmentations.append(segmentation)
-    return tuple(segmentations)
-
-
-def _read_used_features(
-    entry: _Reader, problems: _Problems, feature_names: tuple[str, ...]
-) -> tuple[str, ...]:
-    used = entry.texts("features")
-    allowed = ", ".join(map(_plain, feature_names)) or "none, as `features` is empty"
-    if not used and entry.mapping.get("features") in ([], ()):
-        entry.refuse("features", f"it needs at least one of: {allowed}")
-    for name in dict.fromkeys(used):
-        if name not in feature_names:
-            problems.add(
-                f"{entry.name('features')} holds {shorten(name)}, which `features` "
-                f"does not define.{suggestion(name, feature_names)} "
-                f"Allowed: {allowed}."
-            )
-        if used.count(name) > 1:
-            problems.add(f"{entry.name('features')} holds {shorten(name)} twice.")
-    return used
-
-
-def _refuse_repeated_labels(features: Iterable[Feature], problems: _Problems) -> None:
-    seen: set[str] = set()
-    for feature in features:
-        label = feature.label.casefold()
-        if label and label in seen:
-            problems.add(
-                f"`features` holds the label {shorten(feature.label)} twice; segments "
-                "are named by it, so each is unique."
-            )
-        seen.add(label)
-
-
-def _refuse_shared_aliases(
-    customer_id: CustomerIdColumn,
-    gender: GenderColumn,
-    features: Iterable[Feature],
-    problems: _Problems,
-) -> None:
     owners: dict[str, tuple[str, str]] = {}
+    problems = []
     columns = [
-        ("customer_id", ("customer_id", *customer_id.aliases)),
-        ("gender", ("gender", *gender.aliases)),
-        *((feature.name, (feature.name, *feature.aliases)) for feature in features),
+        ("customer_id", ("customer_id", *settings.customer_id.aliases)),
+        *((column.name, (column.name, *column.aliases)) for column in settings.columns),
     ]
     for column, aliases in columns:
         for alias in aliases:
-            key = compact(alias)
+            key = normalise(alias)
             owner, spelling = owners.setdefault(key, (column, alias))
             if key and owner != column:
-                problems.add(
+                problems.append(
                     f"{shorten(alias)} names {owner} and {column} (the former as "
                     f"{shorten(spelling)}); an alias may belong to one column."
                 )
+    return problems
 
 
-def _refuse_impossible_shares(
-    min_segment_share: float, segmentations: Iterable[Segmentation], problems: _Problems
-) -> None:
-    for segmentation in segmentations:
-        if (
-            segmentation.n_segments == "auto"
-            and min_segment_share * segmentation.min_segments > 1
-        ):
-            problems.add(
-                f"`min_segment_share` is {min_segment_share:g}; the "
-                f"{segmentation.min_segments} segments that `segmentations"
-                f"[{_plain(segmentation.name)}]` has at least cannot each hold that "
-                f"share: at most {1 / segmentation.min_segments:g}."
+def _impossible_shares(settings: Settings) -> list[str]:
+    problems = []
+    for segmentation in settings.segmentations:
+        share = segmentation.min_segment_share
+        share = settings.min_segment_share if share is None else share
+        least = segmentation.min_segments
+        if segmentation.n_segments == "auto" and share * least > 1:
+            problems.append(
+                f"`min_segment_share` is {share:g}; the {least} segments that "
+                f"`segmentations[{plain(segmentation.name)}]` has at least cannot each "
+                f"hold that share: at most {1 / least:g}."
             )
+    return problems

@@ -1,0 +1,284 @@
+"""Assign customers by the published model: as SQL for many rows, as arrays for few.
+
+Both follow the one rule of ``sql/assignment.sql``: the nearest centroid in coordinates,
+of equally near ones the lower id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mall_segments.publishing.tables import quote_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from mall_segments.model import Coordinate, Model, ModelSegmentation
+
+    FloatArray = npt.NDArray[np.float64]
+
+_LIMIT: Final = 1e-12
+"""Below it a power of Yeo-Johnson is taken for its limit, a logarithm."""
+
+_MOST_PRECISE: Final = 1e12
+"""Precision of memberships where segments have no inertia at all."""
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """What is known of ``n`` customers in one segmentation, an array of ``n`` each.
+
+    ``segment`` and ``second`` are positions in ``segmentation.segments``. Distances are
+    in scaled units. ``reason`` is the position, in ``segmentation.features``, of the
+    feature that most separates the nearest segment from the second.
+    """
+
+    segment: npt.NDArray[np.intp]
+    distance: FloatArray
+    second: npt.NDArray[np.intp]
+    second_distance: FloatArray
+    membership: FloatArray
+    is_outlier: npt.NDArray[np.bool_]
+    is_imputed: npt.NDArray[np.bool_]
+    reason: npt.NDArray[np.intp]
+
+
+def assign(
+    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
+) -> Assigned:
+    """Assign some customers.
+
+    Parameters
+    ----------
+    model : Model
+        The published model.
+    segmentation : ModelSegmentation
+        One of its segmentations.
+    customers : mapping of str to sequence of length n
+        Per feature of the segmentation: numbers in the feature's own unit, None or NaN
+        where missing; canonical levels of a category, None where unknown.
+
+    Returns
+    -------
+    Assigned
+        Arrays of length n.
+    """
+    coordinates = to_coordinates(model, segmentation, customers)
+    centroids = np.array([each.coordinates for each in segmentation.segments])
+    # One axis after the other, as the SQL adds them up, so that ties are the same.
+    squared = np.zeros((len(coordinates), len(centroids)))
+    for axis in range(coordinates.shape[1]):
+        squared += (coordinates[:, axis, None] - centroids[None, :, axis]) ** 2
+    rows = np.arange(len(coordinates))
+    nearest = squared.argmin(axis=1)
+    least = squared[rows, nearest]
+    others = squared.copy()
+    others[rows, nearest] = np.inf
+    second = others.argmin(axis=1)
+    shares = np.array([each.share for each in segmentation.segments])
+    affinities = shares * np.exp(
+        np.maximum(-700.0, (least[:, None] - squared) * _precision(segmentation))
+    )
+    fences = np.array([each.outlier_distance for each in segmentation.segments])
+    distance = np.sqrt(least)
+    numbers = [
+        _numbers(customers[name])
+        for name in segmentation.features
+        if model.column(name).type == "number"
+    ]
+    return Assigned(
+        segment=nearest,
+        distance=distance,
+        second=second,
+        second_distance=np.sqrt(squared[rows, second]),
+        membership=shares[nearest] / affinities.sum(axis=1),
+        is_outlier=distance > fences[nearest],
+        is_imputed=np.any([np.isnan(each) for each in numbers], axis=0)
+        if numbers
+        else np.zeros(len(rows), dtype=np.bool_),
+        reason=_reasons(segmentation, coordinates, centroids, nearest, second),
+    )
+
+
+def to_coordinates(
+    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
+) -> FloatArray:
+    """Return the coordinates of customers, of shape (n, number of coordinates)."""
+    columns = []
+    for axis in segmentation.coordinates:
+        if axis.level is not None:
+            levels = np.array(
+                ["unknown" if level is None else level for level in customers[axis.feature]],
+                dtype=object,
+            )
+            values = (levels == axis.level).astype(np.float64)
+        else:
+            imputed = model.column(axis.feature).imputed
+            values = _numbers(customers[axis.feature])
+            values = np.where(np.isnan(values), np.nan if imputed is None else imputed, values)
+            values = transform(axis, values)
+        columns.append((values - axis.center) / axis.scale * axis.weight)
+    return np.column_stack(columns)
+
+
+def transform(axis: Coordinate, values: FloatArray) -> FloatArray:
+    """Clip and transform the values of a number, which none of them lacks."""
+    if axis.low is not None and axis.high is not None:
+        values = np.clip(values, axis.low, axis.high)
+    if axis.transform == "log":
+        return np.log(1.0 + values)
+    if axis.transform == "yeo_johnson":
+        return yeo_johnson(values, axis.power or 0.0)
+    return values
+
+
+def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
+    """Transform values as Yeo and Johnson (2000), "A new family of power transformations".
+
+    >>> yeo_johnson(np.array([-1.0, 0.0, 3.0]), 0.5).round(4).tolist()
+    [-1.219, 0.0, 2.0]
+    """
+    above, below = np.maximum(values, 0.0), np.minimum(values, 0.0)
+    positive = (
+        np.log(1.0 + above)
+        if abs(power) < _LIMIT
+        else ((1.0 + above) ** power - 1.0) / power
+    )
+    negative = (
+        -np.log(1.0 - below)
+        if abs(power - 2.0) < _LIMIT
+        else -((1.0 - below) ** (2.0 - power) - 1.0) / (2.0 - power)
+    )
+    return np.where(values >= 0, positive, negative)
+
+
+def _numbers(values: Sequence[Any]) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _precision(segmentation: ModelSegmentation) -> float:
+    if segmentation.variance <= 0.5 / _MOST_PRECISE:
+        return _MOST_PRECISE
+    return 1.0 / (2.0 * segmentation.variance)
+
+
+def _reasons(
+    segmentation: ModelSegmentation,
+    coordinates: FloatArray,
+    centroids: FloatArray,
+    nearest: npt.NDArray[np.intp],
+    second: npt.NDArray[np.intp],
+) -> npt.NDArray[np.intp]:
+    """Split d²(second) - d²(nearest) by feature and name the largest part."""
+    parts = (coordinates - centroids[second]) ** 2 - (coordinates - centroids[nearest]) ** 2
+    by_feature = np.column_stack(
+        [
+            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(axis=1)
+            for name in segmentation.features
+        ]
+    )
+    return by_feature.argmax(axis=1)
+
+
+def layout_of(segmentation: ModelSegmentation) -> dict[str, Any]:
+    """Describe a published segmentation as ``sql/assignment.sql`` wants it."""
+    features: list[dict[str, Any]] = []
+    for number, axis in enumerate(segmentation.coordinates, start=1):
+        if features and features[-1]["name"] == axis.feature:
+            features[-1]["n_coordinates"] += 1
+            continue
+        features.append(
+            {
+                "name": axis.feature,
+                "type": "number" if axis.level is None else "category",
+                "transform": axis.transform,
+                "is_clipped": axis.low is not None,
+                "first": number,
+                "n_coordinates": 1,
+            }
+        )
+    return {
+        "name": segmentation.name,
+        "n_slots": segmentation.n_segments,
+        "features": features,
+    }
+
+
+def parameters_of(model: Model, segmentation: ModelSegmentation) -> dict[str, Any]:
+    """Return the one row of parameters that ``sql/assignment.sql`` reads."""
+    row: dict[str, Any] = {"precision": _precision(segmentation)}
+    for name in segmentation.features:
+        column = model.column(name)
+        if column.type == "number":
+            row[f"{name}_imputed"] = column.imputed
+    for number, axis in enumerate(segmentation.coordinates, start=1):
+        for key in ("low", "high", "power", "level", "center", "scale", "weight"):
+            value = getattr(axis, key)
+            if value is not None:
+                row[f"c{number}_{key}"] = value
+    for slot, segment in enumerate(segmentation.segments, start=1):
+        row[f"s{slot}_id"] = segment.segment_id
+        row[f"s{slot}_share"] = segment.share
+        row[f"s{slot}_outlier_distance"] = segment.outlier_distance
+        for number, value in enumerate(segment.coordinates, start=1):
+            row[f"s{slot}_c{number}"] = value
+    return row
+
+
+def assignment_sql(
+    model: Model,
+    segmentation: ModelSegmentation,
+    customers: str,
+    *,
+    double: str = "double",
+) -> str:
+    """Return a self-contained SELECT that assigns the rows of ``customers``.
+
+    Parameters
+    ----------
+    model : Model
+        The published model.
+    segmentation : ModelSegmentation
+        One of its segmentations.
+    customers : str
+        A relation, quoted as its engine wants it, with a column per feature: numbers,
+        and canonical levels of categories.
+    double : str
+        The engine's name of the type of 8-byte floating-point numbers.
+
+    Returns
+    -------
+    str
+        SQL whose rows have every column of ``customers`` and those that
+        ``sql/assignment.sql`` names.
+    """
+    literals = ", ".join(
+        f"{_literal(value, double)} as {name}"
+        for name, value in parameters_of(model, segmentation).items()
+    )
+    body = _template().assignment(layout_of(segmentation), customers, "parameters", double)
+    return f"with parameters as (select {literals})\n{str(body).strip()}"
+
+
+def _literal(value: Any, double: str) -> str:
+    if isinstance(value, str):
+        return quote_text(value)
+    if isinstance(value, int):
+        return str(value)
+    return f"cast({quote_text(repr(float(value)))} as {double})"
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(  # noqa: S701 - SQL, whose literals are quoted above.
+        loader=PackageLoader("mall_segments", "sql"), undefined=StrictUndefined
+    )
+    return environment.get_template("assignment.sql").module
