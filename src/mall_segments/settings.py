@@ -484,7 +484,8 @@ class Orders(_Section):
         Further headers of ``customer_id``, ``order_id``, ``ordered_at``, ``amount``,
         ``quantity`` and ``unit_price``.
     features, segmentations
-        What is added to the settings of these names where there are orders.
+        What :func:`parse_settings` adds to the settings of these names where there are
+        orders; empty in what it returns.
     """
 
     as_of: str | None = None
@@ -572,6 +573,11 @@ class Settings(_Section):
         return self
 
     @property
+    def has_orders(self) -> bool:
+        """Whether orders are read, from a file, a model or the seed."""
+        return _has_orders(self.__dict__)
+
+    @property
     def categories(self) -> tuple[Feature, ...]:
         """Every feature that is a category, the gender first if there is one."""
         own = tuple(feature for feature in self.features if feature.type == "category")
@@ -630,11 +636,34 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
             f"{shorten(mapping)}."
         )
     try:
-        return Settings.model_validate(dict(mapping))
+        return Settings.model_validate(_with_orders(mapping))
     except ValidationError as error:
         raise _settings_error(
             [sentence for each in error.errors() for sentence in _sentences(each, mapping)]
         ) from None
+
+
+def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the features and segmentations of orders, where there are orders."""
+    orders = mapping.get("orders")
+    settings = dict(mapping)
+    if not isinstance(orders, Mapping):
+        return settings
+    if _has_orders(mapping):
+        for key in ("features", "segmentations"):
+            own, added = settings.get(key), orders.get(key)
+            if isinstance(own, list | tuple) and isinstance(added, list | tuple):
+                settings[key] = [*own, *added]
+    added_keys = ("features", "segmentations")
+    settings["orders"] = {k: v for k, v in orders.items() if k not in added_keys}
+    return settings
+
+
+def _has_orders(mapping: Mapping[str, Any]) -> bool:
+    """Whether orders are read: those named, or the seed's beside the seed's customers."""
+    named = any(mapping.get(key) for key in ("orders_path", "orders_model"))
+    own = any(mapping.get(key) for key in ("customers_path", "customers_model"))
+    return named or not own
 
 
 def check_project_vars(

@@ -83,7 +83,7 @@ def assign(
     second = others.argmin(axis=1)
     shares = np.array([each.share for each in segmentation.segments])
     affinities = shares * np.exp(
-        np.maximum(-700.0, (least[:, None] - squared) * _precision(segmentation))
+        np.maximum(-700.0, (least[:, None] - squared) * precision_of(segmentation.variance))
     )
     fences = np.array([each.outlier_distance for each in segmentation.segments])
     distance = np.sqrt(least)
@@ -162,10 +162,9 @@ def _numbers(values: Sequence[Any]) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _precision(segmentation: ModelSegmentation) -> float:
-    if segmentation.variance <= 0.5 / _MOST_PRECISE:
-        return _MOST_PRECISE
-    return 1.0 / (2.0 * segmentation.variance)
+def precision_of(variance: float) -> float:
+    """Return 1 / (2 variance), bounded where segments have no inertia at all."""
+    return min(1.0 / (2.0 * variance), _MOST_PRECISE) if variance else _MOST_PRECISE
 
 
 def _reasons(
@@ -212,7 +211,7 @@ def layout_of(segmentation: ModelSegmentation) -> dict[str, Any]:
 
 def parameters_of(model: Model, segmentation: ModelSegmentation) -> dict[str, Any]:
     """Return the one row of parameters that ``sql/assignment.sql`` reads."""
-    row: dict[str, Any] = {"precision": _precision(segmentation)}
+    row: dict[str, Any] = {"precision": precision_of(segmentation.variance)}
     for name in segmentation.features:
         column = model.column(name)
         if column.type == "number":
