@@ -38,8 +38,6 @@ previous_segments as (
 
     select * from {{ ref('int_segments_published') }}
 
-    where not is_retired
-
 ),
 
 current_build as (
