@@ -71,3 +71,5 @@ select
     ) as bigint) as n_total
 
 from segment_values
+
+-- depends_on: {{ ref('int_segment_customers') }}

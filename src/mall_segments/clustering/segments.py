@@ -15,6 +15,7 @@ from mall_segments.clustering.coordinates import (
     parse_settings_of,
     to_original,
 )
+from mall_segments.clustering.counts import sample_for_silhouettes
 from mall_segments.clustering.identity import (
     Identity,
     first_identities,
@@ -29,7 +30,6 @@ from mall_segments.clustering.kmeans import (
 )
 from mall_segments.clustering.metrics import (
     outlier_fence,
-    sample_for_silhouettes,
     silhouettes,
     weighted_mean,
 )
