@@ -11,13 +11,7 @@ widths as (
 binned as (
     {%- for feature in number_features() %}
 
-    select
-        widths.feature,
-        {%- for category in shown %}
-        customers.{{ category.name }},
-        {%- endfor %}
-        widths.bin_width,
-        floor(customers.{{ feature.name }} / widths.bin_width) as bin_number
+    select widths.feature, {% for category in shown %}customers.{{ category.name }}, {% endfor %}widths.bin_width, floor(customers.{{ feature.name }} / widths.bin_width) as bin_number
     from {{ ref('int_customers_accepted') }} as customers
     inner join widths on widths.feature = '{{ feature.name }}'
     where customers.{{ feature.name }} is not null

@@ -253,7 +253,7 @@ class Feature(_Section):
     """
 
     name: ColumnName
-    label: Text = ""
+    label: Text = Field("", validate_default=True)
     unit: str = ""
     aliases: Aliases = ()
     type: FeatureType = "number"
