@@ -30,7 +30,7 @@ FEW_VALUES: Final = 1000
 """Distinct values up to which every value is a point of its own."""
 
 STEPS: Final = {1: 1 / 64, 2: 1 / 32, 3: 1 / 12, 4: 1 / 6}
-"""Steps of a scaled unit, by how many features have more values than that."""
+"""Steps of a standard deviation, by how many numbers are clustered on."""
 
 COARSEST_STEP: Final = 1 / 4
 
@@ -115,11 +115,7 @@ def fit_coordinates(
         shared[f"{name}_minimum"] = float(values.values[0]) if values else 0.0
     rows = []
     for segmentation in read.segmentations:
-        n_many = sum(
-            len(values.values) > FEW_VALUES
-            for name in segmentation.features
-            if (values := numbers.get(name))
-        )
+        n_numbers = sum(name in numbers for name in segmentation.features)
         row: dict[str, Any] = {"segmentation": segmentation.name, **shared}
         first = 1
         for name in segmentation.features:
@@ -130,7 +126,7 @@ def fit_coordinates(
                 steps = [0.0] * len(axes)
             else:
                 axes, step = _number_axis(
-                    feature, numbers[name], segmentation, weight, n_many
+                    feature, numbers[name], segmentation, weight, n_numbers
                 )
                 steps = [step]
             for number, (axis, step) in enumerate(
@@ -186,14 +182,10 @@ def coordinates_of(
         feature = settings.feature(name)
         for _ in range(n_coordinates(feature)):
             number += 1
-            cells = {
-                key: _present(fitted[f"c{number}_{key}"]) for key in _AXIS_KEYS
-            }
+            cells = {key: _present(fitted[f"c{number}_{key}"]) for key in _AXIS_KEYS}
             if cells["feature"] is None:
                 continue
-            axes.append(
-                (number, Coordinate(transform=feature.transform, **cells))
-            )
+            axes.append((number, Coordinate(transform=feature.transform, **cells)))
     return axes
 
 
@@ -221,7 +213,9 @@ def each_segmentation(
     points: pd.DataFrame, coordinates: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[Segmentation, list[tuple[int, Coordinate]], pd.DataFrame]]:
     """Yield each segmentation with its coordinates and its points."""
-    fitted = {row["segmentation"]: row for row in coordinates.to_dict("records")}
+    fitted: dict[str, Any] = {
+        row["segmentation"]: row for row in coordinates.to_dict("records")
+    }
     for segmentation in settings.segmentations:
         axes = coordinates_of(fitted[segmentation.name], segmentation, settings)
         yield segmentation, axes, segmentation_points(points, axes, segmentation.name)
@@ -237,6 +231,8 @@ def coordinate_values(points: pd.DataFrame) -> FloatArray:
 def to_original(axis: Coordinate, value: float) -> float:
     """Return the value of a number whose coordinate this is, clipped values aside."""
     t = value / axis.weight * axis.scale + axis.center
+    if axis.level is not None:
+        return t
     if axis.transform == "log":
         return float(np.exp(t) - 1.0)
     if axis.transform == "yeo_johnson":
@@ -244,7 +240,46 @@ def to_original(axis: Coordinate, value: float) -> float:
     return float(t)
 
 
-_AXIS_KEYS: Final = ("feature", "level", "low", "high", "power", "center", "scale", "weight")
+def to_new_scale(
+    axes: Sequence[Coordinate], old_axes: Sequence[Coordinate], place: Sequence[float]
+) -> list[float]:
+    """Return where a place in a former build's coordinates lies in these.
+
+    Parameters
+    ----------
+    axes, old_axes : sequence of Coordinate
+        Those of this build and of the former one.
+    place : sequence of float
+        One value per old axis.
+
+    Returns
+    -------
+    list of float
+        One value per axis. A level that the former build did not know had a share of 0.
+    """
+    values = {
+        (old.feature, old.level): to_original(old, value)
+        for old, value in zip(old_axes, place, strict=True)
+    }
+    moved = []
+    for axis in axes:
+        value = values.get((axis.feature, axis.level), 0.0)
+        if axis.level is None:
+            value = float(transform(axis, np.array([value]))[0])
+        moved.append((value - axis.center) / axis.scale * axis.weight)
+    return moved
+
+
+_AXIS_KEYS: Final = (
+    "feature",
+    "level",
+    "low",
+    "high",
+    "power",
+    "center",
+    "scale",
+    "weight",
+)
 
 
 def _present(cell: Any) -> Any:
@@ -271,7 +306,7 @@ def _number_axis(
     values: Values | None,
     segmentation: Segmentation,
     weight: float,
-    n_many: int,
+    n_numbers: int,
 ) -> tuple[list[Coordinate], float]:
     """Fit one number; a feature that nobody has is refused after it is counted."""
     if values is None:
@@ -297,8 +332,10 @@ def _number_axis(
     deviation = moved.deviation(moved.values) / scale * weight
     step = 0.0
     if len(values.values) > FEW_VALUES:
-        step = STEPS.get(n_many, COARSEST_STEP) * deviation
-    axis = draft.model_copy(update={"center": _rounded(center), "scale": _rounded(scale)})
+        step = STEPS.get(n_numbers, COARSEST_STEP) * deviation
+    axis = draft.model_copy(
+        update={"center": _rounded(center), "scale": _rounded(scale)}
+    )
     return [axis], _rounded(step)
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 

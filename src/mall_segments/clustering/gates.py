@@ -55,7 +55,8 @@ def check_gates(counts: Counts, settings: Settings) -> None:
         raise InputError("The customer file has a header but no rows.")
     if counts["accepted customers", ""] == 0:
         raise InputError(
-            f"All {n_rows:,} rows of the customer file are rejected: {_reasons(counts)}."
+            f"All {n_rows:,} rows of the customer file are rejected: "
+            f"{_reasons(counts)}."
         )
     for rejected, rows, what in (
         (n_rejected - n_fillers, n_rows - n_fillers, "customers are rejected"),

@@ -144,7 +144,9 @@ def name_segments(
     """
     plain = [_plain_name(traits, features) for traits in segments]
     names = [
-        before if before and (before == name or before.startswith(f"{name} (")) else None
+        before
+        if before and (before == name or before.startswith(f"{name} ("))
+        else None
         for name, before in zip(plain, previous_names, strict=True)
     ]
     counts = Counter(plain)
@@ -169,7 +171,9 @@ def name_parts(segments: Sequence[Traits], features: Sequence[Feature]) -> list[
     """
     numbers = [feature for feature in features if feature.type == "number"]
     if not numbers:
-        return [f"Part {place + 1} of {len(segments)}" for place in range(len(segments))]
+        return [
+            f"Part {place + 1} of {len(segments)}" for place in range(len(segments))
+        ]
 
     def spread(feature: Feature) -> float:
         scores = [traits.z_scores[feature.name] for traits in segments]
@@ -229,7 +233,9 @@ def choose_personas(
     counts = Counter(persona for persona, _ in found)
     return [
         (
-            persona if counts[persona] == 1 else f"{persona}: {name[0].lower()}{name[1:]}",
+            persona
+            if counts[persona] == 1
+            else f"{persona}: {name[0].lower()}{name[1:]}",
             action,
         )
         for (persona, action), name in zip(found, names, strict=True)

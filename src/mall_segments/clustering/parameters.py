@@ -10,12 +10,14 @@ from mall_segments.clustering.coordinates import (
     coordinates_of,
     most_coordinates,
     parse_settings_of,
+    to_new_scale,
 )
 from mall_segments.model import (
     Model,
     ModelColumn,
     ModelSegment,
     ModelSegmentation,
+    RetiredSegment,
 )
 from mall_segments.scoring.assignment import precision_of
 
@@ -53,7 +55,9 @@ def wide_parameters(
     rows = []
     for row in coordinates.to_dict("records"):
         own = segments[segments["segmentation"] == row["segmentation"]]
-        slots: dict[str, Any] = {"precision": precision_of(float(own["variance"].iloc[0]))}
+        slots: dict[str, Any] = {
+            "precision": precision_of(float(own["variance"].iloc[0]))
+        }
         ordered = own.sort_values("segment_id").to_dict("records")
         for slot in range(1, n_slots + 1):
             segment = ordered[slot - 1] if slot <= len(ordered) else {}
@@ -67,9 +71,7 @@ def wide_parameters(
                     value = 0.0
                 slots[f"s{slot}_c{number}"] = value
         rows.append(slots)
-    types = {
-        name: "Int64" if name.endswith("_id") else "float64" for name in rows[0]
-    }
+    types = {name: "Int64" if name.endswith("_id") else "float64" for name in rows[0]}
     wide = pd.DataFrame(
         {
             name: pd.Series([row[name] for row in rows], dtype=dtype)
@@ -119,7 +121,9 @@ def build_model(
     build_id, created_at, settings_sha256 : str
         Which build this is.
     """
-    fitted = {row["segmentation"]: row for row in coordinates.to_dict("records")}
+    fitted: dict[str, Any] = {
+        row["segmentation"]: row for row in coordinates.to_dict("records")
+    }
     verdict_of = dict(zip(verdicts["segmentation"], verdicts["verdict"], strict=True))
     rows = segments.merge(
         sizes[["segmentation", "segment_id", "n_customers", "customer_share"]],
@@ -130,9 +134,11 @@ def build_model(
     segmentations = []
     for segmentation in settings.segmentations:
         axes = coordinates_of(fitted[segmentation.name], segmentation, settings)
-        own = rows[rows["segmentation"] == segmentation.name].to_dict("records")
+        own: list[Any] = rows[rows["segmentation"] == segmentation.name].to_dict(
+            "records"
+        )
         ids = {int(row["segment_id"]) for row in own}
-        used = _used(previous, segmentation.name) if own[0]["is_continued"] else set()
+        continued = previous if own[0]["is_continued"] else None
         segmentations.append(
             ModelSegmentation(
                 name=segmentation.name,
@@ -143,7 +149,7 @@ def build_model(
                 variance=float(own[0]["variance"]),
                 coordinates=[axis for _, axis in axes],
                 segments=[_segment(row, segmentation.features, axes) for row in own],
-                retired_segment_ids=sorted(used - ids),
+                retired_segments=_retired(continued, segmentation.name, ids, axes),
             )
         )
     return Model(
@@ -200,12 +206,27 @@ def _segment(
     )
 
 
-def _used(previous: Model | None, name: str) -> set[int]:
-    """Return the ids that a published segmentation has or had."""
-    for segmentation in previous.segmentations if previous else ():
-        if segmentation.name == name:
-            return {
-                *segmentation.retired_segment_ids,
-                *(segment.segment_id for segment in segmentation.segments),
-            }
-    return set()
+def _retired(
+    previous: Model | None,
+    name: str,
+    ids: set[int],
+    axes: Sequence[tuple[int, Coordinate]],
+) -> list[RetiredSegment]:
+    """Keep where the segments lay that a published segmentation has or had."""
+    for published in previous.segmentations if previous else ():
+        if published.name == name:
+            former: list[ModelSegment | RetiredSegment] = [*published.segments]
+            former += published.retired_segments
+            return [
+                RetiredSegment(
+                    segment_id=segment.segment_id,
+                    coordinates=to_new_scale(
+                        [axis for _, axis in axes],
+                        published.coordinates,
+                        segment.coordinates,
+                    ),
+                )
+                for segment in former
+                if segment.segment_id not in ids
+            ]
+    return []

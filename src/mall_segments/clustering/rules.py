@@ -212,7 +212,7 @@ def describe_segments(
 def _columns(
     own: pd.DataFrame, features: Sequence[Feature]
 ) -> tuple[list[_Column], FloatArray]:
-    """What a tree can ask of the points: each number, and each level of a category."""
+    """List what a tree can ask of points: each number, each level of a category."""
     columns: list[_Column] = []
     values: list[FloatArray] = []
     for feature in features:

@@ -13,7 +13,7 @@ from mall_segments.clustering.coordinates import (
     each_segmentation,
     most_coordinates,
     parse_settings_of,
-    to_original,
+    to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
 from mall_segments.clustering.identity import (
@@ -42,7 +42,6 @@ from mall_segments.clustering.naming import (
 )
 from mall_segments.clustering.stability import segment_stability
 from mall_segments.engine import text_type
-from mall_segments.scoring.assignment import transform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +91,6 @@ class _Inputs:
     n_segments: int
     chosen_by: str
     previous: ModelSegmentation | None
-    used_ids: set[int]
     personas: pd.DataFrame
 
 
@@ -163,9 +161,6 @@ def _inputs(
         coordinate_values(fitted), fitted["n_fitted"].to_numpy(np.int64)
     )
     previous = _continued(segmentation, settings, known)
-    used = {*previous.retired_segment_ids} if previous else set()
-    if previous:
-        used |= {segment.segment_id for segment in previous.segments}
     chosen = known.counts[
         (known.counts["segmentation"] == segmentation.name)
         & known.counts["is_chosen"].astype(bool)
@@ -184,7 +179,6 @@ def _inputs(
         n_segments=int(chosen["n_segments"].iloc[0]),
         chosen_by=str(chosen["chosen_by"].iloc[0]),
         previous=previous,
-        used_ids=used,
         personas=known.personas,
     )
 
@@ -251,31 +245,19 @@ def _segment_rows(inputs: _Inputs, taken: set[str]) -> list[dict[str, Any]]:
 def _identities(fit: KMeansFit, inputs: _Inputs) -> list[Identity]:
     """Continue the published segments, by where their centroids lie in this scale."""
     if inputs.previous is None:
-        return first_identities(len(fit.centroids), inputs.used_ids)
-    scaled = np.array(
+        return first_identities(len(fit.centroids))
+    axes = [axis for _, axis in inputs.axes]
+    placed, retired = (
         [
-            [_rescaled(axis, inputs.previous, place) for _, axis in inputs.axes]
-            for place in range(len(inputs.previous.segments))
+            (
+                segment.segment_id,
+                to_new_scale(axes, inputs.previous.coordinates, segment.coordinates),
+            )
+            for segment in segments
         ]
+        for segments in (inputs.previous.segments, inputs.previous.retired_segments)
     )
-    return match_identities(
-        fit.centroids,
-        scaled,
-        np.array([segment.segment_id for segment in inputs.previous.segments]),
-        used_ids=inputs.used_ids,
-    )
-
-
-def _rescaled(axis: Coordinate, previous: ModelSegmentation, place: int) -> float:
-    """Return a published centroid along an axis of this build."""
-    value = 0.0
-    for number, old in enumerate(previous.coordinates):
-        if old.feature == axis.feature and old.level == axis.level:
-            coordinate = previous.segments[place].coordinates[number]
-            value = to_original(old, coordinate)
-            break
-    moved = value if axis.level is not None else float(transform(axis, np.array([value]))[0])
-    return (moved - axis.center) / axis.scale * axis.weight
+    return match_identities(fit.centroids, placed, retired)
 
 
 def _traits(inputs: _Inputs, members: Any) -> Traits:
