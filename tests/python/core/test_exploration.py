@@ -6,33 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
-from sklearn.metrics import silhouette_samples
 
 from mall_segments.clustering.exploration import (
     feature_drift,
     kolmogorov_smirnov,
     population_stability_index,
     read_stability_index,
-    silhouette_points,
 )
 
-SETTINGS = {
-    "customer_id": {"aliases": ["ID"]},
-    "gender": {"aliases": ["Gender"], "female": ["f"], "male": ["m"]},
-    "features": [
-        {"name": name, "minimum": -99, "maximum": 99, "resolution": 1}
-        for name in ("visits", "basket_eur")
-    ],
-    "segmentations": [
-        {
-            "name": "both",
-            "features": ["visits", "basket_eur"],
-            "scaler": "standard",
-        },
-        {"name": "one", "features": ["visits"], "scaler": "standard"},
-    ],
-    "home": ".",
-}
 
 samples = st.lists(
     st.tuples(st.integers(-10, 10), st.integers(1, 9)), min_size=1, max_size=15
@@ -208,89 +189,3 @@ def test_the_order_of_values_does_not_change_the_drift():
             current.sample(frac=1, random_state=rng),
         )
         pd.testing.assert_frame_equal(again, table, check_exact=True)
-
-
-def make_points(rng, n_points):
-    """Points of two segmentations, some of them without a fitted customer."""
-    tables = []
-    for name in ("both", "one"):
-        points = pd.DataFrame(
-            rng.choice(200, (n_points, 1), replace=False) - 99.0, columns=["visits"]
-        ).assign(
-            basket_eur=rng.integers(-5, 5, n_points) if name == "both" else np.nan,
-            segmentation=name,
-            point_id=range(1, n_points + 1),
-            n_fitted=rng.integers(0, 4, n_points),
-        )
-        for feature in ("visits", "basket_eur"):
-            points[f"{feature}_scaled"] = points[feature] / 10
-        tables.append(points)
-    points = pd.concat(tables, ignore_index=True)
-    segments = pd.DataFrame(
-        {
-            "segmentation": [*["both"] * 3, *["one"] * 3],
-            "segment_id": [1, 2, 3] * 2,
-            "scaled_centroid_visits": rng.uniform(-10, 10, 6),
-            "scaled_centroid_basket_eur": [*rng.uniform(-0.5, 0.5, 3), *[np.nan] * 3],
-        }
-    )
-    return points, segments
-
-
-def nearest_segments(points, segments, features):
-    """Return the segment id of each point."""
-    gaps = [
-        points[f"{feature}_scaled"].to_numpy()[:, None]
-        - segments[f"scaled_centroid_{feature}"].to_numpy()
-        for feature in features
-    ]
-    nearest = sum(gap**2 for gap in gaps).argmin(axis=1)
-    return segments["segment_id"].to_numpy()[nearest]
-
-
-def test_silhouettes_of_points_are_those_of_their_customers():
-    points, segments = make_points(np.random.default_rng(1), 40)
-    table = silhouette_points(points, segments, SETTINGS)
-    assert len(table) == 80
-    table = table.merge(points, on=["segmentation", "point_id"])
-    assert table.loc[table["n_fitted"] == 0, "silhouette"].isna().all()
-    for name, features in (("both", ["visits", "basket_eur"]), ("one", ["visits"])):
-        fitted = table[(table["segmentation"] == name) & (table["n_fitted"] > 0)]
-        expanded = fitted.loc[fitted.index.repeat(fitted["n_fitted"])]
-        expected = silhouette_samples(
-            expanded[[f"{feature}_scaled" for feature in features]].to_numpy(),
-            nearest_segments(
-                expanded, segments[segments["segmentation"] == name], features
-            ),
-        )
-        assert expanded["silhouette"].to_numpy() == pytest.approx(expected, abs=1e-9)
-
-
-def test_beyond_the_cap_there_are_no_silhouettes():
-    points, segments = make_points(np.random.default_rng(2), 30)
-    points.loc[points["segmentation"] == "both", "n_fitted"] = 1
-    points.loc[points["segmentation"] == "one", "n_fitted"] = [1, 1, 1] + [0] * 27
-    table = silhouette_points(points, segments, SETTINGS, max_points=29)
-    counts = table.groupby("segmentation")["silhouette"].count()
-    assert counts.to_dict() == {"both": 0, "one": 3}
-    exact = silhouette_points(points, segments, SETTINGS, max_points=30)
-    assert exact.groupby("segmentation")["silhouette"].count()["both"] == 30
-
-
-def test_one_segment_alone_has_no_silhouettes():
-    points, segments = make_points(np.random.default_rng(3), 10)
-    alone = segments[segments["segment_id"] == 1]
-    table = silhouette_points(points, alone, SETTINGS)
-    assert len(table) == 20
-    assert table["silhouette"].isna().all()
-
-
-def test_the_order_of_points_does_not_change_the_silhouettes():
-    points, segments = make_points(np.random.default_rng(4), 40)
-    table = silhouette_points(points, segments, SETTINGS)
-    again = silhouette_points(
-        points.sample(frac=1, random_state=1),
-        segments.sample(frac=1, random_state=2),
-        SETTINGS,
-    )
-    pd.testing.assert_frame_equal(again, table, check_exact=True)
