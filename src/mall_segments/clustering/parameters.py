@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -100,7 +101,6 @@ def build_model(
     verdicts: pd.DataFrame,
     previous: Model | None,
     build_id: str,
-    created_at: str,
     settings_sha256: str,
 ) -> Model:
     """Put together what is published as ``model.json``.
@@ -118,7 +118,7 @@ def build_model(
         Rows of ``fct_segmentation_verdicts``.
     previous : Model or None
         The published model, whose ids are not used again.
-    build_id, created_at, settings_sha256 : str
+    build_id, settings_sha256 : str
         Which build this is.
     """
     fitted: dict[str, Any] = {
@@ -154,7 +154,7 @@ def build_model(
         )
     return Model(
         build_id=build_id,
-        created_at=created_at,
+        created_at=datetime.now(UTC).isoformat(),
         settings_sha256=settings_sha256,
         missing_values=settings.missing_values,
         customer_id_aliases=list(settings.customer_id.aliases),

@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-
 from customer_frames import chosen, judged, make_frames
+
 from mall_segments.clustering.placed import place_points
 from mall_segments.clustering.segments import Known, fit_segments
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from customer_frames import make_frames, make_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from customer_frames import make_frames, make_settings
 from mall_segments.clustering.components import find_components, principal_components
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import prince
 import pytest
+from customer_frames import feature_values, make_frames, make_settings
 from sklearn.preprocessing import PowerTransformer, RobustScaler
 
-from customer_frames import feature_values, make_frames, make_settings
 from mall_segments.clustering.coordinates import (
     coordinates_of,
     fit_coordinates,
@@ -13,6 +13,7 @@ from mall_segments.clustering.coordinates import (
     to_new_scale,
     to_original,
 )
+from mall_segments.scoring.assignment import transform
 
 GENERATOR = np.random.default_rng(7)
 
@@ -89,8 +90,6 @@ def test_yeo_johnson_is_that_of_scikit_learn(skew):
 def test_yeo_johnson_is_undone(power):
     ((_, axis),), _ = fit_one([1.0, 2.0], transform="yeo_johnson")
     axis = axis.model_copy(update={"power": power})
-    from mall_segments.scoring.assignment import transform
-
     values = np.array([-3.0, -0.2, 0.0, 0.4, 7.0])
     scaled = (transform(axis, values) - axis.center) / axis.scale
     assert [to_original(axis, value) for value in scaled] == pytest.approx(values)

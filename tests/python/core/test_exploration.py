@@ -14,7 +14,6 @@ from mall_segments.clustering.exploration import (
     read_stability_index,
 )
 
-
 samples = st.lists(
     st.tuples(st.integers(-10, 10), st.integers(1, 9)), min_size=1, max_size=15
 ).map(lambda rows: tuple(map(list, zip(*rows, strict=True))))

@@ -1,11 +1,11 @@
 import json
 
 import pytest
+from test_segments import model_of
 
 from mall_segments.errors import ModelError
 from mall_segments.model import load_model, parse_model, write_model
 from mall_segments.publishing.sealed_json import write_sealed
-from test_segments import model_of
 
 
 @pytest.fixture(scope="module")

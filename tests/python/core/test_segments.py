@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-
 from customer_frames import chosen, judged, make_frames, make_settings
+
 from mall_segments.clustering.parameters import build_model, wide_parameters
-from mall_segments.clustering.segments import fit_segments
+from mall_segments.clustering.segments import Known, fit_segments
 from mall_segments.scoring.assignment import assign
 from mall_segments.settings import parse_settings
 
@@ -26,7 +26,6 @@ def model_of(frames, settings, previous=None):
         verdicts=judged("clear segments", *names),
         previous=previous,
         build_id="20260101T000000.000000Z-0",
-        created_at="2026-01-01T00:00:00+00:00",
         settings_sha256="0" * 64,
     )
 
@@ -140,7 +139,7 @@ def test_a_name_that_is_no_longer_true_is_renewed(
 
 
 def test_parts_that_are_no_segments_claim_nothing(
-    shipped, shipped_customers, shipped_settings, known_shipped
+    shipped_customers, shipped_settings, known_shipped
 ):
     verdicts = judged("no segments", "income_spending", "age_income_spending")
     parts = refit(
@@ -170,8 +169,6 @@ def test_mixed_customers_are_assigned_alike_by_fit_and_by_model():
         [{"name": "mixed", "features": ["spend", "colour"], "n_segments": 3}],
     )
     frames = make_frames(customers, settings)
-    from mall_segments.clustering.segments import Known
-
     known = Known(
         personas=pd.DataFrame(
             columns=["priority", "persona", "recommended_action"], dtype=object

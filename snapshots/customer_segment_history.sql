@@ -1,0 +1,23 @@
+{% snapshot customer_segment_history %}
+
+{{ config(
+    unique_key=['segmentation', 'customer_id'],
+    strategy='check',
+    check_cols=['segment_id', 'segment_name'],
+    hard_deletes='invalidate',
+) }}
+
+-- depends_on: {{ ref('fct_published_tables') }}
+-- depends_on: {{ ref('fct_input_counts') }}
+
+select
+    segmentation,
+    customer_id,
+    segment_id,
+    segment_name
+
+from {{ ref('fct_customer_segments') }}
+{% if not exports_rows() %}
+where false
+{% endif %}
+{% endsnapshot %}
