@@ -13,19 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.search import RELATIVE_TIE, find_centroids, represent
-from mall_segments.clustering.threads import in_parallel, use_one_thread
+from mall_segments.clustering.search import RELATIVE_TIE, find_centroids
+from mall_segments.clustering.threads import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mall_segments.clustering import FloatArray, IntArray
-
-SEARCH_LIMIT = 2_000
-"""Points on which segments are searched for; more are represented by a sample."""
-
-N_FINISHED = 6
-"""Best partitions of a sample that are finished on all points."""
 
 MAX_ROUNDS = 100
 """Rounds after which an iteration stops; never reached in practice."""
@@ -144,17 +138,13 @@ def fit_kmeans_range(
         raise ValueError(f"random_seed={random_seed} is outside 0 to 2**32 - 1")
     # Sums of squares lose digits far from 0.
     center = np.average(distinct, axis=0, weights=counts)
-    sample, customers = represent(distinct - center, counts, limit=SEARCH_LIMIT)
 
     def fit(number: int) -> KMeansFit:
-        if len(sample) < max(number, min(len(distinct), SEARCH_LIMIT // 2)):
-            found, used = represent(distinct - center, counts, limit=len(distinct))
-        else:
-            found, used = sample, customers
-        tables = find_centroids(found, used, number, random_seed, N_FINISHED)
-        fitted = _finish(distinct, counts, tables + center, len(found) < len(distinct))
-        if points is distinct:
-            return fitted
+        tables = find_centroids(distinct - center, counts, number, random_seed)
+        fits = [_settle_in_order(distinct, counts, table + center) for table in tables]
+        least = min(fit.inertia for fit in fits)
+        tied = [fit for fit in fits if fit.inertia <= least * (1 + RELATIVE_TIE)]
+        fitted = min(tied, key=lambda fit: fit.centroids.tolist())
         labels = assign_points(points, fitted.centroids)
         return KMeansFit(fitted.centroids, labels, fitted.sizes, fitted.inertia)
 
@@ -289,40 +279,6 @@ def settle_centroids(
         sizes=sums[0].astype(np.int64),
         inertia=float(np.cumsum(customers * distances)[-1]),
     )
-
-
-def _finish(
-    points: FloatArray, weights: IntArray, tables: FloatArray, is_sampled: bool
-) -> KMeansFit:
-    """Settle on all points, number by the stated order, and keep the best."""
-    if is_sampled:
-        tables = _finish_tables(points, weights, tables)
-    else:
-        tables = tables[:3]
-    fits = [_settle_in_order(points, weights, table) for table in tables]
-    least = min(fit.inertia for fit in fits)
-    tied = [fit for fit in fits if fit.inertia <= least * (1 + RELATIVE_TIE)]
-    return min(tied, key=lambda fit: fit.centroids.tolist())
-
-
-def _finish_tables(
-    points: FloatArray, weights: IntArray, tables: FloatArray
-) -> FloatArray:
-    """Iterate on all points by scikit-learn; the best table of those."""
-    from sklearn import config_context  # noqa: PLC0415
-    from sklearn.cluster import KMeans  # noqa: PLC0415
-
-    use_one_thread()
-
-    def finish(table: FloatArray, tol: float) -> tuple[float, FloatArray]:
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            model = KMeans(len(table), init=table, n_init=1, tol=tol, max_iter=300)
-            model.fit(points, sample_weight=weights)
-        return model.inertia_, model.cluster_centers_
-
-    found = in_parallel(lambda table: finish(table, 1e-4), tables)
-    best = min(found, key=lambda each: each[0])[1]
-    return finish(best, 0.0)[1][None]
 
 
 def _settle_in_order(

@@ -261,7 +261,7 @@ def run_lloyd(
         active = active[has_changed]
         if not len(active) or iteration == max_iterations - 1:
             break
-        centroids[active] = _means(
+        centroids[active] = means_of(
             _of(weighted, active),
             _of(weights, active),
             found[has_changed],
@@ -291,7 +291,7 @@ def _label(
     return labels, nearest
 
 
-def _means(
+def means_of(
     weighted: FloatArray,
     weights: FloatArray,
     labels: IntArray,
