@@ -33,14 +33,14 @@ RELATIVE_TIE = 1e-9
 SMALL_POINTS = 2_000
 """Points up to which all are searched side by side."""
 
-PROPOSING_POINTS = 400
+PROPOSING_POINTS = 600
 """Points that stand for more when places to move a centroid to are looked for."""
 
 N_TURNS, N_EXCHANGES = 4, 6
 """Points take turns in being handed over; how often each has its turn."""
 
 LARGE_STARTS = 3
-LARGE_ROUNDS = 4
+SAME_PARTITION = 1e-5
 LARGE_MOVES = 6
 
 
@@ -108,7 +108,7 @@ def _search_in_turn(
     use_one_thread()
     few, few_customers = _represent(points, customers, limit=PROPOSING_POINTS)
 
-    def run(init: Any, tol: float = 1e-4, most: int = 300) -> tuple[float, FloatArray]:
+    def run(init: Any, tol: float = 5e-4, most: int = 300) -> tuple[float, FloatArray]:
         seed = init if isinstance(init, int) else None
         with config_context(assume_finite=True, skip_parameter_validation=True):
             model = KMeans(
@@ -123,18 +123,24 @@ def _search_in_turn(
 
     starts: list[Any] = [(random_seed + row) % 2**32 for row in range(LARGE_STARTS)]
     starts += list(_search_side_by_side(few, few_customers, n_segments, random_seed, QUICK))
-    found = sorted(in_parallel(run, starts), key=lambda each: each[0])
-    least, best = found[0]
-    for _ in range(LARGE_ROUNDS):
-        moved = _relocate(few, few_customers, best)[:LARGE_MOVES]
+    pool = sorted(in_parallel(run, starts), key=lambda each: each[0])
+    searched: list[float] = []
+    for _ in range(MAX_ROUNDS):
+        # Starts often end in the same place, up to rounding.
+        fresh = [each for each in pool[:2] if _is_new(each[0], searched)]
+        if not fresh:
+            break
+        searched.append(fresh[0][0])
+        moved = _relocate(few, few_customers, fresh[0][1])[:LARGE_MOVES]
         tried = in_parallel(lambda table: run(table, most=TRIAL_ITERATIONS), list(moved))
         tried.sort(key=lambda each: each[0])
-        found = in_parallel(run, [each[1] for each in tried[:2]])
-        inertia, table = min(found, key=lambda each: each[0])
-        if inertia >= least * (1 - 1e-5):
-            break
-        least, best = inertia, table
-    return run(best, tol=0.0)[1]
+        pool += in_parallel(run, [table for _, table in tried[:2]])
+        pool.sort(key=lambda each: each[0])
+    return run(pool[0][1], tol=0.0)[1]
+
+
+def _is_new(inertia: float, searched: list[float]) -> bool:
+    return all(abs(inertia - other) > SAME_PARTITION * other for other in searched)
 
 
 def _represent(
