@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.clustering.counts import (
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 LEAST_SCORED: Final = 10
 """Numbers of segments are scored up to this, or up to the settings if higher."""
 
+VOTERS: Final = ("silhouette", "calinski_harabasz", "gap", "jaccard", "separation")
+"""Criteria that vote; see docs/method.md for how often each alone is right."""
+
+KEPT_VOTES: Final = 1
+"""Votes by which another number must lead for the published one to be given up, ..."""
+
+KEPT_SILHOUETTE: Final = 0.03
+"""... and how much higher its silhouette must be."""
+
 _TYPES: Final = {
     "segmentation": "text",
     "n_segments": "int64",
@@ -33,6 +43,7 @@ _TYPES: Final = {
     "gap_standard_error": "float64",
     "stability_ari": "float64",
     "lowest_jaccard": "float64",
+    "separation": "float64",
     "smallest_segment_share": "float64",
     "is_exact": "bool",
     "is_chosen": "bool",
@@ -79,16 +90,18 @@ def score_cluster_counts(
             max_segments=min(len(values), _largest_count(segmentation)),
             random_seed=segmentation.random_seed,
         )
-        share = segmentation.min_segment_share
-        chosen = _choose(
-            scores,
-            segmentation,
-            parsed.min_segment_share if share is None else share,
-            previous.get(segmentation.name),
-        )
         criteria = choices_by_criterion(scores)
-        if segmentation.n_segments != "auto":
-            criteria["setting"] = chosen
+        if segmentation.n_segments == "auto":
+            share = segmentation.min_segment_share
+            chosen = choose_count(
+                scores,
+                low=segmentation.min_segments,
+                high=segmentation.max_segments,
+                least_share=parsed.min_segment_share if share is None else share,
+                previous=previous.get(segmentation.name),
+            )
+        else:
+            chosen = criteria["setting"] = segmentation.n_segments
         rows += [
             _row(score, segmentation.name, chosen, criteria) for score in scores
         ]
@@ -110,6 +123,7 @@ def _row(
         "gap_standard_error": score.gap_standard_error,
         "stability_ari": score.stability,
         "lowest_jaccard": score.lowest_jaccard,
+        "separation": score.separation,
         "smallest_segment_share": score.smallest_segment_share,
         "is_exact": score.is_exact,
         "is_chosen": score.n_segments == chosen,
@@ -121,21 +135,49 @@ def _largest_count(segmentation: Segmentation) -> int:
     return max(LEAST_SCORED, segmentation.max_segments, segmentation.least_segments)
 
 
-def _choose(
+def choose_count(
     scores: Sequence[CountScore],
-    segmentation: Segmentation,
-    least_share: float,
-    previous: int | None,
+    *,
+    low: int,
+    high: int,
+    least_share: float = 0.0,
+    previous: int | None = None,
 ) -> int:
-    """Apply the rule that :func:`score_cluster_counts` states."""
-    if segmentation.n_segments != "auto":
-        return segmentation.n_segments
-    low = min(segmentation.min_segments, scores[-1].n_segments)
-    allowed = [
-        score
-        for score in scores
-        if low <= score.n_segments <= segmentation.max_segments
-    ]
-    large = [s for s in allowed if s.smallest_segment_share >= least_share]
-    values = {score.n_segments: score.silhouette for score in large or allowed}
-    return highest(values) or low
+    """Choose a number of segments by the vote of criteria.
+
+    Parameters
+    ----------
+    scores : sequence of CountScore
+        For 1, 2, ... segments.
+    low, high : int
+        Range to choose from, both included.
+    least_share : float
+        Numbers with a smaller segment are left out, unless that leaves none.
+    previous : int, optional
+        The number published last, which is kept where the vote is close.
+
+    Returns
+    -------
+    int
+        The number with the most votes; of several, the one of the highest silhouette.
+    """
+    allowed = [score for score in scores if low <= score.n_segments <= high]
+    if not allowed:
+        return scores[-1].n_segments
+    large = [score for score in allowed if score.smallest_segment_share >= least_share]
+    considered = large or allowed
+    choices = choices_by_criterion(considered, with_one=False)
+    votes = Counter(
+        choice for name in VOTERS if (choice := choices[name]) is not None
+    )
+    values = {score.n_segments: score.silhouette or -1.0 for score in considered}
+    most = max(votes.values(), default=0)
+    chosen = highest({k: v for k, v in values.items() if votes[k] == most})
+    if chosen is None:
+        return low
+    if previous in values and (
+        values[previous] >= values[chosen] - KEPT_SILHOUETTE
+        or 0 < votes[previous] >= most - KEPT_VOTES
+    ):
+        return previous
+    return chosen
