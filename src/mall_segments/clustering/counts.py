@@ -19,7 +19,12 @@ from mall_segments.clustering.kmeans import (
     merge_points,
     sample_customers,
 )
-from mall_segments.clustering.metrics import compactness, silhouettes, weighted_mean
+from mall_segments.clustering.metrics import (
+    compactness,
+    separation,
+    silhouettes,
+    weighted_mean,
+)
 from mall_segments.clustering.references import (
     is_simulated_whole,
     simulated_customers,
@@ -42,6 +47,9 @@ SAMPLED_CUSTOMERS = 10_000
 
 N_REFERENCES = 20
 """Uniform reference sets of the gap statistic."""
+
+APART = 3.4
+"""Separation of the closest segments up to which they may be parts of one."""
 
 TIE = 1e-9
 """Scores closer than this are equal; the smaller number of segments wins."""
@@ -66,6 +74,8 @@ class CountScore:
     stability, lowest_jaccard : float or None
         Mean adjusted Rand index, and the mean Jaccard index of the segment that has
         the lowest; see :mod:`mall_segments.clustering.stability`.
+    separation : float or None
+        See :func:`mall_segments.clustering.metrics.separation`.
     smallest_segment_share : float
         Customers of the smallest segment, as a share of all fitted customers.
     is_exact : bool
@@ -81,6 +91,7 @@ class CountScore:
     gap_standard_error: float | None
     stability: float | None
     lowest_jaccard: float | None
+    separation: float | None
     smallest_segment_share: float
     is_exact: bool
 
@@ -119,7 +130,8 @@ def score_counts(
     tables = [fits[number].centroids for number in numbers]
     gaps = gap_statistics(distinct, counts, tables, random_seed=random_seed)
     stable = stabilities(distinct, counts, tables, random_seed=random_seed)
-    averages = _mean_silhouettes(distinct, counts, tables)
+    compared = sample_for_silhouettes(distinct, counts)
+    averages = _mean_silhouettes(*compared, tables)
     scores = []
     for number, gap, stability, silhouette in zip(
         numbers, gaps, stable, averages, strict=True
@@ -137,6 +149,9 @@ def score_counts(
                 gap_standard_error=gap[1],
                 stability=stability.adjusted_rand if number > 1 else None,
                 lowest_jaccard=stability.lowest_jaccard if number > 1 else None,
+                separation=separation(
+                    *compared, assign_points(compared[0], fit.centroids)
+                ),
                 smallest_segment_share=float(fit.sizes.min() / counts.sum()),
                 is_exact=is_simulated_whole(counts) and len(distinct) <= EXACT_LIMIT,
             )
@@ -230,33 +245,32 @@ def sample_for_silhouettes(
 
 
 def choices_by_criterion(
-    scores: Sequence[CountScore],
+    scores: Sequence[CountScore], *, with_one: bool = True
 ) -> dict[str, int | None]:
     """Say which number of segments each criterion would choose.
 
     Parameters
     ----------
     scores : sequence of CountScore
-        For 1, 2, ... segments.
+        For ascending numbers of segments.
+    with_one : bool
+        Whether the gap statistic may choose 1, as it alone can.
 
     Returns
     -------
     dict of str to (int or None)
         ``silhouette``: the highest. ``calinski_harabasz``: the highest, unless that is
-        at the end of the range, where it only shows that the measure still rises.
-        ``davies_bouldin``: the lowest. ``gap``: see :func:`choice_by_gap`; it alone
-        may choose 1. ``jaccard``: the largest number whose segments all reach 0.75,
-        see :mod:`mall_segments.clustering.stability`. Scores within 1e-9 are equal,
-        and the smaller number wins.
+        the last number, where it only shows that the measure still rises.
+        ``davies_bouldin``: the lowest. ``gap``: see :func:`choice_by_gap`.
+        ``jaccard``: the largest number whose segments all reach 0.75, see
+        :mod:`mall_segments.clustering.stability`. ``separation``: the largest number
+        of which no two segments are closer than 3.4, see
+        :func:`mall_segments.clustering.metrics.separation`. Scores within 1e-9 are
+        equal, and the smaller number wins.
     """
     several = [score for score in scores if score.n_segments > 1]
     last = max((score.n_segments for score in several), default=None)
     ratio = highest({s.n_segments: s.calinski_harabasz for s in several})
-    stable = [
-        score.n_segments
-        for score in several
-        if score.lowest_jaccard is not None and score.lowest_jaccard >= STABLE
-    ]
     return {
         "silhouette": highest({s.n_segments: s.silhouette for s in several}),
         "calinski_harabasz": None if ratio == last else ratio,
@@ -267,10 +281,24 @@ def choices_by_criterion(
             }
         ),
         "gap": choice_by_gap(
-            [(s.n_segments, s.gap, s.gap_standard_error) for s in scores]
+            [
+                (s.n_segments, s.gap, s.gap_standard_error)
+                for s in (scores if with_one else several)
+            ]
         ),
-        "jaccard": max(stable, default=None),
+        "jaccard": _largest({s.n_segments: s.lowest_jaccard for s in several}, STABLE),
+        "separation": _largest({s.n_segments: s.separation for s in several}, APART),
     }
+
+
+def _largest(values: Mapping[int, float | None], least: float) -> int | None:
+    """Return the largest number whose value is high enough."""
+    reached = [
+        number
+        for number, value in values.items()
+        if value is not None and value >= least
+    ]
+    return max(reached, default=None)
 
 
 def choice_by_gap(
@@ -327,7 +355,6 @@ def _inertia(points: FloatArray, weights: IntArray, table: FloatArray) -> float:
 def _mean_silhouettes(
     points: FloatArray, weights: IntArray, tables: Sequence[FloatArray]
 ) -> list[float | None]:
-    points, weights = sample_for_silhouettes(points, weights)
     labelings = [assign_points(points, table) for table in tables]
     return [
         None if values is None else weighted_mean(values, weights)

@@ -120,24 +120,23 @@ def _fit_part(
     generators: Sequence[np.random.Generator],
 ) -> list[SetFits]:
     """Fit some sets, each number of segments starting from the one before."""
-    n_sets = len(generators)
-    shape = (n_sets, points.shape[1])
-    points = np.broadcast_to(points, (*shape, points.shape[2]))
-    weights = np.broadcast_to(weights, shape)
-    n_runs = N_STARTS + 1
+    n_sets, n_runs = len(generators), N_STARTS + 1
+    columns = np.ascontiguousarray(points.transpose(0, 2, 1))
+    draw = Draws(columns, weights, generators)
     # Runs of the same set follow each other.
-    columns = np.repeat(points, n_runs, axis=0).transpose(0, 2, 1).copy()
-    customers = np.repeat(weights, n_runs, axis=0)
-    draw = _Draws(points, weights, generators)
+    if len(points) > 1:
+        columns = np.repeat(columns, n_runs, axis=0)
+    if len(weights) > 1:
+        weights = np.repeat(weights, n_runs, axis=0)
     results: list[SetFits] = []
     centroids = np.zeros((n_sets, 0, points.shape[2]))
     for n_segments in range(1, max_segments + 1):
-        starts = np.concatenate(
+        starts = np.stack(
             [draw.grow(centroids, n_segments)]
             + [draw.grow(centroids[:, :0], n_segments) for _ in range(N_STARTS)],
             axis=1,
         ).reshape(n_sets * n_runs, n_segments, points.shape[2])
-        tables, inertias, labels = _run(columns, customers, starts)
+        tables, inertias, labels = run_lloyd(columns, weights, starts)
         best = inertias.reshape(n_sets, n_runs).argmin(axis=1)
         rows = best + n_runs * np.arange(n_sets)
         centroids = tables[rows]
@@ -145,56 +144,64 @@ def _fit_part(
     return results
 
 
-class _Draws:
-    """k-means++ draws for many sets at once, each from its own generator."""
+class Draws:
+    """k-means++ draws for many sets at once, each from its own generator.
+
+    Parameters
+    ----------
+    columns : array of shape (n_sets, n_features, n_points)
+    weights : array of shape (n_sets, n_points)
+        Either may have one set, which all generators share.
+    generators : sequence of numpy.random.Generator
+        One for each set.
+    """
 
     def __init__(
         self,
-        points: FloatArray,
+        columns: FloatArray,
         weights: FloatArray,
         generators: Sequence[np.random.Generator],
     ) -> None:
-        self.points = points
-        self.columns = points.transpose(0, 2, 1)
+        self.columns = columns
         self.weights = weights
         self.generators = generators
-        self.squares = (points**2).sum(axis=2)
+        self.squares = (columns**2).sum(axis=1)
 
     def grow(self, centroids: FloatArray, n_segments: int) -> FloatArray:
-        """Add places to the given ones, (n_sets, 1, n_segments * n_features)."""
+        """Add places to the given ones, (n_sets, n_segments, n_features)."""
         n_sets, n_given, n_features = centroids.shape
         rows = np.arange(n_sets)
+        sets = rows if len(self.columns) > 1 else np.zeros(n_sets, dtype=np.int64)
         table = np.empty((n_sets, n_segments, n_features))
         table[:, :n_given] = centroids
-        nearest = np.ones_like(self.weights)
+        nearest = np.ones((n_sets, self.columns.shape[2]))
         if n_given:
             nearest = self._distances(centroids).min(axis=1)
-        n_tried = 2 + int(math.log(n_segments))
         for place in range(n_given, n_segments):
-            is_first = place == 0
-            ends = np.cumsum(self.weights * nearest, axis=1)
-            draws = np.stack(
-                [each.random(1 if is_first else n_tried) for each in self.generators]
-            )
-            drawn = np.stack(
-                [
-                    np.searchsorted(end, draw * end[-1], side="right")
-                    for end, draw in zip(ends, draws, strict=True)
-                ]
-            )
-            tried = np.minimum(drawn, ends.shape[1] - 1)
-            targets = self.points[rows[:, None], tried]
+            n_tried = 2 + int(math.log(n_segments)) if place else 1
+            drawn = self._draw(nearest, n_tried)
+            targets = self.columns[sets[:, None], :, drawn]
             reach = self._distances(targets)
-            if not is_first:
+            if place:
                 np.minimum(reach, nearest[:, None], out=reach)
-            best = np.einsum("stn,sn->st", reach, self.weights).argmin(axis=1)
+            potentials = (reach * self.weights[:, None]).sum(axis=2)
+            best = potentials.argmin(axis=1)
             nearest = reach[rows, best]
             table[:, place] = targets[rows, best]
-        return table.reshape(n_sets, 1, -1)
+        return table
+
+    def _draw(self, nearest: FloatArray, n_tried: int) -> IntArray:
+        """Points of each set by customers times squared distance, (n_sets, n_tried)."""
+        ends = np.cumsum(self.weights * nearest, axis=1)
+        drawn = [
+            np.searchsorted(end, each.random(n_tried) * end[-1], side="right")
+            for end, each in zip(ends, self.generators, strict=True)
+        ]
+        return np.minimum(np.stack(drawn), ends.shape[1] - 1)
 
     def _distances(self, targets: FloatArray) -> FloatArray:
         """Squared distances, (n_sets, n_targets, n_points)."""
-        distances = targets @ self.columns
+        distances = multiply(targets, self.columns)
         distances *= -2
         distances += self.squares[:, None]
         distances += (targets**2).sum(axis=2)[:, :, None]
@@ -202,42 +209,77 @@ class _Draws:
         return distances
 
 
-def _run(
-    columns: FloatArray, customers: FloatArray, starts: FloatArray
+def multiply(tables: FloatArray, columns: FloatArray) -> FloatArray:
+    """Products of rows and points, (n_runs, n_rows, n_points); one set is shared."""
+    if len(columns) > 1:
+        return tables @ columns
+    n_runs, n_rows, n_features = tables.shape
+    products: FloatArray = tables.reshape(-1, n_features) @ columns[0]
+    return products.reshape(n_runs, n_rows, -1)
+
+
+def run_lloyd(
+    columns: FloatArray,
+    weights: FloatArray,
+    starts: FloatArray,
+    *,
+    max_iterations: int = MAX_ITERATIONS,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Iterate runs side by side; centroids, inertia and labels of each.
+    """Iterate runs of K-means side by side.
 
     Parameters
     ----------
     columns : array of shape (n_runs, n_features, n_points)
-    customers : array of shape (n_runs, n_points)
+        Points in scaled units.
+    weights : array of shape (n_runs, n_points)
+        Customers per point. All runs share the columns or weights of one.
     starts : array of shape (n_runs, n_segments, n_features)
+        Where each run starts.
+    max_iterations : int
+        Iterations after which a run stops although it still moves.
+
+    Returns
+    -------
+    tuple of arrays of shape (n_runs, n_segments, n_features), (n_runs,) and
+    (n_runs, n_points)
+        Centroids, their inertia and the nearest centroid of each point, ties to the
+        lower row. A segment that loses its customers keeps its centroid.
     """
     centroids = starts.copy()
     squares = (columns**2).sum(axis=1)
-    weighted = columns * customers[:, None]
-    labels = np.full(customers.shape, -1)
+    weighted = columns * weights[:, None]
+    labels = np.full((len(starts), columns.shape[2]), -1)
     inertias = np.zeros(len(starts))
     active = np.arange(len(starts))
-    for _ in range(MAX_ITERATIONS):
-        found, nearest = _label(columns[active], squares[active], centroids[active])
-        inertias[active] = (nearest * customers[active]).sum(axis=1)
+    for iteration in range(max_iterations):
+        found, nearest = _label(_of(columns, active), centroids[active])
+        inertias[active] = (
+            (nearest + _of(squares, active)) * _of(weights, active)
+        ).sum(axis=1)
         has_changed = (found != labels[active]).any(axis=1)
         labels[active] = found
         active = active[has_changed]
-        if not len(active):
+        if not len(active) or iteration == max_iterations - 1:
             break
-        centroids[active] = _means(
-            weighted[active], customers[active], found[has_changed], centroids[active]
+        centroids[active] = means_of(
+            _of(weighted, active),
+            _of(weights, active),
+            found[has_changed],
+            centroids[active],
         )
     return centroids, inertias, labels
 
 
+def _of(values: FloatArray, runs: IntArray) -> FloatArray:
+    """Rows of some runs; the one that all share, where there is one."""
+    return values if len(values) == 1 else values[runs]
+
+
 def _label(
-    columns: FloatArray, squares: FloatArray, centroids: FloatArray
+    columns: FloatArray, centroids: FloatArray
 ) -> tuple[IntArray, FloatArray]:
-    """Nearest centroid of each point, ties to the lower row, and how far it is."""
-    products = centroids @ columns
+    """Nearest centroid and squared distance less the point's own square."""
+    products = multiply(centroids, columns)
     products *= -2
     products += (centroids**2).sum(axis=2)[:, :, None]
     nearest = products[:, 0].copy()
@@ -246,13 +288,12 @@ def _label(
         is_nearer: BoolArray = products[:, row] < nearest
         labels[is_nearer] = row
         np.minimum(nearest, products[:, row], out=nearest)
-    nearest += squares
-    return labels, np.maximum(nearest, 0)
+    return labels, nearest
 
 
-def _means(
+def means_of(
     weighted: FloatArray,
-    customers: FloatArray,
+    weights: FloatArray,
     labels: IntArray,
     centroids: FloatArray,
 ) -> FloatArray:
@@ -262,11 +303,13 @@ def _means(
 
     def add(values: FloatArray) -> FloatArray:
         total: FloatArray = np.bincount(
-            cells, weights=values.ravel(), minlength=n_runs * n_segments
+            cells,
+            weights=np.broadcast_to(values, labels.shape).ravel(),
+            minlength=n_runs * n_segments,
         ).reshape(n_runs, n_segments)
         return total
 
-    sizes = add(customers)
+    sizes = add(weights)
     sums = np.stack([add(weighted[:, row]) for row in range(n_features)], axis=2)
     means = sums / np.where(sizes > 0, sizes, 1)[:, :, None]
     return np.where(sizes[:, :, None] > 0, means, centroids)

@@ -33,6 +33,9 @@ N_REFERENCES: Final = 19
 MOST_COMPARED: Final = 10
 """Numbers of segments over which the best silhouette is taken."""
 
+STRAYS: Final = 3
+"""Customers below which the smallest segment is a remark, not a segment."""
+
 CLEAR: Final = "clear segments"
 WEAK: Final = "weak segments"
 NONE: Final = "no segments"
@@ -71,9 +74,44 @@ class NullComparison:
     gaussian: float
 
     @property
-    def is_beaten(self) -> bool:
-        """Whether the customers group better than both kinds of chance."""
-        return self.best > max(self.uniform, self.gaussian)
+    def highest(self) -> float:
+        """What has to be exceeded: the higher of both."""
+        return max(self.uniform, self.gaussian)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The measures that a verdict rests on, of the published number of segments.
+
+    Attributes
+    ----------
+    n_segments : int
+        The published number.
+    silhouette, lowest_jaccard : float or None
+        Of the published partition.
+    null : NullComparison
+        What chance achieves.
+    gap_choice : int or None
+        What the gap statistic answers, 1 included.
+    smallest_segment_share : float
+        Of the fitted customers.
+    n_customers : int
+        Fitted customers.
+    least_share : float
+        The setting ``min_segment_share``.
+    steadier : tuple of int
+        Numbers whose partitions are above chance and stable in every segment.
+    """
+
+    n_segments: int
+    silhouette: float | None
+    null: NullComparison
+    gap_choice: int | None
+    lowest_jaccard: float | None
+    smallest_segment_share: float
+    n_customers: int
+    least_share: float
+    steadier: tuple[int, ...]
 
 
 def judge_segmentations(
@@ -100,37 +138,32 @@ def judge_segmentations(
     ValueError
         If ``cluster_counts`` does not choose one number for a segmentation.
     """
+    parsed = read_settings(settings)
     rows = []
-    for segmentation, values, weights in each_fitted(points, read_settings(settings)):
-        own = cluster_counts[
-            cluster_counts["segmentation"].to_numpy() == segmentation.name
-        ].sort_values("n_segments")
-        chosen = own[own["is_chosen"].to_numpy(dtype=np.bool_)].to_dict("records")
-        if len(chosen) != 1:
-            raise ValueError(
-                f"cluster_counts chooses {len(chosen)} numbers of segments for "
-                f"{segmentation.name}; exactly one is needed"
-            )
+    for segmentation, values, weights in each_fitted(points, parsed):
+        own = _scores_of(cluster_counts, segmentation.name)
         null = compare_with_chance(
             values, weights, random_seed=segmentation.random_seed
         )
-        gaps = own[["n_segments", "gap", "gap_standard_error"]].to_numpy(dtype=float)
-        gap = choice_by_gap([(int(k), *_known(g, s)) for k, g, s in gaps.tolist()])
-        verdict = read_verdict(
-            null, chosen[0]["silhouette"], chosen[0]["lowest_jaccard"]
+        share = segmentation.min_segment_share
+        evidence = _evidence(
+            own,
+            null,
+            n_customers=int(weights.sum()),
+            least_share=parsed.min_segment_share if share is None else share,
         )
         rows.append(
             {
                 "segmentation": segmentation.name,
-                "verdict": verdict,
-                "sentence": verdict,
-                "n_segments": chosen[0]["n_segments"],
-                "silhouette": chosen[0]["silhouette"],
+                "verdict": read_verdict(evidence),
+                "sentence": write_sentence(evidence),
+                "n_segments": evidence.n_segments,
+                "silhouette": evidence.silhouette,
                 "null_uniform_p95": null.uniform,
                 "null_gaussian_p95": null.gaussian,
-                "gap_choice": gap,
-                "lowest_jaccard": chosen[0]["lowest_jaccard"],
-                "smallest_segment_share": chosen[0]["smallest_segment_share"],
+                "gap_choice": evidence.gap_choice,
+                "lowest_jaccard": evidence.lowest_jaccard,
+                "smallest_segment_share": evidence.smallest_segment_share,
                 "hopkins": hopkins(
                     values, weights, random_seed=segmentation.random_seed
                 ),
@@ -139,19 +172,122 @@ def judge_segmentations(
     return typed_frame(rows, _TYPES)
 
 
-def _known(gap: float, error: float) -> tuple[float | None, float | None]:
-    return (None if np.isnan(gap) else gap, None if np.isnan(error) else error)
+def read_verdict(evidence: Evidence) -> str:
+    """Read the measures.
 
-
-def read_verdict(
-    null: NullComparison, silhouette: float, lowest_jaccard: float
-) -> str:
-    """Read the measures."""
-    if not null.is_beaten:
+    ``no segments``: reference sets without segments have a silhouette as high as the
+    customers' best. ``clear segments``: the published partition is above them as well,
+    and every one of its segments is stable. ``weak segments``: what is between.
+    """
+    if evidence.null.best <= evidence.null.highest:
         return NONE
-    if silhouette > max(null.uniform, null.gaussian) and lowest_jaccard >= STABLE:
-        return CLEAR
-    return WEAK
+    is_stable = (evidence.lowest_jaccard or 0.0) >= STABLE
+    is_above = (evidence.silhouette or -1.0) > evidence.null.highest
+    return CLEAR if is_stable and is_above else WEAK
+
+
+def write_sentence(evidence: Evidence) -> str:
+    """Say the verdict and what it rests on in plain words."""
+    null, number = evidence.null, evidence.n_segments
+    verdict = read_verdict(evidence)
+    chance = (
+        f"evenly spread customers reach {null.uniform:.2f} and a single cloud "
+        f"{null.gaussian:.2f}"
+    )
+    jaccard = evidence.lowest_jaccard
+    steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
+    if verdict == NONE:
+        parts = [
+            f"There are no segments here: the best silhouette is {null.best:.2f}, and "
+            f"without any segments {chance}, so the {number} parts only divide the "
+            "customers."
+        ]
+    elif verdict == CLEAR:
+        parts = [
+            f"The {number} segments are clear: their silhouette is "
+            f"{evidence.silhouette:.2f}, where {chance}, and each comes back when the "
+            f"customers are drawn anew (lowest Jaccard {steady})."
+        ]
+    else:
+        parts = [
+            f"The {number} segments are weak: the customers do group (silhouette "
+            f"{null.best:.2f} at best, where {chance}), but "
+            + (
+                "these segments are no better than chance "
+                f"({evidence.silhouette or 0.0:.2f})."
+                if (evidence.silhouette or -1.0) <= null.highest
+                else "not every segment comes back when the customers are drawn anew "
+                f"(lowest Jaccard {steady}, below {STABLE})."
+            )
+        ]
+        if evidence.steadier:
+            numbers = " or ".join(str(other) for other in evidence.steadier)
+            parts.append(f"With {numbers} segments each would come back.")
+    parts.append(_gap_sentence(evidence.gap_choice))
+    if evidence.smallest_segment_share * evidence.n_customers < STRAYS:
+        parts.append(
+            "The smallest segment is one or two customers who stand alone: check their "
+            "values, or limit a feature by clip or a log."
+        )
+    if evidence.smallest_segment_share < evidence.least_share:
+        parts.append(
+            f"The smallest segment holds {evidence.smallest_segment_share:.1%}, less "
+            f"than the {evidence.least_share:.1%} of min_segment_share, as no allowed "
+            "number of segments holds that."
+        )
+    return " ".join(parts)
+
+
+def _gap_sentence(choice: int | None) -> str:
+    if choice is None:
+        return "The gap statistic has no answer among the numbers scored."
+    if choice == 1:
+        return "The gap statistic finds no more than one group."
+    return f"The gap statistic finds {choice} groups."
+
+
+def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str, Any]]:
+    """Scores of one segmentation by number of segments, ``None`` where missing."""
+    is_own = cluster_counts["segmentation"].to_numpy() == segmentation
+    own = cluster_counts[is_own].sort_values("n_segments")
+    rows = [
+        {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124  NaN
+        for row in own.to_dict("records")
+    ]
+    n_chosen = sum(bool(row["is_chosen"]) for row in rows)
+    if n_chosen != 1:
+        raise ValueError(
+            f"cluster_counts chooses {n_chosen} numbers of segments for "
+            f"{segmentation}; exactly one is needed"
+        )
+    return rows
+
+
+def _evidence(
+    scores: list[dict[str, Any]],
+    null: NullComparison,
+    *,
+    n_customers: int,
+    least_share: float,
+) -> Evidence:
+    (chosen,) = (row for row in scores if row["is_chosen"])
+    gaps = [(row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores]
+    return Evidence(
+        n_segments=int(chosen["n_segments"]),
+        silhouette=chosen["silhouette"],
+        null=null,
+        gap_choice=choice_by_gap(gaps),
+        lowest_jaccard=chosen["lowest_jaccard"],
+        smallest_segment_share=float(chosen["smallest_segment_share"]),
+        n_customers=n_customers,
+        least_share=least_share,
+        steadier=tuple(
+            int(row["n_segments"])
+            for row in scores
+            if (row["lowest_jaccard"] or 0.0) >= STABLE
+            and (row["silhouette"] or -1.0) > null.highest
+        ),
+    )
 
 
 def compare_with_chance(
