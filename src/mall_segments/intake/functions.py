@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from duckdb.func import SPECIAL
 
-from mall_segments.intake.columns import recognise_columns
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import find_home, warehouse_file
+from mall_segments.intake.columns import recognise_columns
 from mall_segments.intake.inputs import (
     SURPLUS_COLUMN,
     CustomerInput,

@@ -183,7 +183,7 @@ def detect_number_format(
     relation : str
         What follows ``from`` in a query.
     column : str
-        SQL of the column, quoted.
+        SQL of the column, quoted; its type is VARCHAR.
     numbers : Numbers, optional
         The setting ``numbers``; what it says is not found out.
     delimiter : str
@@ -205,30 +205,40 @@ def detect_number_format(
         If the column can be read in two ways, or mixes two. It shows values and the
         setting that decides.
     """
-    cell = f"cast({column} as varchar)"
-    number = "try_cast(cell as double)"
-    is_setting = numbers is not None and (numbers.decimal or numbers.thousands)
-    thousands = "regexp_full_match(value, '[-+]?[1-9][0-9]{0,2}([.][0-9]{3})+')"
-    # A cast takes more than people mean by a number: 1_000, nan and infinity.
-    is_miscast = f"not isfinite({number}) or contains(value, '_')"
+    is_set = numbers is not None and (numbers.decimal or numbers.thousands)
     n_odd, n_miscast = connection.execute(
-        f"select count(*) filter (where {number} is null "  # noqa: S608
-        f"or (contains(value, '.') and {thousands})), "
-        f"count(*) filter (where {is_miscast}) "
-        f"from (select cell, {text_sql('cell')} as value "
-        f"from (select {cell} as cell from {relation})) "
-        f"where value is not null or isnan({number})"
+        f"select {', '.join(odd_counts_sql(column))} from {relation}"  # noqa: S608
     ).fetchall()[0]
-    if not (n_odd or n_miscast or is_setting):
+    if not (n_odd or n_miscast or is_set):
         return PLAIN
     form = choose_format(
-        _shapes(connection, relation, text_sql(cell)),
+        read_shapes(connection, relation, column),
         numbers=numbers,
         delimiter=delimiter,
         in_thousands=in_thousands,
         shown=shown or column,
     )
     return replace(form, is_plain=False) if n_miscast else form
+
+
+def odd_counts_sql(column: str) -> tuple[str, str]:
+    """Return aggregates: values a cast might misread, and values it does misread.
+
+    A cast takes more than people mean by a number: ``1_000``, ``nan`` and infinity.
+    """
+    number = f"try_cast({column} as double)"
+    thousands = (
+        f"regexp_full_match(trim({column}), '[-+]?[1-9][0-9]{{0,2}}([.][0-9]{{3}})+')"
+    )
+    is_miscast = f"not isfinite({number}) or contains({column}, '_')"
+    is_odd = (
+        f"({number} is null and {text_sql(column)} is not null) "
+        f"or (contains({column}, '.') and {thousands})"
+    )
+    return (
+        f"count(*) filter (where {is_odd})",
+        f"count(*) filter (where {number} is not null and ({is_miscast}))",
+    )
 
 
 @dataclass(frozen=True)
@@ -303,15 +313,16 @@ def _is_cast(text: str) -> bool:
     return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text) is not None
 
 
-def _shapes(
-    connection: duckdb.DuckDBPyConnection, relation: str, text: str
+def read_shapes(
+    connection: duckdb.DuckDBPyConnection, relation: str, column: str
 ) -> list[Shape]:
+    """Count the values of a column by their shape, the most frequent first."""
     # A leading zero tells 0.845 from 9.845, which might be thousands.
     shape = r"regexp_replace(value, '(^|[^0-9])0([.,])', '\1' || chr(1) || '\2')"
     shape = f"replace(regexp_replace({shape}, '[0-9]', '9', 'g'), chr(1), '0')"
     rows = connection.execute(
         f"select {shape} as shape, min(value), count(*) "  # noqa: S608
-        f"from (select {text} as value from {relation}) "
+        f"from (select {text_sql(column)} as value from {relation}) "
         f"where length(value) <= {_LONGEST_NUMBER} and regexp_matches(value, '[0-9]') "
         f"group by shape order by count(*) desc, shape limit {_MOST_SHAPES}"
     ).fetchall()

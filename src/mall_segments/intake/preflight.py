@@ -16,8 +16,8 @@ import duckdb
 
 from mall_segments.errors import InputError, PublishError
 from mall_segments.home import published_folder, warehouse_file
-from mall_segments.settings import SETTING_NAMES, parse_settings
 from mall_segments.publishing.tables import quote_identifier, quote_text
+from mall_segments.settings import SETTING_NAMES, parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
