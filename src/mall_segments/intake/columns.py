@@ -60,7 +60,7 @@ _LONGEST_SUGGESTED: Final = 40
 _MOST_SUGGESTED_WORDS: Final = 6
 _LONGEST_COMPARED: Final = 200
 _MOST_COMPARED: Final = 200
-_SHORTEST_SHARED: Final = 3
+_SHORTEST_SHARED: Final = 5
 _LEAST_LIKENESS: Final = 0.75
 _LEAST_NUMBERS: Final = 0.5
 
@@ -472,11 +472,10 @@ class _Unrecognised:
         )
         likely = []
         for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
-            key = normalise(text)
             is_index = name == "customer_id" and not self.header[at].strip()
             if (
                 at not in self.found.values()
-                and (is_index or _resembles(key, wanted))
+                and (is_index or _resembles(text, wanted))
                 and _is_name(text)
                 and (not is_number or self._holds_numbers(at))
             ):
@@ -499,8 +498,12 @@ def _is_name(text: str) -> bool:
     )
 
 
-def _resembles(name: str, wanted: Sequence[str]) -> bool:
+def _resembles(text: str, wanted: Sequence[str]) -> bool:
+    name, words = normalise(text), _words(text)
     return bool(name) and (
-        any(len(word) >= _SHORTEST_SHARED and word in name for word in wanted)
+        any(
+            word in words or (len(word) >= _SHORTEST_SHARED and word in name)
+            for word in wanted
+        )
         or bool(difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS))
     )

@@ -190,7 +190,7 @@ def copy_plainly(
     handle : file object
         The copy exists as long as this is open; it has no name in any folder.
     """
-    handle = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
+    handle: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
     path = Path(f"/proc/self/fd/{handle.fileno()}")
     if not path.exists():
         handle.close()
@@ -412,7 +412,7 @@ def _skip_preamble(
     lines: Sequence[str], settings: ColumnSettings
 ) -> tuple[int, tuple[str, ...]]:
     """Return which line is the first that is neither blank nor a comment."""
-    delimiters = DELIMITERS
+    delimiters: tuple[str, ...] = DELIMITERS
     for at, line in enumerate(lines):
         bare = line.strip()
         separator = _SEPARATOR_LINE.fullmatch(line.strip('\ufeff\r\n "'))

@@ -85,13 +85,20 @@ def read_facts(
     """
     parts = ["count(*)"]
     surplus = opened.surplus_column
+    # What else is read is decoded, too, so that damaged files are found here.
+    others = [
+        column.text_sql
+        for name, column in opened.columns.items()
+        if name not in features and column.column
+    ]
     parts.append(f"count({quote_identifier(surplus)})" if surplus else "0")
     for name, feature in features.items():
         parts += _counts(opened.columns[name], feature)
+    parts += [f"count({text})" for text in others]
     row = connection.execute(
         f"select {', '.join(parts)} from {opened.relation}"  # noqa: S608
     ).fetchall()[0]
-    size = (len(row) - 2) // max(len(features), 1)
+    size = len(NumberFacts.__dataclass_fields__)
     return Facts(
         n_rows=row[0],
         n_long=row[1],
@@ -335,11 +342,13 @@ def level_notes(
         }
         known = ", ".join(map(quote_text, sorted(spellings)))
         rows = connection.execute(
-            f"select value, count(*), sum(count(*)) over (), "  # noqa: S608
-            f"sum(sum(n_all)) over () from (select {column.text_sql} as value, "
-            f"1 as n_all from {opened.relation}) where value is not null "
-            f"and lower(value) not in ({known}) "
-            f"group by value order by count(*) desc, value limit {_SHOWN_LEVELS}"
+            f"with counted as (select {column.text_sql} as value, count(*) as n "  # noqa: S608
+            f"from {opened.relation} group by value), "
+            "named as (select value, n, sum(n) over () as n_all, "
+            f"lower(value) not in ({known}) as is_unknown "
+            "from counted where value is not null) "
+            "select value, sum(n) over () as n_unknown, n_all from named "
+            f"where is_unknown order by n desc, value limit {_SHOWN_LEVELS}"
         ).fetchall()
         if not rows:
             continue
@@ -350,7 +359,8 @@ def level_notes(
             else f"features[{name}].levels"
         )
         yield (
-            f"{rows[0][2]:,} values of {shorten(column.column)} are unknown ({shown}): "
+            f"{rows[0][1]:,} of {rows[0][2]:,} values of {shorten(column.column)} are "
+            f"unknown ({shown}): "
             f"declare them in {places}."
         )
 
@@ -402,7 +412,7 @@ def refuse_second_table(
 
 
 def refuse_orders(
-    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers, facts: Facts
+    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
 ) -> None:
     """Refuse a file in which most ids stand more than once.
 
@@ -413,7 +423,7 @@ def refuse_orders(
         values differ, or as copies of rows.
     """
     column = opened.columns.get("customer_id")
-    if column is None or column.kind == "row number" or facts.n_rows < 2 * _FEW_ROWS:
+    if column is None or column.kind == "row number":
         return
     n_rows, n_ids = connection.execute(
         f"select count(id), approx_count_distinct(id) from "  # noqa: S608
