@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mall_segments.intake.opening import OpenedCustomers
 
 # What the last preflight opened: the models read the same, and its copies live on.
-_OPENED: dict[tuple[Settings, str], OpenedCustomers] = {}
+_OPENED: list[tuple[Settings, str, OpenedCustomers]] = []
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -201,11 +201,10 @@ def _open(request: Mapping[str, Any], settings: Settings) -> OpenedCustomers:
                 f"{str(seed)!r} does not exist: it is the seed with the customers."
             )
         path = str(seed)
-    for (known, name), opened in _OPENED.items():
-        if known == settings and name == path:
+    for known, name, opened in _OPENED:
+        if (known, name) == (settings, path):
             return opened
     with duckdb.connect() as connection:
         opened = open_for_build(connection, settings, path)
-    _OPENED.clear()
-    _OPENED[settings, path] = opened
+    _OPENED[:] = [(settings, path, opened)]
     return opened

@@ -31,17 +31,18 @@ NO_VALUES: Final = (
 )
 """Cells that say that there is no value, in lower case."""
 
-# Blanks of all widths, and characters that print nothing.
-_BLANKS: Final = " \t\r\n\v\f\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007"
-_MORE_BLANKS: Final = "\u2008\u2009\u200a\u202f\u205f\u3000"
+# What stands at the ends of a cell and prints nothing: blanks of all widths, marks.
+_EDGE: Final = r"[\s\pZ\x{AD}\x{200B}-\x{200F}\x{2060}\x{FEFF}]"
+# Nearly all cells are letters of ASCII, which is a tenth as dear to see.
+_TRIMMED: Final = "[!-~]([ -~]*[!-~])?"
+_BLANKS: Final = "\\s\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _INVISIBLE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad"
-BLANKS: Final = _BLANKS + _MORE_BLANKS + _INVISIBLE
 
 _SEPARATORS: Final = {
     "": "",
     ".": "[.]",
     ",": "[,]",
-    " ": f"[ \xa0{_BLANKS[7:]}{_MORE_BLANKS}]",
+    " ": "[ \xa0\u2000-\u200a\u202f\u205f\u3000]",
     "'": "['\u2019\u02bc`\xb4]",
 }
 _CURRENCIES: Final = {
@@ -104,7 +105,11 @@ PLAIN: Final = NumberFormat()
 
 def text_sql(expression: str) -> str:
     """Return the SQL of a cell's text: trimmed, null where it says that it has none."""
-    text = f"trim({expression}, {quote_text(BLANKS)})"
+    text = (
+        f"case when regexp_full_match({expression}, {quote_text(_TRIMMED)}) "
+        f"then {expression} else regexp_replace({expression}, "
+        f"{quote_text(f'^{_EDGE}+|{_EDGE}+$')}, '', 'g') end"
+    )
     listed = ", ".join(map(quote_text, NO_VALUES))
     return f"case when lower({text}) not in ({listed}) then {text} end"
 
@@ -206,8 +211,10 @@ def detect_number_format(
         setting that decides.
     """
     is_set = numbers is not None and (numbers.decimal or numbers.thousands)
+    number = "try_cast(cell as double)"
     n_odd, n_miscast = connection.execute(
-        f"select {', '.join(odd_counts_sql(column))} from {relation}"  # noqa: S608
+        f"select {', '.join(odd_counts_sql('cell', number))} "  # noqa: S608
+        f"from (select {column} as cell from {relation})"
     ).fetchall()[0]
     if not (n_odd or n_miscast or is_set):
         return PLAIN
@@ -221,24 +228,23 @@ def detect_number_format(
     return replace(form, is_plain=False) if n_miscast else form
 
 
-def odd_counts_sql(column: str) -> tuple[str, str]:
+def odd_counts_sql(column: str, number: str) -> tuple[str, str]:
     """Return aggregates: values a cast might misread, and values it does misread.
 
-    A cast takes more than people mean by a number: ``1_000``, ``nan`` and infinity.
+    ``number`` is the cast of ``column``. It takes more than people mean by a number:
+    ``1_000``, ``nan`` and infinity.
     """
-    number = f"try_cast({column} as double)"
-    thousands = (
-        f"regexp_full_match(trim({column}), '[-+]?[1-9][0-9]{{0,2}}([.][0-9]{{3}})+')"
-    )
-    is_miscast = f"not isfinite({number}) or contains({column}, '_')"
-    is_odd = (
-        f"({number} is null and {text_sql(column)} is not null) "
-        f"or (contains({column}, '.') and {thousands})"
-    )
+    no_number = f"case when {number} is null then {text_sql(column)} end"
+    is_miscast = f"{number} is not null and contains({column}, '_')"
     return (
-        f"count(*) filter (where {is_odd})",
-        f"count(*) filter (where {number} is not null and ({is_miscast}))",
+        f"count({no_number}) + count(*) filter (where {is_grouped_sql(column)})",
+        f"count(*) filter (where not isfinite({number}) or ({is_miscast}))",
     )
+
+
+def is_grouped_sql(column: str) -> str:
+    """Return whether a cell may have points between its thousands: 9.845."""
+    return rf"regexp_full_match({column}, '\s*[-+]?[1-9]\d{{0,2}}([.]\d{{3}})+\s*')"
 
 
 @dataclass(frozen=True)
@@ -353,7 +359,7 @@ def _pattern(form: NumberFormat) -> str:
     affixes = "|".join(map(re.escape, sorted(form.affixes, key=len, reverse=True)))
     affix = f"(?:{affixes})?" if affixes else ""
     scales = "|".join(suffix for suffix, _ in form.scales)
-    blank = f"[{_BLANKS}{_MORE_BLANKS}]*"
+    blank = f"[{_BLANKS}]*"
     decimal = _SEPARATORS[form.decimal]
     whole = "[0-9]+"
     if form.thousands:

@@ -49,7 +49,6 @@ from mall_segments.intake.relations import (
     system_error,
 )
 from mall_segments.intake.shapes import (
-    Facts,
     check_values,
     level_notes,
     number_notes,
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mall_segments.intake.columns import ColumnSettings
+    from mall_segments.intake.shapes import Facts
     from mall_segments.settings import Numbers
 
 _ROW_NAMES: Final = ("source_row", "rowid")
@@ -302,6 +302,11 @@ def _checked(
         for name, column in columns.items()
         if column.type == "number" and name in opened.columns
     }
+    categories = {
+        name: column
+        for name, column in columns.items()
+        if column.type == "category" and name in opened.columns
+    }
     facts = read_facts(connection, opened, features)
     if not facts.n_rows:
         raise InputError(f"{opened.source} has a header but no rows.")
@@ -316,16 +321,9 @@ def _checked(
     }
     if changed:
         again = read_facts(connection, opened, changed)
-        facts = Facts(
-            n_rows=facts.n_rows,
-            n_long=facts.n_long,
-            numbers={**facts.numbers, **again.numbers},
-        )
+        facts = replace(facts, numbers={**facts.numbers, **again.numbers})
     refuse_second_table(connection, opened, features, facts)
     check_values(opened, features, facts)
-    categories = {
-        name: column for name, column in columns.items() if column.type == "category"
-    }
     notes = (
         *opened.notes,
         *number_notes(opened),
@@ -378,7 +376,7 @@ def _open_texts(
 
 
 def _readable(context: _Context, path: Path) -> tuple[CsvFile, str, IO[bytes] | None]:
-    """Return a file as the engine reads it, its delimiter, and its copy if it is one."""
+    """Return a file as the engine reads it, its delimiter, and its copy if any."""
     source = file_name(path)
     if is_workbook(path, source):
         rows, notes = read_sheet(

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.number_formats import (
     PLAIN,
     choose_format,
+    is_grouped_sql,
     odd_counts_sql,
     read_shapes,
 )
+from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, quote_text
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -35,35 +37,42 @@ _THOUSANDS: Final = (
     r"thousands?|bin)\b|1[.,' ]?000|\b000s?\b|千|万"
 )
 _MOST: Final = 0.5
+_LARGEST_PLAIN: Final = 1e3
+# Different ids are counted roughly first.
+_MANY: Final = 0.6
 _FEW_ROWS: Final = 10
 _SHOWN_LEVELS: Final = 5
 _LARGEST_SHARE_SCALE: Final = 10
 _STANDARDISED: Final = 0.05
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class NumberFacts:
-    """What a column of numbers holds: counts, and what they spread over."""
+    """What a column of numbers holds: counts, and what they spread over.
+
+    What comes after the largest number is counted only where something looks odd.
+    """
 
     n_values: int
     n_numbers: int
-    n_outside: int
-    n_fractions: int
     minimum: float | None
     maximum: float | None
-    mean: float | None
-    deviation: float | None
-    example: str | None
+    n_outside: int = 0
+    n_fractions: int = 0
+    mean: float | None = None
+    deviation: float | None = None
+    example: str | None = None
     n_odd: int = 0
     n_miscast: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the rows of a file hold."""
+    """What the rows of a file hold; ``n_ids`` counts different ids, roughly."""
 
     n_rows: int
     n_long: int
+    n_ids: int
     numbers: Mapping[str, NumberFacts]
 
 
@@ -72,7 +81,7 @@ def read_facts(
     opened: OpenedCustomers,
     features: Mapping[str, Feature],
 ) -> Facts:
-    """Count what the rows hold, in one pass.
+    """Count what the rows hold, in one pass where nothing looks odd.
 
     Parameters
     ----------
@@ -83,65 +92,129 @@ def read_facts(
     features : mapping of str to Feature
         The columns of numbers to look at, by name.
     """
-    parts = ["count(*)"]
     surplus = opened.surplus_column
-    # What else is read is decoded, too, so that damaged files are found here.
+    id_column = opened.columns.get("customer_id")
+    id_name = id_column.column if id_column else ""
+    # Columns that are only copied are decoded, too: damaged files are found here.
     others = [
-        column.text_sql
+        f"count({quote_identifier(column.column)})"
         for name, column in opened.columns.items()
         if name not in features and column.column
     ]
-    parts.append(f"count({quote_identifier(surplus)})" if surplus else "0")
-    for name, feature in features.items():
-        parts += _counts(opened.columns[name], feature)
-    parts += [f"count({text})" for text in others]
-    row = connection.execute(
-        f"select {', '.join(parts)} from {opened.relation}"  # noqa: S608
-    ).fetchall()[0]
-    size = len(NumberFacts.__dataclass_fields__)
-    return Facts(
-        n_rows=row[0],
-        n_long=row[1],
-        numbers={
-            name: NumberFacts(
-                **dict(
-                    zip(
-                        NumberFacts.__dataclass_fields__,
-                        row[2 + at * size : 2 + (at + 1) * size],
-                        strict=True,
-                    )
-                )
-            )
-            for at, name in enumerate(features)
-        },
+    parts = [
+        "count(*)",
+        f"count({quote_identifier(surplus)})" if surplus else "0",
+        f"approx_count_distinct({quote_identifier(id_name)})" if id_name else "0",
+    ]
+    columns = [(opened.columns[name], feature) for name, feature in features.items()]
+    row = _aggregate(connection, opened, columns, _first_counts, [*parts, *others])
+    quick = dict(
+        zip(features, _parted(row[len(parts) + len(others) :], 5), strict=True)
     )
+    odd = [name for name in features if _looks_odd(features[name], *quick[name])]
+    numbers = {name: NumberFacts(*quick[name][:4]) for name in features}
+    if odd:
+        found = _aggregate(
+            connection,
+            opened,
+            [(opened.columns[name], features[name]) for name in odd],
+            _all_counts,
+            [],
+        )
+        size = len(NumberFacts.__dataclass_fields__)
+        for name, each in zip(odd, _parted(found, size), strict=True):
+            numbers[name] = NumberFacts(*each)
+    return Facts(n_rows=row[0], n_long=row[1], n_ids=row[2], numbers=numbers)
 
 
-def _counts(column: OpenedColumn, feature: Feature) -> list[str]:
-    text, number = column.text_sql, column.number_sql
+def _aggregate(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    columns: Sequence[tuple[OpenedColumn, Feature]],
+    counts: Callable[[OpenedColumn, str, Feature], list[str]],
+    others: Sequence[str],
+) -> Sequence[Any]:
+    """Return aggregates over the rows, the others first."""
+    wanted = [f"value_{at}" for at in range(len(columns))]
+    names = map(quote_identifier, unique_names(wanted, opened.column_names))
+    values, parts = [], [*others]
+    for name, (column, feature) in zip(names, columns, strict=True):
+        values.append(f"{column.number_sql} as {name}")
+        parts += counts(column, name, feature)
+    row: Sequence[Any] = connection.execute(
+        f"select {', '.join(parts)} "  # noqa: S608
+        f"from (select {', '.join([*values, '*'])} from {opened.relation})"
+    ).fetchall()[0]
+    return row
+
+
+def _parted(row: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [row[start : start + size] for start in range(0, len(row), size)]
+
+
+def _first_counts(column: OpenedColumn, value: str, _feature: Feature) -> list[str]:
+    """Return what a clean column needs: values, numbers, limits, oddities."""
+    cell = quote_identifier(column.column)
+    may_be_grouped = f"contains({cell}, '.') and {is_grouped_sql(cell)}"
+    suspects = f"({may_be_grouped}) or contains({cell}, '_')"
+    return [
+        f"count({value}) + count({_text_without_number(column, value)})",
+        f"count({value})",
+        f"min({value})",
+        f"max({value})",
+        f"count(*) filter (where {suspects})" if column.kind == "text" else "0",
+    ]
+
+
+def _text_without_number(column: OpenedColumn, value: str) -> str:
+    # Only where there is no number is the text looked at, which costs more.
+    return f"case when {value} is null then {column.text_sql} end"
+
+
+def _looks_odd(
+    feature: Feature,
+    n_values: int,
+    n_numbers: int,
+    minimum: float | None,
+    maximum: float | None,
+    n_suspects: int,
+) -> bool:
+    if n_values != n_numbers or n_suspects or minimum is None or maximum is None:
+        return True
+    least = 0 if feature.minimum is None else max(feature.minimum, 0)
+    most = _LARGEST_PLAIN if feature.maximum is None else feature.maximum
+    return not (least <= minimum and 1 < maximum <= most)
+
+
+def _all_counts(column: OpenedColumn, value: str, feature: Feature) -> list[str]:
+    """Return the aggregates that make `NumberFacts`, in their order."""
     limits = [
-        f"{number} {sign} {limit!r}"
+        f"{value} {sign} {limit!r}"
         for sign, limit in (("<", feature.minimum), (">", feature.maximum))
         if limit is not None
     ]
     is_outside = " or ".join(limits) or "false"
+    # One huge value must not overflow the sum of squares.
+    moderate = f"case when abs({value}) < 1e100 then {value} end"
+    odd = odd_counts_sql(quote_identifier(column.column), value)
     return [
-        f"count({text})",
-        f"count({number})",
+        *_first_counts(column, value, feature)[:4],
         f"count(*) filter (where {is_outside})",
-        f"count(*) filter (where {number} <> trunc({number}))",
-        f"min({number})",
-        f"max({number})",
-        # One huge value must not overflow the sum of squares.
-        f"avg(case when abs({number}) < 1e100 then {number} end)",
-        f"stddev_pop(case when abs({number}) < 1e100 then {number} end)",
-        f"min({text}) filter (where {number} is null or {is_outside})",
-        *(
-            odd_counts_sql(quote_identifier(column.column))
-            if column.kind == "text"
-            else ("0", "0")
-        ),
+        f"count(*) filter (where {value} <> trunc({value}))",
+        f"avg({moderate})",
+        f"stddev_pop({moderate})",
+        f"min(case when {value} is null or {is_outside} then {column.text_sql} end)",
+        *(odd if column.kind == "text" else ("0", "0")),
     ]
+
+
+def _known(category: Feature) -> str:
+    spellings = {
+        spelling.strip().lower()
+        for level, listed in (category.levels or {}).items()
+        for spelling in (level, *listed)
+    }
+    return ", ".join(map(quote_text, sorted(spellings)))
 
 
 def with_number_formats(
@@ -304,8 +377,8 @@ def _unit_problem(
     wanted = feature.unit or "thousands"
     if counts_thousands(unit):
         says = _has_currency(header) and not counts_thousands(header)
-        is_large = is_outside or (feature.maximum is None and (found.mean or 0) > 1e3)  # noqa: PLR2004
-        if is_large:
+        is_large = feature.maximum is None and (found.mean or 0) > _LARGEST_PLAIN
+        if is_large or is_outside:
             what = "says another unit" if says else "is too large"
             return (
                 f"{what}: {feature.name} counts {wanted}, and the values go up to "
@@ -332,23 +405,19 @@ def level_notes(
 ) -> Iterator[str]:
     """Yield what values of categories no list of the settings holds."""
     for name, category in categories.items():
-        if not category.levels or name not in opened.columns:
+        if not category.levels:
             continue
         column = opened.columns[name]
-        spellings = {
-            spelling.strip().lower()
-            for level, listed in category.levels.items()
-            for spelling in (level, *listed)
-        }
-        known = ", ".join(map(quote_text, sorted(spellings)))
+        cell = quote_identifier(column.column)
+        n = quote_identifier(*unique_names(["n"], [column.column]))
         rows = connection.execute(
-            f"with counted as (select {column.text_sql} as value, count(*) as n "  # noqa: S608
-            f"from {opened.relation} group by value), "
-            "named as (select value, n, sum(n) over () as n_all, "
-            f"lower(value) not in ({known}) as is_unknown "
-            "from counted where value is not null) "
-            "select value, sum(n) over () as n_unknown, n_all from named "
-            f"where is_unknown order by n desc, value limit {_SHOWN_LEVELS}"
+            f"with counted as (select {cell}, count(*) as {n} "  # noqa: S608
+            f"from {opened.relation} group by all), "
+            f"named as (select {column.text_sql} as value, sum({n}) as n from counted "
+            "group by value having value is not null) "
+            "select value, (select sum(n) from named), sum(n) over () from named "
+            f"where lower(value) not in ({_known(category)}) "
+            f"order by n desc, value limit {_SHOWN_LEVELS}"
         ).fetchall()
         if not rows:
             continue
@@ -359,9 +428,8 @@ def level_notes(
             else f"features[{name}].levels"
         )
         yield (
-            f"{rows[0][1]:,} of {rows[0][2]:,} values of {shorten(column.column)} are "
-            f"unknown ({shown}): "
-            f"declare them in {places}."
+            f"{rows[0][2]:,} of {rows[0][1]:,} values of "
+            f"{shorten(column.column)} are unknown ({shown}): declare them in {places}."
         )
 
 
@@ -423,7 +491,8 @@ def refuse_orders(
         values differ, or as copies of rows.
     """
     column = opened.columns.get("customer_id")
-    if column is None or column.kind == "row number":
+    facts = opened.facts
+    if column is None or column.kind == "row number" or facts is None:
         return
     n_rows, n_ids = connection.execute(
         f"select count(id), approx_count_distinct(id) from "  # noqa: S608
@@ -437,8 +506,8 @@ def refuse_orders(
         if name != "customer_id"
     ]
     values = ", ".join([column.id_sql, *others])
-    n_ids, n_different = connection.execute(
-        f"select count(distinct id), count(distinct (id, value)) from "  # noqa: S608
+    n_rows, n_ids, n_different = connection.execute(
+        f"select count(*), count(distinct id), count(distinct (id, value)) from "  # noqa: S608
         f"(select {column.id_sql} as id, row({values}) as value "
         f"from {opened.relation}) where id is not null"
     ).fetchall()[0]
