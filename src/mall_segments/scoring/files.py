@@ -203,8 +203,9 @@ def _connected(workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute(f"set temp_directory = {quote_text(str(workspace))}")
         # The rows are what passes by; what is looked up for them is the other side.
+        # Of a list of texts, a join would be made for all rows, asked for or not.
         connection.execute(
-            "set disabled_optimizers = 'join_order,build_side_probe_side'"
+            "set disabled_optimizers = 'join_order,build_side_probe_side,in_clause'"
         )
         # What is left of few rows would be kept back, and others pass it.
         connection.execute("set enable_caching_operators = false")
@@ -329,9 +330,13 @@ def _cells(checked: CheckedRows, form: Format) -> list[str]:
     """Return the SQL of the cells of the file, each under the file's name for it."""
     if form != "csv":
         return [f"{cell} as {quote_identifier(name)}" for name, cell in checked.cells.items()]
+    safe = {
+        name: f"case when {is_risky} then {harmless(checked.cells[name])} "
+        f"else {checked.cells[name]} end"
+        for name, is_risky in checked.texts.items()
+    }
     return [
-        f"{harmless(cell) if name in checked.texts else cell} "
-        f"as {quote_identifier(harmless_name(name))}"
+        f"{safe.get(name, cell)} as {quote_identifier(harmless_name(name))}"
         for name, cell in checked.cells.items()
     ]
 

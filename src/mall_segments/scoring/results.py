@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from mall_segments.publishing.tables import quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mall_segments.model import ModelSegmentation
 
 
@@ -42,8 +40,8 @@ def told(segmentation: ModelSegmentation, assigned: str) -> str:
     reason = f"case {whens} else {quote_text(names[-1])} end"
     return f"""select
     explained.*,
-    {_by_segment(segmentation, "segment_name")} as segment_name,
-    {_by_segment(segmentation, "persona")} as persona,
+    {_by_slot(segmentation, "segment_name")} as segment_name,
+    {_by_slot(segmentation, "persona")} as persona,
     {reason if len(names) > 1 else quote_text(names[0])} as main_reason
 from (
 select
@@ -63,28 +61,27 @@ def _at_least(number: int, n_features: int) -> list[str]:
     ]
 
 
-def _by_segment(segmentation: ModelSegmentation, attribute: str) -> str:
+def _by_slot(segmentation: ModelSegmentation, attribute: str) -> str:
     whens = " ".join(
-        f"when {segment.segment_id} then {quote_text(getattr(segment, attribute))}"
-        for segment in segmentation.segments
+        f"when {slot} then {quote_text(getattr(segment, attribute))}"
+        for slot, segment in enumerate(segmentation.segments, start=1)
     )
-    return f"case segment_id {whens} end"
+    return f"case nearest_slot {whens} end"
 
 
 def _separation(segmentation: ModelSegmentation, feature: str) -> str:
     parts = []
     for number, axis in enumerate(segmentation.coordinates, start=1):
         if axis.feature == feature:
-            centroids = {
-                segment.segment_id: segment.coordinates[number - 1]
-                for segment in segmentation.segments
-            }
-            second = f"(coordinate_{number} - {_by_id('second_segment_id', centroids)})"
-            nearest = f"(coordinate_{number} - {_by_id('segment_id', centroids)})"
-            parts.append(f"{second} * {second} - {nearest} * {nearest}")
+            squares = " ".join(
+                f"when {slot} then (coordinate_{number} - {value}) "
+                f"* (coordinate_{number} - {value})"
+                for slot, value in enumerate(
+                    (repr(each.coordinates[number - 1]) for each in segmentation.segments),
+                    start=1,
+                )
+            )
+            parts.append(
+                f"case second_slot {squares} end - case nearest_slot {squares} end"
+            )
     return " + ".join(parts)
-
-
-def _by_id(column: str, values: Mapping[int, float]) -> str:
-    whens = " ".join(f"when {key} then {value!r}" for key, value in values.items())
-    return f"case {column} {whens} end"

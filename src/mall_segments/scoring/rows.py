@@ -10,7 +10,7 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
-from mall_segments.scoring.columns import described, to_check
+from mall_segments.scoring.columns import described, read_columns, to_check
 from mall_segments.scoring.results import told
 from mall_segments.scoring.templates import render
 from mall_segments.wording import shorten
@@ -43,8 +43,8 @@ class CheckedRows:
         How many rejected rows each reason holds for, the most frequent first.
     cells : mapping of str to str
         Column of the file to its name in the relations ``scored`` and ``rejected``.
-    texts : frozenset of str
-        Columns of the file that are text.
+    texts : mapping of str to str
+        Columns of the file that are text, to the SQL of whether a cell may be no number.
     """
 
     n_rows: int
@@ -52,7 +52,7 @@ class CheckedRows:
     n_imputed: int
     reasons: Mapping[str, int]
     cells: Mapping[str, str]
-    texts: frozenset[str]
+    texts: Mapping[str, str]
 
 
 def check_rows(
@@ -92,24 +92,35 @@ def check_rows(
     """
     try:
         step("reading")
-        _read(connection, opened)
+        cells = _read(connection, opened, model)
         step("checking")
-        return _check(connection, opened, model, segmentation)
+        return _check(connection, opened, model, segmentation, cells)
     except duckdb.Error as error:
         raise InputError(f"{opened.source} cannot be read: {reason(error)}") from None
 
 
-def _read(connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers) -> None:
-    """Keep what would be parsed anew by each reading; Parquet numbers its own rows."""
-    rows = f"select {opened.source_row} as source_row, * from {opened.relation}"  # noqa: S608
+def _read(
+    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers, model: Model
+) -> dict[str, str]:
+    """Make the relation ``canonical``; answer the names of the file's cells in it.
+
+    What would be parsed anew by each reading is kept; Parquet is read where it lies.
+    """
+    cells = {name: f"cell_{at}" for at, name in enumerate(opened.column_names)}
+    kept = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
     is_counted = " over (" in opened.source_row
-    names = {name.casefold() for name in opened.column_names}
-    if is_counted and "rowid" not in names:
-        # So rows are numbered without being counted one by one.
-        connection.execute(f"create temp table cells as from {opened.relation}")
-        rows = "select rowid + 1 as source_row, * from cells"
-    kind = "table" if is_counted and "rowid" in names else "view"
-    connection.execute(f"create temp {kind} customers as {rows}")
+    source_row = "cast(null as bigint)" if is_counted else opened.source_row
+    rows = f"(select {source_row} as source_row, * from {opened.relation} as customers)"  # noqa: S608
+    canonical = render("reading.sql", "reading", described(model, opened), rows, kept)
+    if is_counted:
+        # Rows that are kept are numbered already, and not counted one by one.
+        texts = ", ".join(f"{column.name}_text" for column in read_columns(model, opened))
+        connection.execute(
+            f"create temp table kept as select * exclude ({texts}) from ({canonical})"  # noqa: S608
+        )
+        canonical = "select * replace (rowid + 1 as source_row) from kept"
+    _view(connection, "canonical", canonical)
+    return cells
 
 
 def _check(
@@ -117,14 +128,8 @@ def _check(
     opened: OpenedCustomers,
     model: Model,
     segmentation: ModelSegmentation,
+    cells: Mapping[str, str],
 ) -> CheckedRows:
-    cells = {name: f"cell_{at}" for at, name in enumerate(opened.column_names)}
-    kept = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
-    _view(
-        connection,
-        "canonical",
-        render("reading.sql", "reading", described(model, opened), "customers", kept),
-    )
     has_id = "customer_id" in opened.columns
     columns = to_check(model, opened)
     _view(
@@ -140,40 +145,50 @@ def _check(
             needs_id=has_id,
         ),
     )
-    numbers = [
-        name
+    missing = " or ".join(
+        f"{name} is null"
         for name in segmentation.features
         if model.column(name).type == "number"
-    ]
-    missing = " or ".join(f"{name} is null" for name in numbers) or "false"
+    )
     counted = connection.execute(f"""
         select
             count(*),
             count(*) filter (not is_accepted),
-            count(*) filter (is_accepted and ({missing}))
+            count(*) filter (is_accepted and ({missing or 'false'}))
         from checked
     """).fetchall()  # noqa: S608
     n_rows, n_rejected, n_imputed = counted[0]
     connection.execute(f"""
         create temp table {REJECTED} as
-        select source_row, {", ".join(cells.values())}, rejection_reasons
-        from checked
+        select * from checked
         where not is_accepted {"" if n_rejected else "and false"}
     """)  # noqa: S608
     reasons = _count_reasons(connection)
     if n_rejected == n_rows:
-        raise InputError(_nothing_scored(connection, opened, model, n_rows, reasons))
+        raise InputError(_nothing_scored(connection, opened, model, cells, reasons))
     _view(connection, "accepted", "select * from checked where is_accepted")
     assigned = assignment_sql(model, segmentation, "accepted")
     _view(connection, SCORED, told(segmentation, assigned))
-    types = connection.execute("describe customers").fetchall()
+    types = dict(
+        (name, kind)
+        for name, kind, *_ in connection.execute("describe canonical").fetchall()
+    )
+    numbers = {
+        found.column: "customer_number" if name == "customer_id" else name
+        for name, found in opened.columns.items()
+        if name == "customer_id" or model.column(name).type == "number"
+    }
     return CheckedRows(
         n_rows=n_rows,
         n_rejected=n_rejected,
         n_imputed=n_imputed,
         reasons=reasons,
         cells=cells,
-        texts=frozenset(name for name, kind, *_ in types if kind == "VARCHAR"),
+        texts={
+            name: f"{numbers[name]} is null" if name in numbers else "true"
+            for name, cell in cells.items()
+            if types[cell] == "VARCHAR"
+        },
     )
 
 
@@ -209,11 +224,11 @@ def _nothing_scored(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
     model: Model,
-    n_rows: int,
+    cells: Mapping[str, str],
     reasons: Mapping[str, int],
 ) -> str:
     """Say why no row can be scored, with an example of each frequent reason."""
-    if not n_rows:
+    if not reasons:
         return f"{opened.source} has no customers: there is no row below the header."
     said = []
     for why, n_times in [*reasons.items()][:_SHOWN_REASONS]:
@@ -221,8 +236,7 @@ def _nothing_scored(
         column = opened.columns.get(why.split(":")[0])
         if column is not None and column.column:
             found = connection.execute(
-                f"select {quote_identifier(column.column)}, source_row "  # noqa: S608
-                f"from {REJECTED} inner join customers using (source_row) "
+                f"select {cells[column.column]}, source_row from {REJECTED} "  # noqa: S608
                 "where contains(rejection_reasons, $1) order by source_row limit 1",
                 [why],
             ).fetchall()
@@ -232,5 +246,5 @@ def _nothing_scored(
             hint = f" (its unit is {unit})" if unit and ": above" in why else ""
         said.append(f"{why} ({n_times:,} rows{example}){hint}")
     return (
-        f"{opened.source}: none of its {n_rows:,} rows can be scored: {'; '.join(said)}."
+        f"{opened.source}: no row of it can be scored: {'; '.join(said)}."
     )

@@ -17,7 +17,7 @@ select
     count(distinct concat_ws(
         '|', ''
         {%- for column in columns %},
-        coalesce(cast(repeated.{{ column.name }} as string), repeated.{{ column.name }}_text, '')
+        coalesce(cast(repeated.{{ column.name }} as string), case when repeated.{{ column.name }}_is_missing then '' else '?' end)
         {%- endfor %}
     )) > 1 as is_conflicting
 from (select * from {{ customers }}) as repeated

@@ -70,10 +70,10 @@ from (
 {%- if levels is none -%}
 coalesce({{ text }}, 'unknown')
 {%- else -%}
-case
-    {%- for level, spellings in levels.items() %} when lower({{ text }}) in ({{ sql_text(level | lower | trim, engine) }}
-    {%- for spelling in spellings %}, {{ sql_text(spelling | lower | trim, engine) }}{% endfor -%}
-    ) then {{ sql_text(level, engine) }}{% endfor %} else 'unknown' end
+case lower({{ text }})
+    {%- for level, spellings in levels.items() %}
+    {%- for spelling in [level] + (spellings | list) %} when {{ sql_text(spelling | lower | trim, engine) }} then {{ sql_text(level, engine) }}{% endfor %}
+    {%- endfor %} else 'unknown' end
 {%- endif -%}
 {%- endmacro %}
 
