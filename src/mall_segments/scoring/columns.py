@@ -74,9 +74,8 @@ def _feature(column: ModelColumn, aliases: tuple[str, ...]) -> Feature:
         minimum=column.minimum,
         maximum=column.maximum,
         is_whole=column.is_whole,
-        levels=column.levels and {
-            level: tuple(spellings) for level, spellings in column.levels.items()
-        },
+        levels=column.levels
+        and {level: tuple(spellings) for level, spellings in column.levels.items()},
     )
 
 

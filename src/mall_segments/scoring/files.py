@@ -307,7 +307,10 @@ def _write_to_pipe(
 
 
 def _write_scored(
-    connection: duckdb.DuckDBPyConnection, checked: CheckedRows, path: Path, form: Format
+    connection: duckdb.DuckDBPyConnection,
+    checked: CheckedRows,
+    path: Path,
+    form: Format,
 ) -> None:
     """Write the accepted customers with what was found out about them."""
     taken = {name.casefold() for name in checked.cells}
@@ -320,7 +323,9 @@ def _write_scored(
         if form == "csv" and column in ("segment_name", "persona"):
             value = harmless(value)
         cells.append(f"{value} as {quote_identifier(name)}")
-    n_written = _copy(connection, f"select {', '.join(cells)} from {SCORED}", path, form)  # noqa: S608
+    n_written = _copy(
+        connection, f"select {', '.join(cells)} from {SCORED}", path, form
+    )  # noqa: S608
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:
         raise InputError("the customer file was changed while it was read.")
@@ -329,7 +334,10 @@ def _write_scored(
 def _cells(checked: CheckedRows, form: Format) -> list[str]:
     """Return the SQL of the cells of the file, each under the file's name for it."""
     if form != "csv":
-        return [f"{cell} as {quote_identifier(name)}" for name, cell in checked.cells.items()]
+        return [
+            f"{cell} as {quote_identifier(name)}"
+            for name, cell in checked.cells.items()
+        ]
     safe = {
         name: f"case when {is_risky} then {harmless(checked.cells[name])} "
         f"else {checked.cells[name]} end"

@@ -77,7 +77,10 @@ def _separation(segmentation: ModelSegmentation, feature: str) -> str:
                 f"when {slot} then (coordinate_{number} - {value}) "
                 f"* (coordinate_{number} - {value})"
                 for slot, value in enumerate(
-                    (repr(each.coordinates[number - 1]) for each in segmentation.segments),
+                    (
+                        repr(each.coordinates[number - 1])
+                        for each in segmentation.segments
+                    ),
                     start=1,
                 )
             )

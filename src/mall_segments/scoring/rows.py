@@ -114,7 +114,9 @@ def _read(
     canonical = render("reading.sql", "reading", described(model, opened), rows, kept)
     if is_counted:
         # Rows that are kept are numbered already, and not counted one by one.
-        texts = ", ".join(f"{column.name}_text" for column in read_columns(model, opened))
+        texts = ", ".join(
+            f"{column.name}_text" for column in read_columns(model, opened)
+        )
         connection.execute(
             f"create temp table kept as select * exclude ({texts}) from ({canonical})"  # noqa: S608
         )
@@ -154,7 +156,7 @@ def _check(
         select
             count(*),
             count(*) filter (not is_accepted),
-            count(*) filter (is_accepted and ({missing or 'false'}))
+            count(*) filter (is_accepted and ({missing or "false"}))
         from checked
     """).fetchall()  # noqa: S608
     n_rows, n_rejected, n_imputed = counted[0]
@@ -245,6 +247,4 @@ def _nothing_scored(
             unit = column.name != "customer_id" and model.column(column.name).unit
             hint = f" (its unit is {unit})" if unit and ": above" in why else ""
         said.append(f"{why} ({n_times:,} rows{example}){hint}")
-    return (
-        f"{opened.source}: no row of it can be scored: {'; '.join(said)}."
-    )
+    return f"{opened.source}: no row of it can be scored: {'; '.join(said)}."

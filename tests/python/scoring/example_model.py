@@ -167,7 +167,9 @@ def _segmentation(
     }
 
 
-def _segment(segment_id: int, name: str, n_customers: int, n_all: int) -> dict[str, Any]:
+def _segment(
+    segment_id: int, name: str, n_customers: int, n_all: int
+) -> dict[str, Any]:
     return {
         "segment_id": segment_id,
         "segment_name": name,
