@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,18 +142,24 @@ def test_model_sql_agrees_on_duckdb(
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Connect to a server of our own that nobody else reaches."""
+def postgres() -> Iterator[Any]:
+    """Connect to a server of our own, in a folder that its user may enter."""
     if not POSTGRES.exists() or os.geteuid() != 0:
         pytest.skip("no PostgreSQL server that could be started")
     psycopg = pytest.importorskip("psycopg")
-    folder = tmp_path_factory.mktemp("postgres")
-    data, socket = folder / "data", folder / "socket"
-    socket.mkdir()
-    subprocess.run(["chown", "-R", "postgres", folder], check=True)
-    for parent in folder.parents:
-        if parent.name.startswith("pytest"):
-            parent.chmod(0o755)
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        shutil.chown(folder, "postgres")
+        with (
+            running_server(folder),
+            psycopg.connect(host=str(folder), user="postgres") as connection,
+        ):
+            yield connection
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[None]:
+    data = folder / "data"
 
     def run(*command: object) -> None:
         subprocess.run(
@@ -162,11 +171,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     run(POSTGRES / "initdb", "-D", data, "-A", "trust", "-N")
     control = (POSTGRES / "pg_ctl", "-D", data, "-w")
-    options = f"-c listen_addresses='' -k {socket} -c fsync=off"
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
     run(*control, "-l", folder / "log", "-o", options, "start")
     try:
-        with psycopg.connect(host=str(socket), user="postgres") as connection:
-            yield connection
+        yield
     finally:
         run(*control, "-m", "immediate", "stop")
 
