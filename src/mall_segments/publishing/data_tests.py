@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mall_segments.publishing.docs import read_manifest
 from mall_segments.errors import PublishError
+from mall_segments.publishing.docs import read_manifest
 
 DATA_TESTS = "data_tests.json"
 PUBLISHING_NODE = "fct_published_tables"
