@@ -54,7 +54,7 @@ def write_data_tests(
     database : Path
         Its DuckDB file.
     target, invocation
-        See `mall_segments.dbt_docs.read_manifest`.
+        See `mall_segments.publishing.docs.read_manifest`.
 
     Raises
     ------
