@@ -79,7 +79,7 @@ CREATE VIEW fct_customer_segments AS
     SELECT 'income_spending' AS segmentation, customer_id,
         income_spending_segment_id AS segment_id, segment_name, persona,
         0.5 AS distance, 'spending_score' AS main_reason,
-        (customer_id::INTEGER * 20) % 100 AS holdout_bucket
+        (right(customer_id, 4)::INTEGER * 20) % 100 AS holdout_bucket
     FROM int_customers_assigned
     INNER JOIN dim_segments ON income_spending_segment_id = segment_id;
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';

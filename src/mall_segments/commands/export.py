@@ -47,6 +47,7 @@ _DEFAULT = "segment_lists.xlsx"
 @click.pass_obj
 def command(
     home: Path,
+    /,
     segmentation: str | None,
     segment: str | None,
     output: Path,

@@ -200,7 +200,7 @@ def _write_files(
     path: Path,
     kind: str,
 ) -> None:
-    if path.suffix == f".{kind}":
+    if path.suffix.lower() == f".{kind}":
         everyone = f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed})"  # noqa: S608
         _copy(connection, everyone, path, kind)
         return
