@@ -1,5 +1,6 @@
 """Who is forgotten is in no file any more, and all that is published stays usable."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,14 @@ def files_that_name_anybody(home: Path) -> list[Path]:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(built_home: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built_home, tmp_path / "home", symlinks=True)
+
+
+@pytest.fixture(scope="module")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with three generations, one with views, and a working database."""
-    home = write_project(tmp_path / "home")
+    home = write_project(tmp_path_factory.mktemp("forgetting") / "home")
     publish(home, customers())
     publish(home, customers("Kundennummer"), export_rows_limit=10)
     publish(home, customers("Kundennummer"))
