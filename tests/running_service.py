@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 
 from mall_segments.service.app import create_app
-from mall_segments.service.server import PatientProtocol
+from mall_segments.service.connection import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
