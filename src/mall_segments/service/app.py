@@ -6,28 +6,31 @@ import asyncio
 import gc
 import os
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field
 
 from mall_segments.errors import ModelError
 from mall_segments.home import find_home
-from mall_segments.model import ModelSegmentation
+from mall_segments.model import Model  # noqa: TC001 - FastAPI reads it
 from mall_segments.service import openapi, schemas
 from mall_segments.service.access_log import AccessLog
 from mall_segments.service.limits import LimitsMiddleware
 from mall_segments.service.metrics import CONTENT_TYPE, Metrics, MetricsMiddleware
 from mall_segments.service.predicting import predict
 from mall_segments.service.problems import CLOSE, ProblemError, install_handlers
-from mall_segments.service.store import LoadedModel, ModelStore
+from mall_segments.service.store import ModelStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from mall_segments.service.customers import CustomerReader
 
 ACCESS_LOG_VARIABLE: Final = "MALL_SEGMENTS_ACCESS_LOG"
 SECONDS_BETWEEN_LOOKS: Final = 1.0
@@ -77,7 +80,7 @@ def create_app(home: Path | None = None, *, has_access_log: bool = False) -> Fas
     )
     general = app.openapi()
     app.state.document = openapi.describe(general, None)
-    app.state.describe = lambda loaded: openapi.describe(general, loaded)
+    app.state.describe = partial(openapi.describe, general)
     app.openapi = lambda: app.state.document  # type: ignore[method-assign]
     return app
 
@@ -120,20 +123,6 @@ async def _look(app: FastAPI) -> None:
     )
 
 
-async def loaded_model(request: Request) -> LoadedModel:
-    """Return the model in use, the same one for all of a request."""
-    store: ModelStore = request.app.state.store
-    loaded = store.current
-    if loaded is None:
-        detail = store.problem or "nothing is published"
-        raise ProblemError(503, "no-model", "No model is loaded", detail)
-    request.state.build_id = loaded.model.build_id
-    return loaded
-
-
-Loaded = Annotated[LoadedModel, Depends(loaded_model)]
-
-
 class PredictionQuery(BaseModel):
     """What may follow the question mark."""
 
@@ -144,21 +133,11 @@ class PredictionQuery(BaseModel):
     )
 
 
-async def chosen_segmentation(
-    request: Request, query: Annotated[PredictionQuery, Query()], loaded: Loaded
-) -> ModelSegmentation:
-    """Return the segmentation that the query names."""
-    if len(request.query_params.multi_items()) > 1:
-        raise _invalid_query("segmentation", "it is to be given once")
-    try:
-        return loaded.model.segmentation(query.segmentation)
-    except ModelError as error:
-        raise _invalid_query("segmentation", str(error)) from None
-
-
-async def json_body(request: Request) -> bytes:
-    """Return the body, which must say that it is JSON in UTF-8 as it is."""
-    essence, _, parameters = request.headers.get("content-type", "").lower().partition(";")
+def _check_type(request: Request) -> None:
+    """Refuse a body that is not JSON in UTF-8, as it is."""
+    essence, _, parameters = (
+        request.headers.get("content-type", "").lower().partition(";")
+    )
     charset = parameters.replace(" ", "").replace('"', "")
     if essence.strip() != _JSON or charset not in ("", "charset=utf-8"):
         raise ProblemError(
@@ -176,7 +155,6 @@ async def json_body(request: Request) -> bytes:
             "send it as it is",
             headers={"accept-encoding": "identity", **CLOSE},
         )
-    return await request.body()
 
 
 @router.post(
@@ -187,13 +165,18 @@ async def json_body(request: Request) -> bytes:
     openapi_extra=openapi.PREDICTION_BODY,
 )
 async def predict_cluster(
-    request: Request,
-    loaded: Loaded,
-    segmentation: Annotated[ModelSegmentation, Depends(chosen_segmentation)],
-    body: Annotated[bytes, Depends(json_body)],
+    request: Request, query: Annotated[PredictionQuery, Query()]
 ) -> Response:
     """Assign one customer, or a list of them, to their segments."""
-    state = request.app.state
+    state, loaded = request.app.state, _loaded(request)
+    if len(request.query_params.multi_items()) > 1:
+        raise _invalid_query("segmentation", "it is to be given once")
+    try:
+        segmentation = loaded.model.segmentation(query.segmentation)
+    except ModelError as error:
+        raise _invalid_query("segmentation", str(error)) from None
+    _check_type(request)
+    body = await request.body()
     if len(body) < _LARGE_BODY_BYTES:
         predicted = predict(loaded, segmentation, body)
     else:
@@ -205,15 +188,15 @@ async def predict_cluster(
 
 
 @router.get("/segments", operation_id="segments", responses=openapi.MODEL_RESPONSES)
-async def segments(loaded: Loaded) -> schemas.Segments:
+async def segments(request: Request) -> schemas.Segments:
     """List every segment of every segmentation."""
-    return loaded.segments
+    return schemas.Segments.model_validate(_loaded(request).model)
 
 
 @router.get("/model", operation_id="model", responses=openapi.MODEL_RESPONSES)
-async def model(loaded: Loaded) -> schemas.ModelDescription:
+async def model(request: Request) -> Model:
     """Describe the model in use: its features, scalers and settings."""
-    return loaded.description
+    return _loaded(request).model
 
 
 @router.get("/health", operation_id="health")
@@ -223,23 +206,31 @@ async def health() -> schemas.Health:
 
 
 @router.get("/ready", operation_id="ready", responses=openapi.MODEL_RESPONSES)
-async def ready(request: Request, loaded: Loaded) -> schemas.Readiness:
+async def ready(request: Request) -> schemas.Readiness:
     """Tell whether customers can be assigned, and by the published model."""
     problem = request.app.state.store.problem
     return schemas.Readiness(
         status="stale" if problem else "ready",
-        build_id=loaded.model.build_id,
+        build_id=_loaded(request).model.build_id,
         problem=problem,
     )
 
 
-@router.get(
-    "/metrics", operation_id="metrics", responses=openapi.METRICS_RESPONSES
-)
+@router.get("/metrics", operation_id="metrics", responses=openapi.METRICS_RESPONSES)
 async def metrics(request: Request) -> Response:
     """Count requests, times and customers, for Prometheus."""
     text = await asyncio.to_thread(request.app.state.metrics.text)
     return Response(text, headers={"content-type": CONTENT_TYPE})
+
+
+def _loaded(request: Request) -> CustomerReader:
+    """Return the model in use, which a request takes once."""
+    store: ModelStore = request.app.state.store
+    if store.current is None:
+        detail = store.problem or "nothing is published"
+        raise ProblemError(503, "no-model", "No model is loaded", detail)
+    request.state.build_id = store.current.model.build_id
+    return store.current
 
 
 def _invalid_query(name: str, detail: str) -> ProblemError:

@@ -105,7 +105,9 @@ class PatientProtocol(HttpToolsProtocol):
         if method == b"CONNECT":
             self._refuse("CONNECT is not supported.")
             return
-        kept = [each for each in self.headers if each[0] not in (b"upgrade", b"connection")]
+        kept = [
+            each for each in self.headers if each[0] not in (b"upgrade", b"connection")
+        ]
         lines = [method + b" " + self.url + b" HTTP/1.1"]
         lines += [name + b": " + value for name, value in kept]
         self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
@@ -129,5 +131,3 @@ class PatientProtocol(HttpToolsProtocol):
     def _read_within(self, seconds: float) -> None:
         if self._sending is None:
             self._sending = self.loop.call_later(seconds, self.transport.abort)
-
-

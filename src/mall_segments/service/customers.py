@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Never
+from typing import TYPE_CHECKING, Annotated, Any, Final, Never, cast, NotRequired
 from urllib.parse import quote
 
 from pydantic import (
@@ -15,8 +15,9 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
     WithJsonSchema,
+    with_config,
 )
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from mall_segments.intake.columns import normalise
 from mall_segments.service.problems import ProblemError
@@ -38,6 +39,15 @@ MOST_ERRORS: Final = 100
 _ID: Final = "customer_id"
 _NO_VALUE: Final = ("", "?", "-", "unknown", "n/a", "na", "null", "none", "nan", "#n/a")
 _AT_ONCE: Final = 500
+
+_COMPLAINTS: Final = {
+    "greater_than_equal": "below {ge:.15g}",
+    "less_than_equal": "above {le:.15g}",
+    "multiple_of": "not a whole number",
+    "finite_number": "not finite",
+    "string_too_long": "longer than {max_length} characters",
+    "string_unicode": "not a text but half a character",
+}
 
 # Squares of what is larger would not be finite.
 _LARGEST: Final = 1e100
@@ -137,7 +147,7 @@ class CustomerReader:
     """
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._columns = {column.name: column for column in model.columns}
         self._spellings = {
             _ID: (_ID, *model.customer_id_aliases),
@@ -146,6 +156,7 @@ class CustomerReader:
         self._names: dict[str, str] = {}
         for name, spellings in self._spellings.items():
             for spelling in spellings:
+                self._names[spelling] = name
                 self._names.setdefault(normalise(spelling), name)
         is_nullable = model.missing_values == "impute"
         fields: dict[str, Any] = {_ID: NotRequired[_ID_TYPE]}
@@ -155,9 +166,10 @@ class CustomerReader:
                 if column.type == "number"
                 else _level(column)
             ]
-        customer = TypedDict("Customer", fields)  # type: ignore[misc]  # of the model
-        customer.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
-        self.adapter: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[customer])  # type: ignore[valid-type]
+        # Cast, because a type checker takes no fields that only the model knows.
+        make = cast("Any", TypedDict)
+        customer = with_config(ConfigDict(extra="forbid"))(make("Customer", fields))
+        self.adapter: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[customer])
 
     def read(self, content: object, needed: Sequence[str]) -> Customers:
         """Check one customer, or a list of them, all or nothing.
@@ -185,7 +197,7 @@ class CustomerReader:
                 "assigned at once",
             )
         refusals = _Refusals(is_list=is_list)
-        columns_of = self._recognise(records, refusals)
+        columns_of = self._recognise(records)
         layouts: dict[tuple[str, ...], _Layout] = {}
         customers: list[dict[str, Any]] = []
         for start in range(0, len(records), _AT_ONCE):
@@ -201,7 +213,9 @@ class CustomerReader:
                 if layout.problems:
                     refusals.add(position, layout.problems)
                     continue
-                rows.append({name: record[sent] for name, sent in layout.fields.items()})
+                rows.append(
+                    {name: record[sent] for name, sent in layout.fields.items()}
+                )
                 fields.append((position, layout.fields))
             customers += self._validate(rows, fields, refusals)
         if refusals.n_invalid:
@@ -214,24 +228,23 @@ class CustomerReader:
             ids={at: each[_ID] for at, each in enumerate(customers) if _ID in each},
         )
 
-    def _recognise(self, records: Sequence[Any], refusals: _Refusals) -> dict[str, str]:
+    def _recognise(self, records: Sequence[Any]) -> dict[str, str]:
         """Return the column of each field name that has one.
 
         Names that nobody knows cost time, so they are few and short, and none is kept.
         """
         names = set().union(*(each for each in records if type(each) is dict))
         if len(names) > MOST_NAMES:
-            problem = f"{len(names):,} different fields; at most {MOST_NAMES} are read"
-            refusals.add(0, [(None, problem)])
-            raise _refuse(refusals)
+            detail = f"{len(names):,} different fields; at most {MOST_NAMES} are read"
+            raise _refuse_names(None, detail)
         for name in names:
             if len(name) > LONGEST_NAME:
-                problem = (
-                    f"a name of {len(name):,} characters; at most {LONGEST_NAME} are read"
-                )
-                refusals.add(0, [(name, problem)])
-                raise _refuse(refusals)
-        known = {name: self._names.get(normalise(name)) for name in names}
+                length = f"{len(name):,} characters; at most {LONGEST_NAME}"
+                raise _refuse_names(name, f"a name of {length} are read")
+        known = {
+            name: self._names.get(name) or self._names.get(normalise(name))
+            for name in names
+        }
         return {name: column for name, column in known.items() if column is not None}
 
     def _layout(
@@ -273,19 +286,16 @@ class CustomerReader:
         fields that are not recognised: one of them may be it, misspelt.
         """
         absent = [name for name in needed if name not in fields]
-        is_reject = self._model.missing_values == "reject"
+        is_reject = self.model.missing_values == "reject"
         if not absent or not (is_reject or unknown or len(absent) == len(needed)):
             return []
         seen = f"; not recognised: {_listed(unknown[:3])}" if unknown else ""
         null = "" if is_reject else ", or null to have it imputed"
-        return [
-            (
-                name,
-                f"absent{seen}; send it as "
-                f"{_listed(self._spellings[name][:2])}{null}",
-            )
+        details = [
+            f"absent{seen}; send it as {_listed(self._spellings[name][:2])}{null}"
             for name in absent
         ]
+        return list(zip(absent, details, strict=True))
 
     def _validate(
         self,
@@ -300,7 +310,9 @@ class CustomerReader:
             for error in refused.errors(include_url=False):
                 row, column = int(error["loc"][0]), str(error["loc"][1])
                 # Of a value that may be one of several kinds, the first kind complains.
-                found.setdefault(row, {}).setdefault(column, self._complain(column, error))
+                found.setdefault(row, {}).setdefault(
+                    column, self._complain(column, error)
+                )
         for row, errors in found.items():
             position, sent = fields[row]
             refusals.add(position, [(sent[name], why) for name, why in errors.items()])
@@ -308,27 +320,21 @@ class CustomerReader:
 
     def _complain(self, name: str, error: ErrorDetails) -> str:
         """Say what is wrong with a value in the words of the build."""
-        value, context = error["input"], error.get("ctx", {})
-        column = self._columns.get(name)
-        if error["type"] == "greater_than_equal":
-            return f"below {context['ge']:.15g}"
-        if error["type"] == "less_than_equal":
-            return f"above {context['le']:.15g}"
-        if error["type"] == "multiple_of":
-            return "not a whole number"
-        if error["type"] == "string_too_long":
-            return f"longer than {LONGEST_ID} characters"
-        if error["type"] == "string_unicode":
-            return "not a text but half a character"
+        value = error["input"]
+        if error["type"] in _COMPLAINTS:
+            return _COMPLAINTS[error["type"]].format(**error.get("ctx", {}))
         if value is None:
             return "missing"
-        if column is None:
-            return f"not a text or a whole number but {_kind(value)}"
-        if column.type == "category":
-            return f"not a text but {_kind(value)}"
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return "not finite"
-        return f"not a number but {_kind(value)}"
+        column = self._columns.get(name)
+        if column and column.type == "number":
+            # A whole number of any size is one, but not every one is a float.
+            return (
+                "not finite"
+                if type(value) is int
+                else f"not a number but {_kind(value)}"
+            )
+        wanted = "a text" if column else "a text or a whole number"
+        return f"not {wanted} but {_kind(value)}"
 
 
 def _least(model: Model, column: ModelColumn) -> float:
@@ -354,7 +360,9 @@ def _number(column: ModelColumn, least: float, *, is_nullable: bool) -> Any:
     described = Field(description=_known_as(column))
     if not is_nullable:
         return Annotated[number, described]
-    return Annotated[number | None | _MISSING, described, Field(union_mode="left_to_right")]
+    return Annotated[
+        number | _MISSING | None, described, Field(union_mode="left_to_right")
+    ]
 
 
 def _missing(text: str) -> None:
@@ -370,7 +378,9 @@ _MISSING = Annotated[
 ]
 
 _ID_TYPE = Annotated[
-    Annotated[int, Strict()] | Annotated[str, Strict(), Field(max_length=LONGEST_ID)] | None,
+    Annotated[int, Strict()]
+    | Annotated[str, Strict(), Field(max_length=LONGEST_ID)]
+    | None,
     Field(union_mode="left_to_right", description="Handed back with the answer."),
 ]
 
@@ -418,8 +428,14 @@ def _refuse(refusals: _Refusals) -> ProblemError:
     )
 
 
+def _refuse_names(name: str | None, detail: str) -> ProblemError:
+    refusals = _Refusals(is_list=False)
+    refusals.add(0, [(name, detail)])
+    return _refuse(refusals)
+
+
 def _describe(name: str | None, detail: str, position: int | None) -> dict[str, Any]:
-    """Return an error with a JSON pointer (RFC 6901, as a URI fragment) to its field."""
+    """Return an error with a JSON pointer (RFC 6901) to its field."""
     described: dict[str, Any] = {"detail": detail}
     pointer = "#"
     if position is not None:
@@ -441,9 +457,6 @@ def _no_object(*, is_list: bool) -> str:
 
 def _kind(value: object) -> str:
     if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return "a text"
-    if isinstance(value, list):
-        return "a list"
-    return "an object" if isinstance(value, dict) else "a number"
+        return json.dumps(value)
+    kinds: dict[type, str] = {str: "a text", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")

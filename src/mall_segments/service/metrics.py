@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,9 +33,6 @@ MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 BUILD_HEADER: Final = "mall-segments-build-id"
 
 _CLIENT_CLOSED_REQUEST: Final = 499
-_METHODS: Final = frozenset(
-    {"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
-)
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10)
 
 
@@ -143,14 +141,16 @@ class MetricsMiddleware:
             route = getattr(scope.get("route"), "path", "unknown")
             self._metrics.count_request(route, status, seconds)
             if self._access_log:
-                method = scope["method"]
                 self._access_log.add(
-                    method=method if method in _METHODS else "unknown",
-                    route=route,
-                    status=status,
-                    seconds=seconds,
-                    n_customers=notes.get("n_customers", 0),
-                    build_id=notes.get("build_id"),
+                    {
+                        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                        "method": scope["method"],
+                        "route": route,
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 3),
+                        "customers": notes.get("n_customers", 0),
+                        "build_id": notes.get("build_id"),
+                    }
                 )
 
 

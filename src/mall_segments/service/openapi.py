@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mall_segments.model import Model
-    from mall_segments.service.store import LoadedModel
+    from mall_segments.service.customers import CustomerReader
 
 _JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{model}"
@@ -49,9 +49,9 @@ PREDICTION_RESPONSES: Final = {
         {
             400: "Ambiguous headers, or no valid JSON: a NaN, a key twice, too deep.",
             408: f"The body was not there within {MOST_BODY_SECONDS:g} seconds.",
-            413: f"More than {MOST_BODY_BYTES:,} bytes or {MOST_CUSTOMERS:,} customers.",
+            413: f"Over {MOST_BODY_BYTES:,} bytes or {MOST_CUSTOMERS:,} customers.",
             415: "The body is not application/json in UTF-8, or is compressed.",
-            422: "A field or the query is wrong; the errors name it, nothing is assigned.",
+            422: "A field or the query is wrong; nothing is assigned.",
             503: "No model is loaded yet.",
         }
     ),
@@ -71,7 +71,11 @@ PREDICTION_BODY: Final = {
                 "schema": {
                     "anyOf": [
                         _CUSTOMER,
-                        {"type": "array", "items": _CUSTOMER, "maxItems": MOST_CUSTOMERS},
+                        {
+                            "type": "array",
+                            "items": _CUSTOMER,
+                            "maxItems": MOST_CUSTOMERS,
+                        },
                     ]
                 }
             }
@@ -80,7 +84,9 @@ PREDICTION_BODY: Final = {
 }
 
 
-def describe(general: Mapping[str, Any], loaded: LoadedModel | None) -> dict[str, Any]:
+def describe(
+    general: Mapping[str, Any], reader: CustomerReader | None
+) -> dict[str, Any]:
     """Return the OpenAPI document with the fields of the model in use."""
     document = copy.deepcopy(dict(general))
     components = document["components"]["schemas"]
@@ -90,15 +96,15 @@ def describe(general: Mapping[str, Any], loaded: LoadedModel | None) -> dict[str
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     components["Customer"] = {"type": "object"}
-    if loaded is None:
+    if reader is None:
         return document
-    components["Customer"] = _customer(loaded)
+    components["Customer"] = _customer(reader)
     operation = document["paths"]["/predict_cluster"]["post"]
     operation["parameters"][0]["schema"] = {
         "type": "string",
-        "enum": [each.name for each in loaded.model.segmentations],
+        "enum": [each.name for each in reader.model.segmentations],
     }
-    one = _example(loaded.model)
+    one = _example(reader.model)
     operation["requestBody"]["content"][_JSON]["examples"] = {
         "one": {"value": one},
         "list": {"value": [{"customer_id": "0007", **one}, one]},
@@ -106,10 +112,10 @@ def describe(general: Mapping[str, Any], loaded: LoadedModel | None) -> dict[str
     return document
 
 
-def _customer(loaded: LoadedModel) -> dict[str, Any]:
-    schema = loaded.reader.adapter.json_schema()
+def _customer(reader: CustomerReader) -> dict[str, Any]:
+    schema = reader.adapter.json_schema()
     customer: dict[str, Any] = schema["$defs"]["Customer"]
-    for column in loaded.model.columns:
+    for column in reader.model.columns:
         for alias in column.aliases[:1]:
             customer["properties"][alias] = customer["properties"][column.name]
     return customer | {

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
 from pydantic import TypeAdapter
 
 from mall_segments.scoring.assignment import assign
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from mall_segments.model import Model, ModelSegmentation
-    from mall_segments.service.customers import Customers
-    from mall_segments.service.store import LoadedModel
+    from mall_segments.service.customers import CustomerReader, Customers
 
 _ONE: Final = TypeAdapter(Assignment)
 _MANY: Final = TypeAdapter(list[Assignment])
@@ -30,7 +29,7 @@ class Predicted(NamedTuple):
 
 
 def predict(
-    loaded: LoadedModel, segmentation: ModelSegmentation, body: bytes
+    reader: CustomerReader, segmentation: ModelSegmentation, body: bytes
 ) -> Predicted:
     """Assign the customers of a request, all of them or none.
 
@@ -40,16 +39,13 @@ def predict(
         If the body is no JSON, or a customer cannot be assigned.
     """
     content = parse_json(body)
-    customers = loaded.reader.read(content, segmentation.features)
-    answers = _answer(loaded.model, segmentation, customers)
-    segment_ids, counts = np.unique(
-        [answer["segment_id"] for answer in answers], return_counts=True
-    )
+    customers = reader.read(content, segmentation.features)
+    answers = _answer(reader.model, segmentation, customers)
     return Predicted(
         _MANY.dump_json(answers)
         if isinstance(content, list)
         else _ONE.dump_json(answers[0]),
-        dict(zip(segment_ids.tolist(), counts.tolist(), strict=True)),
+        Counter(answer["segment_id"] for answer in answers),
     )
 
 
@@ -68,13 +64,13 @@ def _answer(
             "distance": distance,
             "second_segment_id": segments[second].segment_id,
             "membership": membership,
-            "is_outlier": is_outlier,
-            "is_imputed": is_imputed,
+            "is_outlier": outlier,
+            "is_imputed": imputed,
             "main_reason": features[reason],
             "segmentation": segmentation.name,
             "build_id": model.build_id,
         }
-        for segment, distance, second, membership, is_outlier, is_imputed, reason in zip(
+        for segment, distance, second, membership, outlier, imputed, reason in zip(
             found.segment.tolist(),
             found.distance.tolist(),
             found.second.tolist(),

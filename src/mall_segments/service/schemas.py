@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
-from typing_extensions import NotRequired, TypedDict
+from pydantic import BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
 
-from mall_segments.model import Coordinate, ModelColumn
+from mall_segments.model import ModelSegment  # noqa: TC001 - pydantic reads it
 
 
+@with_config(ConfigDict(extra="forbid"))
 class Assignment(TypedDict):
     """Where one customer belongs."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     customer_id: NotRequired[
         Annotated[
@@ -39,7 +38,9 @@ class Assignment(TypedDict):
     ]
     main_reason: Annotated[
         str,
-        Field(description="The feature that most separates it from the second segment."),
+        Field(
+            description="The feature that most separates it from the second segment."
+        ),
     ]
     segmentation: str
     build_id: Annotated[str, Field(description="The generation whose model answered.")]
@@ -49,31 +50,13 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
-class Segment(_Answer):
-    """One segment, as it was when it was fitted."""
-
-    segment_id: int
-    segment_name: str
-    persona: str
-    recommended_action: str
-    n_customers: int
-    customer_share: float
-    mean_silhouette: float | None
-    stability_jaccard: float | None
-    outlier_distance: float
-    centroid: Annotated[
-        dict[str, float | str],
-        Field(description="By feature: the mean in its own unit, or the usual level."),
-    ]
-
-
 class SegmentationSegments(_Answer):
     """The segments of one segmentation."""
 
     name: str
     features: list[str]
     verdict: str
-    segments: list[Segment]
+    segments: list[ModelSegment]
 
 
 class Segments(_Answer):
@@ -81,29 +64,6 @@ class Segments(_Answer):
 
     build_id: str
     segmentations: list[SegmentationSegments]
-
-
-class FittedSegmentation(_Answer):
-    """How one segmentation was fitted."""
-
-    name: str
-    scaler: str
-    n_segments: int
-    random_seed: int
-    features: list[str]
-    coordinates: list[Coordinate]
-
-
-class ModelDescription(_Answer):
-    """The model in use."""
-
-    build_id: str
-    created_at: str
-    sha256: str
-    settings_sha256: str
-    missing_values: str
-    features: list[ModelColumn]
-    segmentations: list[FittedSegmentation]
 
 
 class Health(_Answer):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mall_segments.errors import MallSegmentsError, ModelError
-from mall_segments.model import Model, load_model
+from mall_segments.model import load_model
 from mall_segments.publishing.generations import (
     MANIFEST,
     MODEL,
@@ -16,41 +15,11 @@ from mall_segments.publishing.generations import (
     read_current,
 )
 from mall_segments.service.customers import CustomerReader
-from mall_segments.service.schemas import ModelDescription, Segments
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _logger = logging.getLogger("uvicorn.error")
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """One generation's model, ready to answer; never changed once it is made."""
-
-    model: Model
-    reader: CustomerReader
-    segments: Segments
-    description: ModelDescription
-
-    @classmethod
-    def of(cls, model: Model) -> LoadedModel:
-        """Prepare a model."""
-        return cls(
-            model=model,
-            reader=CustomerReader(model),
-            segments=Segments.model_validate(model),
-            description=ModelDescription.model_validate(
-                {
-                    **{
-                        name: getattr(model, name)
-                        for name in ModelDescription.model_fields
-                        if name != "features"
-                    },
-                    "features": model.columns,
-                }
-            ),
-        )
 
 
 class ModelStore:
@@ -64,7 +33,7 @@ class ModelStore:
         self._home = home
         self._seen: object = None
         self._refusal: str | None = "no model was loaded yet"
-        self.current: LoadedModel | None = None
+        self.current: CustomerReader | None = None
 
     @property
     def problem(self) -> str | None:
@@ -74,7 +43,7 @@ class ModelStore:
         return re.sub(r"\S*/", "", self._refusal.replace(str(self._home), ""))
 
     def refresh(self) -> bool:
-        """Load the published model if it is not in use; answer whether another is now."""
+        """Load the published model unless it is in use; answer whether it was."""
         seen = self._look()
         if self._refusal is None and seen == self._seen:
             return False
@@ -96,14 +65,14 @@ class ModelStore:
         self._seen = seen
         return is_other
 
-    def _load(self) -> LoadedModel:
+    def _load(self) -> CustomerReader:
         generation = read_current(self._home)
         model = load_model(generation.file(MODEL))
         if model.build_id != generation.build_id:
             raise ModelError(
                 f"{generation.folder / MODEL} belongs to the build {model.build_id}"
             )
-        return LoadedModel.of(model)
+        return CustomerReader(model)
 
     def _look(self) -> object:
         """Return what changes when another model is published, or this one changes."""
