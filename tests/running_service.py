@@ -95,6 +95,10 @@ class RunningService:
         answer: dict[str, Any] = self.client.get("/ready").json()
         return answer
 
+    def n_connections(self) -> int:
+        """Count the connections that the server holds."""
+        return len(self._server.server_state.connections)
+
     def connect(self) -> socket.socket:
         """Open a bare connection."""
         connection = socket.create_connection(("127.0.0.1", self.port))

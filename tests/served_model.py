@@ -62,7 +62,9 @@ def model_content(build_id: str = FIRST_BUILD) -> dict[str, Any]:
                 0,
                 1000,
             ),
-            _number(SCORE, "spending", [HEADERS[SCORE], "Score"], 1, 100, is_whole=True),
+            _number(
+                SCORE, "spending", [HEADERS[SCORE], "Score"], 1, 100, is_whole=True
+            ),
         ],
         "segmentations": [
             _segmentation("income_spending", (INCOME, SCORE)),
@@ -125,7 +127,9 @@ def _fitted(features: tuple[str, ...], n_segments: int) -> Any:
 def _segmentation(name: str, features: tuple[str, ...]) -> dict[str, Any]:
     names = NAMES[name]
     center, scale, values, scaled, labels = _fitted(features, len(names))
-    centroids = [scaled[labels == segment].mean(axis=0) for segment in range(len(names))]
+    centroids = [
+        scaled[labels == segment].mean(axis=0) for segment in range(len(names))
+    ]
     inertia = float(((scaled - np.array(centroids)[labels]) ** 2).sum())
     segments = []
     for segment, segment_name in enumerate(names):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Final, Never, cast, NotRequired
+from typing import TYPE_CHECKING, Annotated, Any, Final, Never, NotRequired, cast
 from urllib.parse import quote
 
 from pydantic import (
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from mall_segments.model import Model, ModelColumn
 
+    # Fields that are to blame, if any is, and what is wrong with each.
+    _Problems = list[tuple[str | None, str]]
+
 MOST_CUSTOMERS: Final = 10_000
 MOST_NAMES: Final = 64
 LONGEST_NAME: Final = 100
@@ -46,7 +49,6 @@ _COMPLAINTS: Final = {
     "multiple_of": "not a whole number",
     "finite_number": "not finite",
     "string_too_long": "longer than {max_length} characters",
-    "string_unicode": "not a text but half a character",
 }
 
 # Squares of what is larger would not be finite.
@@ -124,7 +126,7 @@ class _Refusals:
     errors: list[dict[str, Any]] = field(default_factory=list)
     n_invalid: int = 0
 
-    def add(self, position: int, found: Sequence[tuple[str | None, str]]) -> None:
+    def add(self, position: int, found: _Problems) -> None:
         """Add the errors of one customer: the field, where one is to blame, and why."""
         self.n_invalid += 1
         place = position if self.is_list else None
@@ -137,7 +139,7 @@ class _Layout:
     """Where customers with the same fields keep each column, and what they lack."""
 
     fields: Mapping[str, str]
-    problems: Sequence[tuple[str | None, str]]
+    problems: _Problems
 
 
 class CustomerReader:
@@ -169,7 +171,9 @@ class CustomerReader:
         # Cast, because a type checker takes no fields that only the model knows.
         make = cast("Any", TypedDict)
         customer = with_config(ConfigDict(extra="forbid"))(make("Customer", fields))
-        self.adapter: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[customer])
+        self.adapter: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(
+            list[customer]  # type: ignore[valid-type]
+        )
 
     def read(self, content: object, needed: Sequence[str]) -> Customers:
         """Check one customer, or a list of them, all or nothing.
@@ -201,23 +205,26 @@ class CustomerReader:
         layouts: dict[tuple[str, ...], _Layout] = {}
         customers: list[dict[str, Any]] = []
         for start in range(0, len(records), _AT_ONCE):
-            rows, fields = [], []
+            rows: list[dict[str, Any]] = []
+            fields: list[tuple[int, Mapping[str, str]]] = []
+            refused: dict[int, _Problems] = {}
             for position, record in enumerate(records[start : start + _AT_ONCE], start):
                 if type(record) is not dict:
-                    refusals.add(position, [(None, _no_object(is_list=is_list))])
+                    refused[position] = [(None, _no_object(is_list=is_list))]
                     continue
                 names = tuple(record)
                 layout = layouts.get(names)
                 if layout is None:
                     layout = layouts[names] = self._layout(names, columns_of, needed)
                 if layout.problems:
-                    refusals.add(position, layout.problems)
+                    refused[position] = layout.problems
                     continue
-                rows.append(
-                    {name: record[sent] for name, sent in layout.fields.items()}
-                )
-                fields.append((position, layout.fields))
-            customers += self._validate(rows, fields, refusals)
+                sent = layout.fields
+                rows.append({name: record[key] for name, key in sent.items()})
+                fields.append((position, sent))
+            customers += self._validate(rows, fields, refused)
+            for position in sorted(refused):
+                refusals.add(position, refused[position])
         if refusals.n_invalid:
             raise _refuse(refusals)
         return Customers(
@@ -255,7 +262,7 @@ class CustomerReader:
             if name in columns_of:
                 found.setdefault(columns_of[name], []).append(name)
         fields: dict[str, str] = {}
-        problems: list[tuple[str | None, str]] = []
+        problems: _Problems = []
         for column, sent in found.items():
             best = self._best(column, sent) if len(sent) > 1 else sent
             fields[column] = best[0]
@@ -279,7 +286,7 @@ class CustomerReader:
 
     def _absent(
         self, fields: Mapping[str, str], unknown: Sequence[str], needed: Sequence[str]
-    ) -> list[tuple[str | None, str]]:
+    ) -> _Problems:
         """Return an error for each column that is needed and must be there.
 
         One that is absent is a missing value, unless all of them are, or there are
@@ -301,13 +308,13 @@ class CustomerReader:
         self,
         rows: list[dict[str, Any]],
         fields: Sequence[tuple[int, Mapping[str, str]]],
-        refusals: _Refusals,
+        refused: dict[int, _Problems],
     ) -> list[dict[str, Any]]:
         try:
             return self.adapter.validate_python(rows)
-        except ValidationError as refused:
+        except ValidationError as invalid:
             found: dict[int, dict[str, str]] = {}
-            for error in refused.errors(include_url=False):
+            for error in invalid.errors(include_url=False):
                 row, column = int(error["loc"][0]), str(error["loc"][1])
                 # Of a value that may be one of several kinds, the first kind complains.
                 found.setdefault(row, {}).setdefault(
@@ -315,7 +322,7 @@ class CustomerReader:
                 )
         for row, errors in found.items():
             position, sent = fields[row]
-            refusals.add(position, [(sent[name], why) for name, why in errors.items()])
+            refused[position] = [(sent[name], why) for name, why in errors.items()]
         return []
 
     def _complain(self, name: str, error: ErrorDetails) -> str:
@@ -333,6 +340,8 @@ class CustomerReader:
                 if type(value) is int
                 else f"not a number but {_kind(value)}"
             )
+        if isinstance(value, str):
+            return "not a text but half a character"
         wanted = "a text" if column else "a text or a whole number"
         return f"not {wanted} but {_kind(value)}"
 

@@ -90,5 +90,9 @@ async def _answer_http_error(_: Request, error: Exception) -> Response:
 
 async def _answer_failure(_: Request, __: Exception) -> Response:
     return ProblemError(
-        500, "failure", "The service failed", "the service's log says how"
+        500,
+        "failure",
+        "The service failed",
+        "the service's log says how",
+        headers=CLOSE,
     ).response()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from reference_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
 from running_service import is_ready, wait_until
+from served_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
 from shared_project import MALL_SEGMENTS
 
 if TYPE_CHECKING:

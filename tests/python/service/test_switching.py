@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from reference_model import (
+from running_service import RunningService, wait_until
+from served_model import (
     FIRST_BUILD,
     SECOND_BUILD,
     model_content,
     publish_model,
     write_reference_model,
 )
-from running_service import RunningService, wait_until
 
 from mall_segments.errors import MallSegmentsError
+from mall_segments.model import load_model
 from mall_segments.publishing.generations import MANIFEST, MODEL, file_sha256, rollback
-from mall_segments.model_file import load_model
 from mall_segments.publishing.sealed_json import canonical_sha256
 from mall_segments.service.store import ModelStore
 
