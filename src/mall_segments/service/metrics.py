@@ -17,7 +17,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
@@ -98,7 +98,7 @@ class Metrics:
         folder = os.environ.get(MULTIPROCESS_VARIABLE)
         if not folder:
             return generate_latest(self._registry)
-        _forget_dead_workers(Path(folder))
+        forget_dead_workers(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
@@ -154,13 +154,13 @@ class MetricsMiddleware:
                 )
 
 
-def _forget_dead_workers(folder: Path) -> None:
+def forget_dead_workers(folder: Path) -> None:
     """Drop the gauges of workers that died; the server starts others silently."""
     for path in folder.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
+            path.unlink(missing_ok=True)
         except PermissionError:
             pass

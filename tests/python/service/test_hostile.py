@@ -30,20 +30,22 @@ STRANGE_TEXTS = (
 
 def value_of(draw: random.Random, depth: int = 0) -> Any:
     """Draw a JSON value that may be anything."""
-    kind = draw.randrange(9 if depth < 3 else 7)
-    if kind == 0:
-        return draw.choice([None, True, False])
-    if kind == 1:
-        return draw.choice([0, -1, 10**300, -(10**30), 2**63, 1e308, 5e-324, -0.0])
-    if kind == 2:
-        return draw.uniform(-10, 150)
-    if kind in (3, 4):
-        return draw.randrange(-5, 130)
-    if kind in (5, 6):
-        return draw.choice(STRANGE_TEXTS)
-    if kind == 7:
+    kind = draw.randrange(8 if depth < 3 else 6)
+    if kind == 6:
         return [value_of(draw, depth + 1) for _ in range(draw.randrange(3))]
-    return {name_of(draw): value_of(draw, depth + 1) for _ in range(draw.randrange(3))}
+    if kind == 7:
+        names = [name_of(draw) for _ in range(draw.randrange(3))]
+        return {name: value_of(draw, depth + 1) for name in names}
+    return draw.choice(
+        [
+            draw.choice([None, True, False]),
+            draw.choice([0, -1, 10**300, -(10**30), 2**63, 1e308, 5e-324, -0.0]),
+            draw.uniform(-10, 150),
+            draw.randrange(-5, 130),
+            draw.randrange(-5, 130),
+            draw.choice(STRANGE_TEXTS),
+        ]
+    )
 
 
 def name_of(draw: random.Random) -> str:
@@ -170,5 +172,5 @@ def test_hostile_heads_are_answered_below_500(shared_service: RunningService) ->
             assert status < 500, request[:300]
             seen.add(status)
 
-    assert {200, 400, 404, 405, 415} <= seen
+    assert {200, 400, 404, 405, 422} <= seen
     assert shared_service.predict(CUSTOMER).json()["segment_id"] == 4
