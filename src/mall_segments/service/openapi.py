@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.service.customers import MOST_CUSTOMERS, MOST_NAMES
+from mall_segments.service.bodies import MOST_CUSTOMERS
+from mall_segments.service.customers import MOST_NAMES
 from mall_segments.service.limits import MOST_BODY_BYTES, MOST_BODY_SECONDS
 from mall_segments.service.problems import MEDIA_TYPE
 from mall_segments.service.schemas import EXAMPLE, Problem

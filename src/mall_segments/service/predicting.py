@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pydantic import TypeAdapter
 
 from mall_segments.scoring.assignment import assign
-from mall_segments.service.customers import parse_json
+from mall_segments.service.bodies import parse_json
 from mall_segments.service.schemas import Assignment
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ def test_a_longer_batch_is_refused(shared_service: RunningService) -> None:
     response = shared_service.predict([{"Income": 1}] * 10_001)
 
     problem = problem_of(response, 413, "too-many-customers")
-    assert "10,001 customers; at most 10,000" in problem["detail"]
+    assert "more than 10,000 customers" in problem["detail"]
 
 
 @pytest.mark.parametrize("is_chunked", [True, False])
@@ -248,7 +248,7 @@ def test_strange_names_cost_neither_time_nor_memory(
     """Names that grow when they are compared; those of a request are few."""
     strange = "\ufdfa" * 90
     customers = [
-        CUSTOMER | {f"{strange}{row}{number}": 1 for number in range(60)}
+        CUSTOMER | {f"{strange}{row}{number}": 1 for number in range(20)}
         for row in range(20)
     ]
     refused = shared_service.predict(customers)
@@ -256,7 +256,7 @@ def test_strange_names_cost_neither_time_nor_memory(
     assert "at most 64 are read" in problem["detail"]
 
     names = len(shared_service.app.state.store.current._names)
-    shared_service.predict(CUSTOMER | {f"{strange}{number}": 1 for number in range(60)})
+    shared_service.predict(CUSTOMER | {f"{strange}{number}": 1 for number in range(20)})
     assert len(shared_service.app.state.store.current._names) == names
 
 
