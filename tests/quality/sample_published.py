@@ -45,16 +45,35 @@ NUMBERS = ("tenure_years", "visits", "spend_eur")
 SETTINGS: dict[str, Any] = {
     "gender": {"female": ["F"], "male": ["M"]},
     "features": [
-        {"name": "tenure_years", "label": "tenure", "minimum": 0, "maximum": 60,
-         "bands": {"name": "tenure_band", "starts": [10, 30]}},
-        {"name": "visits", "label": "visits", "minimum": 0, "maximum": 365, "is_whole": True},
+        {
+            "name": "tenure_years",
+            "label": "tenure",
+            "minimum": 0,
+            "maximum": 60,
+            "bands": {"name": "tenure_band", "starts": [10, 30]},
+        },
+        {
+            "name": "visits",
+            "label": "visits",
+            "minimum": 0,
+            "maximum": 365,
+            "is_whole": True,
+        },
         {"name": "spend_eur", "label": "spend", "minimum": 0, "transform": "log"},
-        {"name": "channel", "label": "channel", "type": "category", "levels": {"web": ["w"], "shop": ["s"]}},
+        {
+            "name": "channel",
+            "label": "channel",
+            "type": "category",
+            "levels": {"web": ["w"], "shop": ["s"]},
+        },
     ],
     "segmentations": [
         {"name": "visits_spend", "features": ["visits", "spend_eur"], "n_segments": 3},
-        {"name": "tenure_channel", "features": ["tenure_years", "channel"],
-         "n_segments": 2},
+        {
+            "name": "tenure_channel",
+            "features": ["tenure_years", "channel"],
+            "n_segments": 2,
+        },
     ],
     "demographics": ["gender", "tenure_band"],
 }
@@ -222,7 +241,9 @@ def _fitted(
     """Move each segment to the mean of those who have its label."""
     points = to_coordinates(model, segmentation, frame.to_dict("list"))
     is_fitted = frame[list(segmentation.features)].notna().all(axis=1).to_numpy()
-    members = [is_fitted & (labels == place) for place in range(segmentation.n_segments)]
+    members = [
+        is_fitted & (labels == place) for place in range(segmentation.n_segments)
+    ]
     centres = [points[each].mean(axis=0) for each in members]
     inertias = [
         float(((points[each] - centre) ** 2).sum())
@@ -287,7 +308,11 @@ def make_tables(
         connection.unregister("content")
     if previous is not None:
         connection.execute(f"attach '{previous}' as previous (read_only)")
-    before = "previous.fct_customer_segments" if previous else "(from fct_customer_segments limit 0)"
+    before = (
+        "previous.fct_customer_segments"
+        if previous
+        else "(from fct_customer_segments limit 0)"
+    )
     for name, query in _QUERIES.items():
         query = query.replace("<before>", before)
         query = query.replace("<build>", draft.build_id)
@@ -312,7 +337,9 @@ def export(connection: Any, tables: list[str], folder: Path) -> dict[str, Any]:
             f"create table published.{name} as select * from memory.{name} order by all"
         )
         path = f"parquet/{name}.parquet"
-        connection.execute(f"copy published.{name} to '{folder / path}' (format parquet)")
+        connection.execute(
+            f"copy published.{name} to '{folder / path}' (format parquet)"
+        )
         described[name] = {
             **describe_table(connection, f"published.main.{name}"),
             "parquet": path,
@@ -373,7 +400,9 @@ def _row_frames(
             {
                 "segmentation": segmentation.name,
                 **segment.model_dump(exclude={"share", "centroid", "coordinates"}),
-                "n_outliers": int(found.is_outlier[ids[found.segment] == segment.segment_id].sum()),
+                "n_outliers": int(
+                    found.is_outlier[ids[found.segment] == segment.segment_id].sum()
+                ),
                 **{
                     f"centroid_{column.name}": segment.centroid.get(column.name)
                     for column in model.columns
@@ -398,12 +427,29 @@ def _row_frames(
 def _differences(model: Model) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            (each.name, name, "kruskal_wallis", 9.0, 0.01, 0.4, "large", name in each.features)
+            (
+                each.name,
+                name,
+                "kruskal_wallis",
+                9.0,
+                0.01,
+                0.4,
+                "large",
+                name in each.features,
+            )
             for each in model.segmentations
             for name in NUMBERS
         ],
-        columns=["segmentation", "attribute", "test", "statistic", "p_value",
-                 "effect_size", "effect_reading", "is_fitted"],
+        columns=[
+            "segmentation",
+            "attribute",
+            "test",
+            "statistic",
+            "p_value",
+            "effect_size",
+            "effect_reading",
+            "is_fitted",
+        ],
     )
 
 
@@ -411,10 +457,15 @@ def _verdicts(model: Model) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "segmentation": each.name, "verdict": each.verdict,
-                "sentence": "The segments lie apart.", "n_segments": each.n_segments,
-                "silhouette": 0.5, "null_uniform_p95": 0.4, "null_gaussian_p95": 0.3,
-                "gap_choice": 3, "lowest_jaccard": 0.9,
+                "segmentation": each.name,
+                "verdict": each.verdict,
+                "sentence": "The segments lie apart.",
+                "n_segments": each.n_segments,
+                "silhouette": 0.5,
+                "null_uniform_p95": 0.4,
+                "null_gaussian_p95": 0.3,
+                "gap_choice": 3,
+                "lowest_jaccard": 0.9,
                 "smallest_segment_share": min(s.customer_share for s in each.segments),
                 "hopkins": 0.8,
             }
@@ -427,12 +478,20 @@ def _counts(model: Model) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "segmentation": each.name, "n_segments": count, "inertia": 90.0 / count,
-                "silhouette": None if count == 1 else 0.5, "calinski_harabasz": 20.0,
-                "davies_bouldin": 0.6, "gap": 0.1, "gap_standard_error": 0.01,
-                "stability_ari": 0.9, "lowest_jaccard": 0.9,
-                "smallest_segment_share": 0.2, "is_exact": True,
-                "is_chosen": count == each.n_segments, "chosen_by": "setting",
+                "segmentation": each.name,
+                "n_segments": count,
+                "inertia": 90.0 / count,
+                "silhouette": None if count == 1 else 0.5,
+                "calinski_harabasz": 20.0,
+                "davies_bouldin": 0.6,
+                "gap": 0.1,
+                "gap_standard_error": 0.01,
+                "stability_ari": 0.9,
+                "lowest_jaccard": 0.9,
+                "smallest_segment_share": 0.2,
+                "is_exact": True,
+                "is_chosen": count == each.n_segments,
+                "chosen_by": "setting",
             }
             for each in model.segmentations
             for count in range(1, 5)
@@ -449,20 +508,32 @@ def _components(model: Model) -> pd.DataFrame:
         ]
         for place, component in enumerate(names):
             rows += [
-                (each.name, place + 1, name, float(name == component), 1.0,
-                 1 / len(names), (place + 1) / len(names))
+                (
+                    each.name,
+                    place + 1,
+                    name,
+                    float(name == component),
+                    1.0,
+                    1 / len(names),
+                    (place + 1) / len(names),
+                )
                 for name in names
             ]
     return pd.DataFrame(
         rows,
-        columns=["segmentation", "component", "feature", "loading", "explained_variance",
-                 "explained_variance_ratio", "cumulative_variance_ratio"],
+        columns=[
+            "segmentation",
+            "component",
+            "feature",
+            "loading",
+            "explained_variance",
+            "explained_variance_ratio",
+            "cumulative_variance_ratio",
+        ],
     )
 
 
-def _drift(
-    connection: Any, frame: pd.DataFrame, previous: Path | None
-) -> pd.DataFrame:
+def _drift(connection: Any, frame: pd.DataFrame, previous: Path | None) -> pd.DataFrame:
     before = None
     if previous is not None:
         with duckdb.connect(str(previous), read_only=True) as database:
@@ -470,26 +541,47 @@ def _drift(
     rows = []
     for name in NUMBERS:
         now = frame[name].dropna()
-        row = {"feature": name, "population_stability_index": None, "reading": None,
-               "ks_statistic": None, "ks_p_value": None, "previous_n_customers": None,
-               "current_n_customers": len(now), "previous_mean": None,
-               "current_mean": now.mean()}
+        row = {
+            "feature": name,
+            "population_stability_index": None,
+            "reading": None,
+            "ks_statistic": None,
+            "ks_p_value": None,
+            "previous_n_customers": None,
+            "current_n_customers": len(now),
+            "previous_mean": None,
+            "current_mean": now.mean(),
+        }
         if before is not None:
             old = before.loc[~before[f"is_{name}_imputed"], name]
             test = ks_2samp(now, old)
             index = 0.0 if test.statistic == 0 else 3 * test.statistic
             row |= {
                 "population_stability_index": index,
-                "reading": "stable" if index < 0.1 else "moderate" if index < 0.25 else "major",
-                "ks_statistic": test.statistic, "ks_p_value": test.pvalue,
-                "previous_n_customers": len(old), "previous_mean": old.mean(),
+                "reading": "stable"
+                if index < 0.1
+                else "moderate"
+                if index < 0.25
+                else "major",
+                "ks_statistic": test.statistic,
+                "ks_p_value": test.pvalue,
+                "previous_n_customers": len(old),
+                "previous_mean": old.mean(),
             }
         rows.append(row)
     types = {
         **dict.fromkeys(["feature", "reading"], "string"),
         **dict.fromkeys(["previous_n_customers", "current_n_customers"], "Int64"),
-        **dict.fromkeys(["population_stability_index", "ks_statistic", "ks_p_value",
-                         "previous_mean", "current_mean"], "float64"),
+        **dict.fromkeys(
+            [
+                "population_stability_index",
+                "ks_statistic",
+                "ks_p_value",
+                "previous_mean",
+                "current_mean",
+            ],
+            "float64",
+        ),
     }
     return pd.DataFrame(rows).astype(types)
 

@@ -43,6 +43,24 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
+_COUNTS: Final = {
+    "input rows": "rows",
+    "accepted customers": "accepted",
+    "rejected rows": "rejected",
+    "imputed customers": "imputed",
+}
+_SEGMENT_FIELDS: Final = {
+    "segment_name": "VARCHAR",
+    "persona": "VARCHAR",
+    "recommended_action": "VARCHAR",
+    "n_customers": "BIGINT",
+    "customer_share": "DOUBLE",
+    "mean_silhouette": "DOUBLE",
+    "stability_jaccard": "DOUBLE",
+    "inertia_share": "DOUBLE",
+    "outlier_distance": "DOUBLE",
+}
+
 
 class MissingEvidenceError(Exception):
     """Why a frame cannot be read; continues the sentence "cannot be checked: ..."."""
@@ -210,7 +228,10 @@ class Evidence:
         if self.previous is None:
             return []
         now, before = (
-            {each["name"]: each for each in generation.manifest["settings"]["segmentations"]}
+            {
+                each["name"]: each
+                for each in generation.manifest["settings"]["segmentations"]
+            }
             for generation in (self.generation, self.previous)
         )
         return [name for name in now if now[name] == before.get(name)]
@@ -228,108 +249,75 @@ class Evidence:
         self.connection.execute(f"SET search_path = 'memory.main,{AUDITED}.main'")
 
     def _write_down(self) -> None:
-        """Write tables of what settings, manifest and model say."""
-        manifest = self.generation.manifest
+        """Write tables of what manifest, settings and model say."""
+        counts = self.generation.manifest["input"]
+        settings = self.settings.segmentations
+        fitted = self.model.segmentations if self.model else ()
+        segments = [
+            (segmentation.name, segment.segment_id, segment)
+            for segmentation in fitted
+            for segment in segmentation.segments
+        ]
         self._create(
             "manifest_counts (measure VARCHAR, n BIGINT)",
+            [(measure, counts[key]) for measure, key in _COUNTS.items()],
+        )
+        self._create(
+            "set_segmentations (segmentation VARCHAR, scaler VARCHAR, "
+            "random_seed BIGINT, most_segments BIGINT)",
             [
-                (measure, manifest["input"][key])
-                for measure, key in (
-                    ("input rows", "rows"),
-                    ("accepted customers", "accepted"),
-                    ("rejected rows", "rejected"),
-                    ("imputed customers", "imputed"),
-                )
+                (each.name, each.scaler, each.random_seed, each.most_segments)
+                for each in settings
             ],
         )
         self._create(
-            "set_segmentations (segmentation VARCHAR, scaler VARCHAR, random_seed "
-            "BIGINT, least_segments BIGINT, most_segments BIGINT)",
-            [
-                (
-                    each.name,
-                    each.scaler,
-                    each.random_seed,
-                    each.least_segments,
-                    each.most_segments,
-                )
-                for each in self.settings.segmentations
-            ],
-        )
-        self._create(
-            "set_features (segmentation VARCHAR, feature VARCHAR, is_number BOOLEAN)",
-            [
-                (each.name, name, self.settings.feature(name).type == "number")
-                for each in self.settings.segmentations
-                for name in each.features
-            ],
+            "set_features (segmentation VARCHAR, feature VARCHAR)",
+            [(each.name, feature) for each in settings for feature in each.features],
         )
         self._create(
             "comparable_segmentations (segmentation VARCHAR)",
             [(name,) for name in self._comparable],
         )
-        segments = [
-            (segmentation, segment)
-            for segmentation in (self.model.segmentations if self.model else ())
-            for segment in segmentation.segments
-        ]
         self._create(
-            "model_segmentations (segmentation VARCHAR, scaler VARCHAR, random_seed "
-            "BIGINT, verdict VARCHAR, n_segments BIGINT)",
+            "model_segmentations (segmentation VARCHAR, scaler VARCHAR, "
+            "random_seed BIGINT, verdict VARCHAR)",
             [
-                (each.name, each.scaler, each.random_seed, each.verdict, each.n_segments)
-                for each in (self.model.segmentations if self.model else ())
-            ],
-        )
-        fields = (
-            "segment_name",
-            "persona",
-            "recommended_action",
-            "n_customers",
-            "customer_share",
-            "mean_silhouette",
-            "stability_jaccard",
-            "inertia_share",
-            "outlier_distance",
-        )
-        self._create(
-            "model_segments (segmentation VARCHAR, segment_id BIGINT, segment_name "
-            "VARCHAR, persona VARCHAR, recommended_action VARCHAR, n_customers BIGINT, "
-            "customer_share DOUBLE, mean_silhouette DOUBLE, stability_jaccard DOUBLE, "
-            "inertia_share DOUBLE, outlier_distance DOUBLE)",
-            [
-                (
-                    segmentation.name,
-                    segment.segment_id,
-                    *(getattr(segment, field) for field in fields),
-                )
-                for segmentation, segment in segments
+                (each.name, each.scaler, each.random_seed, each.verdict)
+                for each in fitted
             ],
         )
         self._create(
-            "model_centroids (segmentation VARCHAR, segment_id BIGINT, feature VARCHAR, "
-            "number DOUBLE, level VARCHAR)",
+            "model_segments (segmentation VARCHAR, segment_id BIGINT, "
+            + ", ".join(f"{name} {kind}" for name, kind in _SEGMENT_FIELDS.items())
+            + ")",
             [
-                (
-                    segmentation.name,
-                    segment.segment_id,
-                    feature,
-                    None if isinstance(value, str) else value,
-                    value if isinstance(value, str) else None,
-                )
-                for segmentation, segment in segments
+                (name, number, *(getattr(segment, field) for field in _SEGMENT_FIELDS))
+                for name, number, segment in segments
+            ],
+        )
+        self._create(
+            "model_centroids (segmentation VARCHAR, segment_id BIGINT, "
+            "feature VARCHAR, number DOUBLE, level VARCHAR)",
+            [
+                (name, number, feature, None, value)
+                if isinstance(value, str)
+                else (name, number, feature, value, None)
+                for name, number, segment in segments
                 for feature, value in segment.centroid.items()
             ],
         )
         self._view_centroids()
 
     def _view_centroids(self) -> None:
-        """Make ``centroids``, a row per feature, of the wide columns of dim_segments."""
+        """Make ``centroids``, a row per feature, of the columns of dim_segments."""
         there = self.columns("dim_segments")
         parts = [
             f"SELECT segmentation, segment_id, {quote_text(each.name)} AS feature, "  # noqa: S608
-            + (f"{column} AS number, NULL::VARCHAR AS level" if each.type == "number"
-               else f"NULL::DOUBLE AS number, {column}::VARCHAR AS level")
+            + (
+                f"{column} AS number, NULL::VARCHAR AS level"
+                if each.type == "number"
+                else f"NULL::DOUBLE AS number, {column}::VARCHAR AS level"
+            )
             + f" FROM {AUDITED}.main.dim_segments"
             for each in self.settings.columns
             if (name := f"centroid_{each.name}") in there

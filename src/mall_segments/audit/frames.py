@@ -64,9 +64,12 @@ def checks_frame(evidence: Evidence, checks: Sequence[Check]) -> pd.DataFrame:
 
 def _written_pair(found: object, expected: object) -> tuple[str, str]:
     numbers = (int, float)
-    if isinstance(found, numbers) and isinstance(expected, numbers):
-        if math.isclose(found, expected, rel_tol=_CLOSE, abs_tol=_CLOSE):
-            return str(found), str(found)
+    if (
+        isinstance(found, numbers)
+        and isinstance(expected, numbers)
+        and math.isclose(found, expected, rel_tol=_CLOSE, abs_tol=_CLOSE)
+    ):
+        return str(found), str(found)
     written = [_NOTHING if value is None else str(value) for value in (found, expected)]
     return written[0], written[1]
 
@@ -97,7 +100,9 @@ def files_frame(evidence: Evidence) -> pd.DataFrame:
             except PublishError as error:
                 problem = str(error)
         rows.append({"file": name, "problem": problem})
-    rows.append({"file": "model.json (its own seal)", "problem": evidence.no_model or None})
+    rows.append(
+        {"file": "the seal of model.json", "problem": evidence.no_model or None}
+    )
     return pd.DataFrame(rows, dtype="object")
 
 
@@ -165,7 +170,9 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
                 "is_declared": table in declared,
                 "has_parquet": bool(manifest["tables"].get(table, {}).get("parquet")),
                 "needs_parquet": table in declared
-                and (is_exported or not (table in ROW_LEVEL or table.startswith("int_"))),
+                and (
+                    is_exported or not (table in ROW_LEVEL or table.startswith("int_"))
+                ),
             }
             for table in sorted(published | declared)
         ]

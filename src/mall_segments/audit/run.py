@@ -106,7 +106,9 @@ def _chosen(
         "same input": evidence.has_same_input,
     }
     suites = [
-        suite for suite in read_suites(project) if there.get(suite.meta.needs or "", True)
+        suite
+        for suite in read_suites(project)
+        if there.get(suite.meta.needs or "", True)
     ]
     known = [suite.name for suite in suites]
     unknown = [name for name in names if name not in known]

@@ -14,10 +14,10 @@ import duckdb
 
 from mall_segments.audit.page import render_page
 from mall_segments.errors import MallSegmentsError, PublishError
-from mall_segments.publishing.generations import generation_folder, list_generations
 from mall_segments.home import published_folder
-from mall_segments.report import REPORT, copy_report
+from mall_segments.publishing.generations import generation_folder, list_generations
 from mall_segments.publishing.tables import quote_text, reason
+from mall_segments.report import REPORT, copy_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ meta, as in Great Expectations) and a ``meta`` that says what is checked:
 - ``frame``: one that `mall_segments.audit.frames` makes of files, schema or model.
 
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
-writes it. ``keys`` name the columns that name a row. ``needs: previous`` skips the suite when there
-is no previous generation, ``needs: same input`` leaves it out unless both were made of
+writes it. ``keys`` name the columns that name a row. ``needs: previous`` skips the
+suite when there is no previous generation, ``needs: same input`` leaves it out unless both were made of
 the same input, ``needs: orders`` unless there are orders. ``is_drift`` lets
 ``--accept-drift`` turn its failures into warnings.
 """
@@ -90,9 +90,13 @@ class Expectation(_Entry):
         if words is None:
             return self.type.removeprefix("expect_").replace("_", " ")
         if self.kwargs.get("max_value") is None:
-            words = words.replace("from {min_value} to {max_value}", "at least {min_value}")
+            words = words.replace(
+                "from {min_value} to {max_value}", "at least {min_value}"
+            )
             words = words.replace("{min_value} to {max_value}", "at least {min_value}")
-        return words.format(**{key: _shown(value) for key, value in self.kwargs.items()})
+        return words.format(
+            **{key: _shown(value) for key, value in self.kwargs.items()}
+        )
 
     def filled(self, parameters: Mapping[str, Any]) -> Expectation:
         """Return it with the values that its parameters stand for."""
@@ -162,8 +166,8 @@ def _read_file(file: Traversable | Path) -> list[Suite]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        first = str(error).partition("\n")[0]
-        raise PublishError(f"{file} holds no suites: {first}") from None
+        reason = " ".join(str(error).split())
+        raise PublishError(f"{file} holds no suites: {reason}") from None
     if not isinstance(content, list):
         raise PublishError(f"{file} holds no suites: it must be a list of them")
     suites = []

@@ -77,7 +77,10 @@ class Validator:
         """
         frame = frame.reset_index(drop=True)
         expectations = [each.filled(parameters) for each in suite.expectations]
-        answers = self._ask(suite.name, expectations, frame)
+        answers = self._ask(suite.name, expectations, frame, "BOOLEAN_ONLY")
+        if not all(answer["success"] for answer in answers):
+            # Culprits cost time, so they are only looked for where there are some.
+            answers = self._ask(suite.name, expectations, frame, "SUMMARY")
         only_warns = accept_drift and suite.meta.is_drift
         return [
             Result(
@@ -92,7 +95,11 @@ class Validator:
         ]
 
     def _ask(
-        self, name: str, expectations: Sequence[Expectation], frame: pd.DataFrame
+        self,
+        name: str,
+        expectations: Sequence[Expectation],
+        frame: pd.DataFrame,
+        detail: str,
     ) -> list[dict[str, Any]]:
         # Great Expectations answers in an order of its own.
         entries = [
@@ -101,7 +108,7 @@ class Validator:
         ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = self._checkpoint(name, entries).run(
+            found = self._checkpoint(name, entries, detail).run(
                 batch_parameters={"dataframe": frame}
             )
         answers: list[dict[str, Any]] = [{} for _ in entries]
@@ -115,8 +122,7 @@ class Validator:
                 }
         return answers
 
-
-    def _checkpoint(self, name: str, entries: list[dict[str, Any]]) -> Any:
+    def _checkpoint(self, name: str, entries: list[dict[str, Any]], detail: str) -> Any:
         gx, context = self._gx, self._context
         try:
             suite = gx.ExpectationSuite(name=name, expectations=entries)
@@ -135,7 +141,7 @@ class Validator:
                     context.validation_definitions.add_or_update(definition)
                 ],
                 result_format={
-                    "result_format": "SUMMARY",
+                    "result_format": detail,
                     "partial_unexpected_count": _SHOWN_CULPRITS,
                 },
             )
@@ -172,20 +178,21 @@ def _observed(
     if answer["error"]:
         return f"cannot be checked: {answer['error']}"
     n_rows, result = len(frame), answer["result"]
-    places = result.get("partial_unexpected_index_list")
-    if "unexpected_count" not in result or places is None and not answer["success"]:
-        # About the whole table or column, such as a number of rows or a mean.
-        observed = result.get("observed_value", n_rows)
-        return _written(observed) if expectation.column else f"{n_rows:,} rows"
+    if not expectation.column:
+        return f"{n_rows:,} rows"
     if answer["success"]:
         if n_rows == 1 and "column" in expectation.kwargs:
             return _written(frame[expectation.kwargs["column"]].iloc[0])
         return f"{n_rows:,} of {n_rows:,} rows"
+    places = result.get("partial_unexpected_index_list")
+    if places is None:
+        # About the whole column, such as its mean.
+        return _written(result.get("observed_value"))
     culprits = "; ".join(
-        _culprit(expectation, frame.loc[place], keys) for place in places or ()
+        _culprit(expectation, frame.loc[place], keys) for place in places
     )
     n_broken = result["unexpected_count"]
-    more = n_broken - len(places or ())
+    more = n_broken - len(places)
     tail = f"; and {more:,} more" if more > 0 else ""
     return f"{n_broken:,} of {n_rows:,} rows: {culprits}{tail}"
 
