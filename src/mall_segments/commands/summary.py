@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mall_segments.publishing.generations import MODEL, Generation, read_current
-from mall_segments.model_file import Model, Segmentation, load_model
+from mall_segments.model import Model, Segmentation, load_model
 
 
 @click.command("summary")

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from mall_segments.publishing.data_tests import DATA_TESTS, read_data_tests, write_data_tests
+from mall_segments.publishing.data_tests import (
+    DATA_TESTS,
+    read_data_tests,
+    write_data_tests,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path

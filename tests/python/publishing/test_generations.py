@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import hashlib
 import logging
 import os
@@ -11,21 +13,26 @@ from typing import Any
 
 import pytest
 
-from mall_segments.publishing import generations
-from mall_segments.errors import PublishError
+from mall_segments.errors import FormatError, PublishError
+from mall_segments.publishing import generations, switching
 from mall_segments.publishing.generations import (
     current_generation,
+    find_generation,
     generation_folder,
     list_generations,
     new_build_id,
-    new_generation,
     read_current,
     read_generation,
-    rollback,
-    seal_generation,
     verify_generation,
 )
 from mall_segments.publishing.sealed_json import write_sealed
+from mall_segments.publishing.switching import (
+    new_generation,
+    publish_lock,
+    replaced_generation,
+    rollback,
+    seal_generation,
+)
 
 MOMENT = datetime(2026, 11, 21, 10, 55, tzinfo=UTC)
 
@@ -258,7 +265,7 @@ def test_an_error_after_the_switch_keeps_the_new_generation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(tmp_path, 1)
-    flush = generations._flush_folder
+    flush = switching._flush_folder
 
     def fail(folder: Path) -> None:
         if folder.name == "published":
@@ -266,7 +273,7 @@ def test_an_error_after_the_switch_keeps_the_new_generation(
         flush(folder)
 
     with monkeypatch.context() as patched:
-        patched.setattr(generations, "_flush_folder", fail)
+        patched.setattr(switching, "_flush_folder", fail)
         with pytest.raises(PublishError, match="Input/output error"):
             build(tmp_path, 2)
 
@@ -356,7 +363,7 @@ def test_a_reader_looks_again_when_what_it_found_was_replaced(
     build(tmp_path, 0)
     current = read_current(tmp_path).build_id
     found = iter(["20200101T000000.000000Z-00000000", current, current])
-    monkeypatch.setattr(generations, "_linked_build_id", lambda _: next(found))
+    monkeypatch.setattr(generations, "linked_build_id", lambda _: next(found))
     folder = generations.current_generation(tmp_path)
     assert folder == generations.generation_folder(tmp_path, current)
 
@@ -439,7 +446,7 @@ def test_refuses_a_generation_under_another_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"format": 99}, "has the format 99; this version reads 1"),
+        ({"format": 99}, "has the format 99; this version reads 2: build anew"),
         ({"files": None}, "has no usable list of files"),
         ({"files": {"model.json": {"bytes": "7"}}}, "has no usable list of files"),
     ],
@@ -545,4 +552,80 @@ def test_refuses_a_folder_where_the_link_belongs(tmp_path: Path) -> None:
 
     with pytest.raises(PublishError, match="is not a link to a generation"):
         build(tmp_path, 1)
+    assert hidden_entries(tmp_path) == []
+
+
+def test_a_generation_of_another_format_is_told_from_a_damaged_one(
+    tmp_path: Path,
+) -> None:
+    build_id = build(tmp_path, 1)
+    rewrite_manifest(read_current(tmp_path).folder, {"format": 1})
+
+    with pytest.raises(FormatError, match="has the format 1; this version reads 2"):
+        find_generation(tmp_path, build_id)
+    with pytest.raises(FormatError):
+        rollback(tmp_path, build_id)
+
+
+def test_a_home_may_be_named_by_a_way_round(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    home = tmp_path / "elsewhere" / ".." / "home"
+
+    first, second = build(home, 1), build(home, 2)
+
+    assert list_generations(tmp_path / "home") == [first, second]
+    assert current_build(home) == second
+    assert rollback(home) == first
+
+
+def test_says_so_where_files_cannot_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+
+    with pytest.raises(PublishError, match="cannot be written: No locks available"):
+        build(tmp_path, 1)
+    assert list_generations(tmp_path) == []
+
+
+def test_a_generation_is_replaced_in_one_step(tmp_path: Path) -> None:
+    first, second = build(tmp_path, 1), build(tmp_path, 2)
+    is_replaced = threading.Event()
+    seen: list[str] = []
+
+    def read() -> None:
+        while not is_replaced.is_set():
+            text = (tmp_path / "published/current/model.json").read_text()
+            seen.append(text)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(100):
+        with publish_lock(tmp_path), replaced_generation(tmp_path, second) as draft:
+            (draft.folder / "model.json").write_text(f"model {number}")
+            seal_generation(draft, {"tables": {}})
+    is_replaced.set()
+    reader.join()
+
+    assert len(set(seen)) > 1
+    assert verify_generation(read_current(tmp_path).folder).build_id == second
+    assert read_current(tmp_path).manifest["previous_build_id"] == first
+    assert list_generations(tmp_path) == [first, second]
+    assert hidden_entries(tmp_path) == []
+
+
+def test_what_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    build_id = build(tmp_path, 1)
+
+    with (
+        pytest.raises(PublishError, match=r"manifest\.json is missing"),
+        publish_lock(tmp_path),
+        replaced_generation(tmp_path, build_id),
+    ):
+        pass
+
+    assert verify_generation(read_current(tmp_path).folder).build_id == build_id
     assert hidden_entries(tmp_path) == []
