@@ -27,10 +27,9 @@ from mall_segments.publishing.generations import (
     MODEL,
     Generation,
     generation_folder,
-    new_generation,
     read_current,
-    seal_generation,
 )
+from mall_segments.publishing.switching import new_generation, seal_generation
 from mall_segments.publishing.tables import STORAGE_VERSION, describe_table
 from mall_segments.scoring.assignment import assign, to_coordinates
 from mall_segments.settings import parse_settings
@@ -110,7 +109,7 @@ def publish_sample(home: Path, build_id: str, *, older: float = 0.0) -> Generati
             previous = None
             if draft.previous_build_id:
                 previous = generation_folder(home, draft.previous_build_id) / DATABASE
-            tables = make_tables(connection, model, settings, frame, previous, draft)
+            tables = make_tables(connection, model, frame, previous, draft)
             described = export(connection, tables, draft.folder)
         for name in ("report.html", "dbt_docs.html"):
             (draft.folder / name).write_text("<!doctype html>\n", encoding="utf-8")
@@ -123,6 +122,7 @@ def publish_sample(home: Path, build_id: str, *, older: float = 0.0) -> Generati
                 "created_at": created_at,
                 "versions": {"mall-segments": "0.1.0", "duckdb": duckdb.__version__},
                 "settings": settings.model_dump(mode="json"),
+                "settings_sha256": "0" * 64,
                 "input": {
                     "files": [
                         {"path": "shop.csv", "bytes": 1, "sha256": f"{older:064.0f}"}
@@ -171,15 +171,15 @@ def fit(
         ],
     )
     number = np.arange(1, N_CUSTOMERS + 1)
-    for place, segmentation in enumerate(model.segmentations):
-        labels = number % 3 if segmentation.n_segments == 3 else number % 5 < 2
+    fitted = []
+    for each in model.segmentations:
+        segmentation = each
+        labels = number % 3 if each.n_segments == 3 else number % 5 < 2
         for _ in range(10):
             segmentation = _fitted(model, segmentation, frame, np.asarray(labels, int))
             labels = assign(model, segmentation, frame.to_dict("list")).segment
-        fitted = [*model.segmentations]
-        fitted[place] = segmentation
-        model = model.model_copy(update={"segmentations": fitted})
-    return model
+        fitted.append(segmentation)
+    return model.model_copy(update={"segmentations": fitted})
 
 
 def _unfitted(settings: Settings, name: str, frame: pd.DataFrame) -> ModelSegmentation:
@@ -282,7 +282,6 @@ def _fitted(
 def make_tables(
     connection: Any,
     model: Model,
-    settings: Settings,
     frame: pd.DataFrame,
     previous: Path | None,
     draft: Any,
@@ -301,23 +300,23 @@ def make_tables(
         "fct_segmentation_verdicts": _verdicts(model),
         "fct_cluster_count_scores": _counts(model),
         "fct_principal_components": _components(model),
-        "fct_feature_drift": _drift(connection, frame, previous),
+        "fct_feature_drift": _drift(frame, previous),
     }.items():
         connection.register("content", content)
         connection.execute(f"create table {name} as from content")
         connection.unregister("content")
     if previous is not None:
         connection.execute(f"attach '{previous}' as previous (read_only)")
-    before = (
-        "previous.fct_customer_segments"
-        if previous
-        else "(from fct_customer_segments limit 0)"
-    )
+    before = "(from fct_customer_segments limit 0)"
+    if previous is not None:
+        before = "previous.fct_customer_segments"
     for name, query in _QUERIES.items():
-        query = query.replace("<before>", before)
-        query = query.replace("<build>", draft.build_id)
-        query = query.replace("<previous_build>", str(draft.previous_build_id))
-        connection.execute(f"create table {name} as {query}")
+        written = (
+            query.replace("<before>", before)
+            .replace("<build>", draft.build_id)
+            .replace("<previous_build>", str(draft.previous_build_id))
+        )
+        connection.execute(f"create table {name} as {written}")
     hidden = {"observed", "levels"}
     rows = connection.execute(
         "select table_name from duckdb_tables() where database_name = 'memory'"
@@ -533,7 +532,7 @@ def _components(model: Model) -> pd.DataFrame:
     )
 
 
-def _drift(connection: Any, frame: pd.DataFrame, previous: Path | None) -> pd.DataFrame:
+def _drift(frame: pd.DataFrame, previous: Path | None) -> pd.DataFrame:
     before = None
     if previous is not None:
         with duckdb.connect(str(previous), read_only=True) as database:

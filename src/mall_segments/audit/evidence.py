@@ -164,6 +164,7 @@ class Evidence:
             "n_comparable": len(self._comparable),
             "n_previous": int(self.previous is not None),
             "n_accepted": manifest["input"]["accepted"],
+            "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
             "n_rejected": manifest["input"]["rejected"],
             "build_id": manifest["build_id"],
             "previous_build_id": manifest["previous_build_id"],
@@ -223,6 +224,10 @@ class Evidence:
         )
 
     @property
+    def _n_forgotten(self) -> int:
+        return int(self.generation.manifest.get("forgotten", 0))
+
+    @property
     def _comparable(self) -> list[str]:
         """Segmentations that both generations were asked for in the same words."""
         if self.previous is None:
@@ -261,6 +266,11 @@ class Evidence:
         self._create(
             "manifest_counts (measure VARCHAR, n BIGINT)",
             [(measure, counts[key]) for measure, key in _COUNTS.items()],
+        )
+        # Rows of customers who were forgotten since are missing, and rightly.
+        self.connection.execute(
+            "CREATE MACRO memory.main.unless_forgotten(found, expected) AS if("
+            f"expected - found BETWEEN 0 AND {self._n_forgotten}, found, expected)"
         )
         self._create(
             "set_segmentations (segmentation VARCHAR, scaler VARCHAR, "

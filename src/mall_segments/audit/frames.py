@@ -161,7 +161,7 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
     is_exported = manifest["row_level_exported"]
     if not is_exported:
         # What the row-level views read.
-        declared |= {name for name in published if name.startswith("int_")}
+        declared |= {name for name in published if not _is_mart(name)}
     return pd.DataFrame(
         [
             {
@@ -170,13 +170,15 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
                 "is_declared": table in declared,
                 "has_parquet": bool(manifest["tables"].get(table, {}).get("parquet")),
                 "needs_parquet": table in declared
-                and (
-                    is_exported or not (table in ROW_LEVEL or table.startswith("int_"))
-                ),
+                and (is_exported or (_is_mart(table) and table not in ROW_LEVEL)),
             }
             for table in sorted(published | declared)
         ]
     )
+
+
+def _is_mart(table: str) -> bool:
+    return table.startswith(("dim_", "fct_"))
 
 
 def columns_frame(evidence: Evidence) -> pd.DataFrame:
@@ -405,11 +407,14 @@ def freshness_frame(evidence: Evidence) -> pd.DataFrame:
         moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in moments
     ]
     age = datetime.now(UTC) - moments[0]
+    model = evidence.model
     return pd.DataFrame(
         [
             {
                 "build_id": evidence.generation.build_id,
-                "model_build_id": evidence.model.build_id if evidence.model else "",
+                "model_build_id": model.build_id if model else "",
+                "model_settings": model.settings_sha256 if model else "",
+                "settings": evidence.generation.manifest["settings_sha256"],
                 "age_days": age.total_seconds() / 86_400,
                 "days_after_previous": (moments[0] - moments[-1]).total_seconds()
                 / 86_400,

@@ -11,9 +11,9 @@ meta, as in Great Expectations) and a ``meta`` that says what is checked:
 
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
 writes it. ``keys`` name the columns that name a row. ``needs: previous`` skips the
-suite when there is no previous generation, ``needs: same input`` leaves it out unless both were made of
-the same input, ``needs: orders`` unless there are orders. ``is_drift`` lets
-``--accept-drift`` turn its failures into warnings.
+suite when there is no previous generation; ``needs: same input`` leaves it out unless
+both were made of the same input, ``needs: orders`` unless there are orders.
+``is_drift`` lets ``--accept-drift`` turn its failures into warnings.
 """
 
 from __future__ import annotations
@@ -166,8 +166,8 @@ def _read_file(file: Traversable | Path) -> list[Suite]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise PublishError(f"{file} holds no suites: {reason}") from None
+        cause = " ".join(str(error).split())
+        raise PublishError(f"{file} holds no suites: {cause}") from None
     if not isinstance(content, list):
         raise PublishError(f"{file} holds no suites: it must be a list of them")
     suites = []
@@ -175,11 +175,11 @@ def _read_file(file: Traversable | Path) -> list[Suite]:
         try:
             suites.append(Suite.model_validate(entry))
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "it"
+            mistake = error.errors()[0]
+            place = ".".join(map(str, mistake["loc"])) or "it"
             raise PublishError(
                 f"{file}: suite {number} cannot be used: {place} is "
-                f"{shorten(first['input'])}; {first['msg']}"
+                f"{shorten(mistake['input'])}; {mistake['msg']}"
             ) from None
     return suites
 
