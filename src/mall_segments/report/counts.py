@@ -16,10 +16,14 @@ N_SLICES: Final = 22
 
 @dataclass(frozen=True)
 class Criterion:
-    """A way to judge a number of segments: its column, name and reading."""
+    """A way to judge a number of segments: its column, name and reading.
+
+    ``choice`` is its name among those that prefer a number; None where it prefers none,
+    as the bend of a smooth curve is evidence of nothing.
+    """
 
     column: str
-    choice: str
+    choice: str | None
     title: str
     reading: str
 
@@ -27,7 +31,7 @@ class Criterion:
 CRITERIA: Final = (
     Criterion(
         "inertia",
-        "elbow",
+        None,
         "Inertia",
         "Distances within segments, which always fall: look for a bend, if there is one.",
     ),
@@ -59,15 +63,15 @@ CRITERIA: Final = (
     ),
     Criterion(
         "stability_ari",
-        "stability",
-        "Stability",
+        None,
+        "Agreement of resamples",
         "How alike the segments of resampled customers are (adjusted Rand index): "
-        "higher is better.",
+        "higher is better, and easier for few segments.",
     ),
     Criterion(
         "lowest_jaccard",
         "jaccard",
-        "Least stable segment",
+        "Stability",
         "How much of the least stable segment is found again among resampled "
         "customers (Jaccard): three quarters and more is usually called stable.",
     ),
@@ -129,9 +133,7 @@ def read_counts(
     choices = [
         (criterion.title, [row for row in scores if criterion.choice in _chosen_by(row)])
         for criterion in CRITERIA
-        # The bend of a smooth curve is evidence of nothing, so it is drawn only.
-        if criterion.choice != "elbow"
-        and any(row[criterion.column] is not None for row in scores)
+        if criterion.choice and any(row[criterion.column] is not None for row in scores)
     ]
     return Counts(
         scores=tuple(scores),
@@ -177,16 +179,12 @@ def _criterion_plot(
     if not scores:
         return None
     preferred = [score.n_segments for score in scores if score.is_preferred]
-    prefers = (
-        f"It prefers {preferred[0]} segments."
-        if preferred
-        else "It prefers no number of segments."
-    )
+    prefers = f"It prefers {preferred[0]} segments." if preferred else ""
     return charts.criterion_chart(
         scores,
         name=f"criterion-{segmentation}-{criterion.column}",
         title=criterion.title,
-        description=f"{criterion.reading} {prefers}",
+        description=f"{criterion.reading} {prefers}".strip(),
     )
 
 

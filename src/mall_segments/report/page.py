@@ -117,13 +117,13 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
         f"style-src '{_digest(style)}'; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-    # Moments, like sums, differ from run to run; the page of a build does not.
     created = datetime.fromisoformat(reading.model.created_at)
     return page_template().render(
         model=reading.model,
         created=f"{created:{_MINUTE}} UTC",
         features=reading.features,
         views=reading.views,
+        titles={view.name: view.title for view in reading.views},
         general=reading.general,
         data_tests=reading.data_tests,
         audit=audit,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from mall_segments.model import Coordinate
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.report import charts
 from mall_segments.report.boundaries import (
@@ -20,7 +21,7 @@ from mall_segments.report.cells import Cell, Cells, count_cells, gather
 from mall_segments.report.charts import Bin, Centre
 from mall_segments.report.markers import shape_class
 from mall_segments.report.scales import Scale
-from mall_segments.report.svg import Axis, nice_axis
+from mall_segments.report.svg import Axis
 
 if TYPE_CHECKING:
     from mall_segments.model import ModelSegmentation
@@ -84,11 +85,9 @@ def read_map(
     # In the order of the settings, so that one segmentation's map looks like another's.
     chosen = [name for name in features if name in names[:2]]
     x, y = (features[name] for name in chosen)
-    positions = [
-        next(n for n, axis in enumerate(segmentation.coordinates) if axis.feature == name)
-        for name in chosen
-    ]
-    x_scale, y_scale = (Scale(segmentation.coordinates[n]) for n in positions)
+    of_features = [axis.feature for axis in segmentation.coordinates]
+    positions = [of_features.index(name) for name in chosen]
+    x_scale, y_scale = (_scale(segmentation, name) for name in chosen)
     columns = marts.arrays(
         f"SELECT {quote_identifier(x.name)}, {quote_identifier(y.name)}, "  # noqa: S608
         "segment_id, sum(n_customers)::BIGINT AS n FROM fct_segment_points "
@@ -168,11 +167,11 @@ def read_pairs(
     # Features that are not used to form the segments come last.
     order += [name for name in features if name not in order]
     chosen = [name for name in order if name in known][:MAX_PAIRED]
-    return tuple(
-        _pair_chart(cells, segmentation.name, x, y, labels)
-        for x, y in combinations([features[name] for name in features if name in chosen], 2)
-        if (cells := _pair_cells(marts, segmentation.name, x, y)).cells
-    )
+    shown = [features[name] for name in features if name in chosen]
+    plots = [
+        _pair_chart(marts, segmentation, pair, labels) for pair in combinations(shown, 2)
+    ]
+    return tuple(plot for plot in plots if plot)
 
 
 def _axes(cells: Cells, x_scale: Scale, y_scale: Scale) -> tuple[Axis, Axis]:
@@ -281,18 +280,35 @@ def bins_of(
 
 
 def _pair_chart(
-    cells: Cells, name: str, x: FeatureView, y: FeatureView, labels: Mapping[int, str]
-) -> Plot:
-    half_width, half_height = (cells.width or 0) / 2, (cells.height or 0) / 2
-    xs = [cell.x for cell in cells.cells]
-    ys = [cell.y for cell in cells.cells]
+    marts: Marts,
+    segmentation: ModelSegmentation,
+    pair: tuple[FeatureView, FeatureView],
+    labels: Mapping[int, str],
+) -> Plot | None:
+    x, y = pair
+    columns = marts.arrays(
+        "SELECT (bin_from + bin_to) / 2 AS x, (other_bin_from + other_bin_to) / 2 AS y, "
+        "segment_id, sum(n_customers)::BIGINT AS n FROM fct_feature_pairs "
+        "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [segmentation.name, x.name, y.name],
+    )
+    if not len(columns[0]):
+        return None
+    scales = [_scale(segmentation, feature.name) for feature in pair]
+    places = [scale.place(at) for scale, at in zip(scales, columns, strict=False)]
+    # A width makes one mark of each bin, for the segment most frequent in it.
+    cells = gather(
+        zip(*(each.tolist() for each in (*places, *columns[2:])), strict=True), 1, 1
+    )
+    x_axis, y_axis = (
+        scale.axis(float(at.min()), float(at.max()), padding=0.06)
+        for scale, at in zip(scales, places, strict=True)
+    )
     return charts.map_chart(
         cells,
-        (
-            nice_axis(min(xs) - half_width, max(xs) + half_width, is_clipped=True),
-            nice_axis(min(ys) - half_height, max(ys) + half_height, is_clipped=True),
-        ),
-        name=f"pair-{name}-{x.name}-{y.name}",
+        (x_axis, y_axis),
+        name=f"pair-{segmentation.name}-{x.name}-{y.name}",
         title=f"{x.title} and {y.title}",
         titles=(x.title, y.title),
         description="Customers in bins, by segment.",
@@ -302,17 +318,9 @@ def _pair_chart(
     )
 
 
-def _pair_cells(marts: Marts, name: str, x: FeatureView, y: FeatureView) -> Cells:
-    rows = marts.query(
-        "SELECT (bin_from + bin_to) / 2 AS x, (other_bin_from + other_bin_to) / 2 AS y, "
-        "segment_id, sum(n_customers)::BIGINT AS n, min(bin_to - bin_from) AS width, "
-        "min(other_bin_to - other_bin_from) AS height FROM fct_feature_pairs "
-        "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
-        "GROUP BY 1, 2, 3",
-        [name, x.name, y.name],
-    )
-    return gather(
-        ((row["x"], row["y"], row["segment_id"], row["n"]) for row in rows),
-        min((row["width"] for row in rows), default=1),
-        min((row["height"] for row in rows), default=1),
-    )
+def _scale(segmentation: ModelSegmentation, name: str) -> Scale:
+    """Draw a feature as the model takes it, and as measured if it does not."""
+    for axis in segmentation.coordinates:
+        if axis.feature == name:
+            return Scale(axis)
+    return Scale(Coordinate(feature=name, center=0.0, scale=1.0))

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 N_SPREAD_BINS: Final = 40
 """Bins of a segment's spread over a feature, at most."""
 
-SNAKE_ROW: Final = 34
-"""Pixels of a feature's row in the snake plot."""
+SNAKE_ROWS: Final = (34, 60)
+"""Pixels of a feature's row in the snake plot: of many features, and of a few."""
+
+N_FEW: Final = 5
 
 N_LEVEL_COLOURS: Final = 7
 """Levels of a category that have a colour of their own; the others share grey."""
@@ -36,7 +38,7 @@ class Snake:
     axis: Axis
     content: Markup
     n_marks: int
-    height: int
+    row_height: int
 
 
 @dataclass(frozen=True)
@@ -110,10 +112,11 @@ def _snake(
         )
         for segment_id, label in labels.items()
     ]
+    row_height = SNAKE_ROWS[len(features) <= N_FEW]
     axis, content, n_marks = charts.snake_chart(
-        lines, [feature.label for feature in features], row_height=SNAKE_ROW
+        lines, [feature.label for feature in features], row_height=row_height
     )
-    return Snake(tuple(features), axis, content, n_marks, SNAKE_ROW * len(features))
+    return Snake(tuple(features), axis, content, n_marks, row_height)
 
 
 def _spread(
@@ -217,12 +220,11 @@ def _mix(
     if not rows:
         return None
     values = sorted({row[column] for row in rows}, key=_level_order)
-    style = {
-        value: f"band-{number}"
-        if value != "unknown" and number <= N_LEVEL_COLOURS
-        else "band-other"
-        for number, value in enumerate(values, 1)
-    }
+    named = [value for value in values if value != "unknown"][:N_LEVEL_COLOURS]
+    # From light to dark, with the same distance between neighbours.
+    step = (N_LEVEL_COLOURS - 1) / max(len(named) - 1, 1)
+    style = dict.fromkeys(values, "band-other")
+    style |= {value: f"band-{1 + round(n * step)}" for n, value in enumerate(named)}
     rows.sort(key=lambda row: (row["segment_id"], values.index(row[column])))
     total = sum(row["n_customers"] for row in rows)
     strips = [
