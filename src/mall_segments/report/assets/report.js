@@ -123,16 +123,19 @@ function typedValues(data, form) {
   return values;
 }
 
-const withUnit = (column, value) =>
-  typeof value === "number" ? `${brief.format(value)} ${column.unit}`.trim() : value;
+const written = (value) =>
+  typeof value === "number" ? brief.format(value) : value;
 
 function refusal(data, values) {
   for (const column of data.columns) {
     const value = values[column.name];
     const isBelow = column.minimum !== null && value < column.minimum;
     if (isBelow || (column.maximum !== null && value > column.maximum)) {
-      const limits = [column.minimum ?? "any", column.maximum ?? "any"].join(" to ");
-      return `${column.title}: ${limits} is accepted.`;
+      const limits = [
+        column.minimum === null ? "" : `at least ${column.minimum}`,
+        column.maximum === null ? "" : `at most ${column.maximum}`,
+      ];
+      return `${column.title} is ${limits.filter(Boolean).join(" and ")}.`;
     }
   }
   return "";
@@ -144,14 +147,17 @@ function sentences(data, values, found) {
   const why = found.reasons.filter(([, part]) => part > 0).slice(0, 3);
   for (const [name] of why) {
     const column = data.columns.find((each) => each.name === name);
-    const own = values[name] ?? (column.isNumber ? column.imputed : "not known");
+    const isTyped = values[name] !== undefined;
+    const own = isTyped
+      ? `${column.title} ${written(values[name])}`
+      : `${column.title}, taken as ${written(column.imputed) ?? "not known"},`;
     const [here, there] = [found.segment, found.second].map((segment) =>
-      withUnit(column, segment.centroid[name]),
+      written(segment.centroid[name]),
     );
     said.push(
       here === there
-        ? `${column.label} ${withUnit(column, own)} is commoner here.`
-        : `${column.label} ${withUnit(column, own)} speaks for it: ${here} is typical here, ${there} there.`,
+        ? `${own} is commoner here.`
+        : `${own} speaks for it: ${here} is typical here, ${there} there.`,
     );
   }
   if (found.isOutlier) {
