@@ -1,4 +1,4 @@
-{{ config(enabled=has_orders()) }}
+{{ config(enabled=has_orders(), materialized='view') }}
 {%- set input = orders_input() -%}
 
 with

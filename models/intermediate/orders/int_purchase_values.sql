@@ -21,7 +21,9 @@ select
     n_purchase_days,
     value_step,
 
-    avg(mean_purchase_value) as mean_purchase_value,
+    -- Of decimals, so that no order of the customers changes a digit.
+    cast(sum(cast(mean_purchase_value as decimal(18, 4))) as double) / count(*)
+        as mean_purchase_value,
     count(*) as n_customers
 
 from customers

@@ -39,13 +39,13 @@ def name_cells(rules: Sequence[Mapping[str, str]]) -> dict[tuple[int, int, int],
     cells: dict[tuple[int, int, int], list[str]] = {}
     for rule in rules:
         ranges = [_range(rule, measure) for measure in _MEASURES]
-        for r, f, m in product(*ranges):
+        for r, f, m in product(ranges[0], ranges[1], ranges[2]):
             cells.setdefault((r, f, m), []).append(rule["rfm_segment"])
     problems = [
-        f"r={cell[0]} f={cell[1]} m={cell[2]} is in "
-        + (" and in ".join(map(shorten, cells[cell])) if cell in cells else "no segment")
-        for cell in product(SCORES, repeat=3)
-        if len(cells.get(cell, ())) != 1
+        f"r={r} f={f} m={m} is in "
+        + (" and in ".join(map(shorten, cells.get((r, f, m), ()))) or "no segment")
+        for r, f, m in product(SCORES, SCORES, SCORES)
+        if len(cells.get((r, f, m), ())) != 1
     ]
     if problems:
         more = len(problems) - _MOST_LISTED

@@ -101,9 +101,7 @@ def _written(
     """Yield lines as the file has them, what comes back, and those that are faulty."""
     numbers: dict[tuple[datetime, str], int] = {}
     for moment, quantity, price, customer, _ in lines:
-        number = numbers.setdefault(
-            (moment, customer), _FIRST_ORDER + len(numbers)
-        )
+        number = numbers.setdefault((moment, customer), _FIRST_ORDER + len(numbers))
         yield (str(number), customer, str(moment), str(quantity), f"{price:.2f}")
         if draw.random() < _SHARE_RETURNED:
             later = moment + timedelta(days=2 + int(draw.random() * 20))

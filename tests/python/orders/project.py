@@ -13,7 +13,11 @@ import yaml
 from dbt.cli.main import dbtRunner
 
 ROOT = Path(__file__).parents[3]
-ONLINE_RETAIL = ROOT.parent / "shared" / "data" / "online_retail_2009_2010.parquet"
+_RETAIL = "shared/data/online_retail_2009_2010.parquet"
+ONLINE_RETAIL = next(
+    (each / _RETAIL for each in ROOT.parents if (each / _RETAIL).exists()),
+    ROOT.parent / _RETAIL,
+)
 
 # What the rest of the project gives these models, as small as it can be.
 _STUB_MACROS = """
