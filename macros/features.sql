@@ -8,24 +8,18 @@
     {{ return(var(name) if execute else []) }}
 {% endmacro %}
 
-{% macro has_orders() %}
-    {{ return((var('orders_path') or var('orders_model')
-        or not (var('customers_path') or var('customers_model'))) and true) }}
-{% endmacro %}
-
 {% macro all_features() %}
     {#- Every column besides the id: the gender, where there is one, and the features. -#}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {%- set features = [] -%}
-    {%- set gender = var('gender') -%}
+    {%- set gender = var('gender') if has_customers() else none -%}
     {%- if gender -%}
         {%- do features.append({
             'name': 'gender', 'type': 'category', 'aliases': gender.aliases,
             'levels': {'female': gender.female, 'male': gender.male},
         }) -%}
     {%- endif -%}
-    {%- do features.extend(var('features')) -%}
-    {%- if has_orders() -%}{%- do features.extend(var('orders').features or []) -%}{%- endif -%}
+    {%- do features.extend(build_features()) -%}
     {{ return(features) }}
 {% endmacro %}
 
@@ -81,10 +75,8 @@
     {%- for feature in all_features() -%}
         {%- do features.update({feature.name: feature}) -%}
     {%- endfor -%}
-    {%- set configured = var('segmentations')
-        + ((var('orders').segmentations or []) if has_orders() else []) -%}
     {%- set layouts = [] -%}
-    {%- for segmentation in configured -%}
+    {%- for segmentation in build_segmentations() -%}
         {%- set layout = {
             'name': segmentation.name,
             'n_slots': (segmentation.max_segments or 10)
@@ -129,7 +121,7 @@
         'customer_id', 'gender', 'features', 'segmentations', 'demographics',
         'numbers', 'encoding', 'sheet', 'missing_values', 'max_rejected_share',
         'min_segment_share', 'no_segments', 'other_customers', 'export_rows_limit',
-        'keep_generations', 'orders',
+        'keep_generations', 'orders', 'orders_features', 'orders_segmentations',
     ] -%}
         {%- do settings.update({name: var(name)}) -%}
     {%- endfor -%}

@@ -15,7 +15,7 @@ counts as (
 
 read as (
 
-    select count(*) as n_read from {{ ref('base_mall__customers') }}
+    select count(*) as n_read from {{ ref('stg_mall__customers') }}
 
 ),
 

@@ -1,12 +1,14 @@
 {#- The customer file as it came, with its segments: the CSV file's content. -#}
 -- depends_on: {{ ref('fct_input_counts') }}
-{%- set taken = adapter.get_columns_in_relation(ref('base_mall__customers'))
+{%- set file = ref('stg_mall__customers') if var('customers_model')
+    else ref('base_mall__customers') %}
+{%- set taken = adapter.get_columns_in_relation(file)
     | map(attribute='name') | map('lower') | list if execute else [] %}
 with
 
 customers as (
 
-    select * from {{ ref('base_mall__customers') }}
+    select * from {{ file }}
 
 ),
 

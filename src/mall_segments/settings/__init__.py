@@ -68,7 +68,11 @@ __all__ = [
 
 
 class Settings(Section):
-    """Every setting of a build; see the comments in ``dbt_project.yml``."""
+    """Every setting of a build; see the comments in ``dbt_project.yml``.
+
+    :func:`parse_settings` has added ``orders_features`` to ``features`` and
+    ``orders_segmentations`` to ``segmentations`` where there are orders.
+    """
 
     customers_path: str | None = None
     customers_model: Text | None = None
@@ -94,6 +98,8 @@ class Settings(Section):
     export_rows_limit: Annotated[Whole, at_least(1)] = 5_000_000
     keep_generations: Annotated[Whole, at_least(1)] = 3
     orders: Orders = Field(default_factory=Orders)
+    orders_features: tuple[Feature, ...] = ()
+    orders_segmentations: tuple[Segmentation, ...] = ()
 
     @field_validator("customers_path", "orders_path", mode="before")
     @classmethod
@@ -215,18 +221,21 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
 
 
 def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the features and segmentations of orders, where there are orders."""
-    orders = mapping.get("orders")
+    """Add what orders say of customers; of orders alone nothing else is known."""
     settings = dict(mapping)
-    if not isinstance(orders, Mapping):
-        return settings
-    if _has_orders(mapping):
-        for key in ("features", "segmentations"):
-            own, added = settings.get(key), orders.get(key)
-            if isinstance(own, list | tuple) and isinstance(added, list | tuple):
-                settings[key] = [*own, *added]
-    added_keys = ("features", "segmentations")
-    settings["orders"] = {k: v for k, v in orders.items() if k not in added_keys}
+    has_own = any(mapping.get(key) for key in ("customers_path", "customers_model"))
+    has_customers = has_own or not any(
+        mapping.get(key) for key in ("orders_path", "orders_model")
+    )
+    if not has_customers:
+        settings["gender"] = None
+    for key in ("features", "segmentations"):
+        own, added = settings.get(key), settings.pop(f"orders_{key}", ())
+        if isinstance(own, list | tuple) and isinstance(added, list | tuple):
+            settings[key] = [
+                *(own if has_customers or not added else ()),
+                *(added if _has_orders(mapping) else ()),
+            ]
     return settings
 
 

@@ -343,12 +343,14 @@ class Orders(Section):
         Customers with fewer orders have no features of orders.
     day_first : bool, optional
         Whether 03/04/2010 is 3 April; a date that could be both is refused without it.
+    cancellation_prefix : str
+        Orders whose id begins with it are returns.
+    cut_points : mapping of str to tuple of float
+        By ``recency_days``, ``n_orders`` or ``total_spend``, four ascending values that
+        part the scores 1 to 5; fifths of the customers by default.
     columns : mapping of str to tuple of str
         Further headers of ``customer_id``, ``order_id``, ``ordered_at``, ``amount``,
         ``quantity`` and ``unit_price``.
-    features, segmentations
-        What :func:`parse_settings` adds to the settings of these names where there are
-        orders; empty in what it returns.
     """
 
     as_of: str | None = None
@@ -360,8 +362,8 @@ class Orders(Section):
     minimum_orders: Annotated[Whole, at_least(1)] = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
-    features: tuple[Feature, ...] = ()
-    segmentations: tuple[Segmentation, ...] = ()
+    cancellation_prefix: Text = "C"
+    cut_points: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
 
     @field_validator("as_of", mode="before")
     @classmethod

@@ -54,21 +54,26 @@ def test_the_gender_is_a_category_like_others():
 
 
 def test_features_of_orders_come_where_there_are_orders():
-    added = {
-        "features": [{"name": "n_orders"}],
-        "segmentations": [{"name": "rfm", "features": ["n_orders"]}],
-    }
-    settings = SHIPPED | {"orders": added}
-    with_orders = parse_settings(settings)
+    with_orders = parse_settings(SHIPPED)
     assert with_orders.has_orders
-    assert with_orders.features[-1].name == "n_orders"
+    assert with_orders.features[-1].name == "total_spend"
     assert with_orders.segmentations[-1].name == "rfm"
-    assert with_orders.orders.features == ()
-    own = parse_settings(settings | {"customers_path": "own.csv"})
+    own = parse_settings(SHIPPED | {"customers_path": "own.csv"})
     assert not own.has_orders
     assert "n_orders" not in [feature.name for feature in own.features]
-    both = parse_settings(settings | {"customers_path": "a", "orders_path": "b"})
+    both = parse_settings(SHIPPED | {"customers_path": "a", "orders_path": "b"})
     assert both.has_orders
+    assert len(both.features) == len(with_orders.features)
+
+
+def test_of_orders_alone_nothing_else_is_known():
+    settings = parse_settings(SHIPPED | {"orders_path": "orders.csv"})
+    assert [feature.name for feature in settings.columns] == [
+        "recency_days",
+        "n_orders",
+        "total_spend",
+    ]
+    assert [each.name for each in settings.segmentations] == ["rfm"]
 
 
 def test_what_was_parsed_can_be_parsed_again():
