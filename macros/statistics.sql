@@ -50,3 +50,15 @@
 {% macro postgres__hash_bucket(text, n_buckets) -%}
     ('x' || substring(md5({{ text }}), 1, 8))::bit(32)::bigint % {{ n_buckets }}
 {%- endmacro %}
+
+{% macro matches_pattern(text, pattern) %}
+    {{- return(adapter.dispatch('matches_pattern', 'mall_segments')(text, pattern)) -}}
+{% endmacro %}
+
+{% macro default__matches_pattern(text, pattern) -%}
+    {{ text }} rlike '{{ pattern }}'
+{%- endmacro %}
+
+{% macro duckdb__matches_pattern(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}

@@ -80,7 +80,7 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     check_disk(find_home())
     _OPENED.clear()
     is_elsewhere = settings.customers_path and not request.get("reads_files", True)
-    if settings.customers_model or is_elsewhere:
+    if settings.customers_model or is_elsewhere or not settings.has_customers:
         return {"notes": []}
     return {"notes": list(build_notes(_open(request, settings), settings))}
 
@@ -177,7 +177,7 @@ FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
 
 
 def _settings(request: Mapping[str, Any]) -> Settings:
-    return parse_settings(_read_yaml(request.get("settings", {})))
+    return parse_settings(_read_yaml(request.get("settings", {}))).of_customer_files()
 
 
 def _read_yaml(value: Any) -> Any:

@@ -139,6 +139,16 @@ class Settings(Section):
         return _has_orders(self.__dict__)
 
     @property
+    def has_customers(self) -> bool:
+        """Whether customers have rows of their own, besides their orders."""
+        return _has_customers(self.__dict__)
+
+    def of_customer_files(self) -> Settings:
+        """Return these settings without the features that orders say."""
+        own = tuple(each for each in self.features if each.source == "customers")
+        return self.model_copy(update={"features": own})
+
+    @property
     def categories(self) -> tuple[Feature, ...]:
         """Every feature that is a category, the gender first if there is one."""
         own = tuple(feature for feature in self.features if feature.type == "category")
@@ -223,20 +233,30 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
 def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Add what orders say of customers; of orders alone nothing else is known."""
     settings = dict(mapping)
-    has_own = any(mapping.get(key) for key in ("customers_path", "customers_model"))
-    has_customers = has_own or not any(
-        mapping.get(key) for key in ("orders_path", "orders_model")
-    )
+    has_customers, has_orders = _has_customers(mapping), _has_orders(mapping)
     if not has_customers:
         settings["gender"] = None
     for key in ("features", "segmentations"):
         own, added = settings.get(key), settings.pop(f"orders_{key}", ())
-        if isinstance(own, list | tuple) and isinstance(added, list | tuple):
-            settings[key] = [
-                *(own if has_customers or not added else ()),
-                *(added if _has_orders(mapping) else ()),
+        if not isinstance(own, list | tuple) or not isinstance(added, list | tuple):
+            continue
+        if key == "features":
+            added = [
+                {**feature, "source": "orders"} if isinstance(feature, dict) else feature
+                for feature in added
             ]
+        settings[key] = [
+            *(own if has_customers or not added else ()),
+            *(added if has_orders else ()),
+        ]
     return settings
+
+
+def _has_customers(mapping: Mapping[str, Any]) -> bool:
+    """Whether customers are named, or those of the seed are read."""
+    if any(mapping.get(key) for key in ("customers_path", "customers_model")):
+        return True
+    return not any(mapping.get(key) for key in ("orders_path", "orders_model"))
 
 
 def _has_orders(mapping: Mapping[str, Any]) -> bool:

@@ -107,6 +107,9 @@ class Feature(Section):
         A column of bands made of a number.
     level_words : LevelWords
         Words for the levels in segment names.
+    source : {"customers", "orders"}
+        Whether customers come with it, or their orders say it; set by where it is
+        listed.
     resolution : float, optional
         Accepted for settings of old, and ignored: steps follow from the data.
     """
@@ -124,6 +127,9 @@ class Feature(Section):
     levels: dict[str, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
+    source: Annotated[
+        Literal["customers", "orders"], one_of("customers", "orders")
+    ] = "customers"
     resolution: Number | None = None
 
     @field_validator("label", mode="before")
