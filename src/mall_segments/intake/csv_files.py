@@ -47,6 +47,7 @@ _CHUNK_SIZE: Final = 2**18
 _SAMPLED_BYTES: Final = 2**16
 _SAMPLED_ROWS: Final = 30
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_NEEDS_QUOTES: Final = re.compile(r'[",\r\n]')
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)", re.IGNORECASE)
 _LONGEST_CELL: Final = 2**26
 USUAL_LINE: Final = 2**20
@@ -197,14 +198,14 @@ def copy_plainly(
         handle = cast("IO[bytes]", tempfile.NamedTemporaryFile(suffix=".csv"))  # noqa: SIM115
         path = Path(handle.name)
     text = io.TextIOWrapper(handle, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
     longest = 0
     for row in rows:
         if not row:
             continue
         surplus = next((cell for cell in row[n_columns:] if cell), "")
         padding = [""] * (n_columns - len(row))
-        longest = max(longest, writer.writerow([*row[:n_columns], *padding, surplus]))
+        cells = [*row[:n_columns], *padding, surplus]
+        longest = max(longest, text.write(",".join(map(_quoted, cells)) + "\n"))
     text.flush()
     text.detach()
     copy = CsvFile(
@@ -266,6 +267,13 @@ def unclosed_quote(source: str, line: int | None) -> str:
         "may be cut off, and where its rows end is unclear. Close it, or double a "
         "quote that belongs to a value."
     )
+
+
+def _quoted(cell: str) -> str:
+    # Python's writer leaves a return bare where lines end with a feed.
+    if _NEEDS_QUOTES.search(cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
 
 
 def _without_nul(lines: Iterable[str], source: str) -> Iterator[str]:

@@ -166,7 +166,8 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
     for suffix, factor in form.scales:
         is_scaled = f"lower({parts}.scale) = {quote_text(suffix.lower())}"
         number += f" * case when {is_scaled} then {factor!r} else 1 end"
-    return f"({number})"
+    # 1e999 is beyond what a double holds.
+    return f"case when isfinite({number}) then {number} end"
 
 
 def detect_number_format(
@@ -249,11 +250,15 @@ def is_grouped_sql(column: str) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """Values that differ in their digits only: the shape, an example, how many."""
+    """Values that differ in their digits only.
+
+    An example, how many there are, and of how many of them a cast makes a number.
+    """
 
     text: str
     example: str
     n: int
+    n_cast: int
 
 
 def choose_format(
@@ -302,9 +307,12 @@ def choose_format(
             continue
         if disputed:
             best = _settle(best, other, disputed, shapes, delimiter, shown)
-    plain = best.decimal == "." and not (best.thousands or affixes or scales)
-    if plain and all(_reads(best, shape) for shape in shapes):
-        return PLAIN if all(_is_cast(shape.example) for shape in shapes) else best
+    # A cast must read the same values as the format, and no others.
+    is_plain = best.decimal == "." and not (best.thousands or affixes or scales)
+    if is_plain and all(
+        shape.n_cast == (shape.n if shape in read[best] else 0) for shape in shapes
+    ):
+        return PLAIN
     return best
 
 
@@ -315,10 +323,6 @@ def _is_set(numbers: Numbers | None, decimal: str, thousands: str) -> bool:
     return numbers.decimal in (None, decimal) and wanted in (None, thousands)
 
 
-def _is_cast(text: str) -> bool:
-    return re.fullmatch(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", text) is not None
-
-
 def read_shapes(
     connection: duckdb.DuckDBPyConnection, relation: str, column: str
 ) -> list[Shape]:
@@ -327,8 +331,9 @@ def read_shapes(
     shape = r"regexp_replace(value, '(^|[^0-9])0([.,])', '\1' || chr(1) || '\2')"
     shape = f"replace(regexp_replace({shape}, '[0-9]', '9', 'g'), chr(1), '0')"
     rows = connection.execute(
-        f"select {shape} as shape, min(value), count(*) "  # noqa: S608
-        f"from (select {text_sql(column)} as value from {relation}) "
+        f"select {shape} as shape, min(value), count(*), "  # noqa: S608
+        "count(try_cast(cell as double)) "
+        f"from (select {column} as cell, {text_sql(column)} as value from {relation}) "
         f"where length(value) <= {_LONGEST_NUMBER} and regexp_matches(value, '[0-9]') "
         f"group by shape order by count(*) desc, shape limit {_MOST_SHAPES}"
     ).fetchall()
@@ -514,7 +519,7 @@ def _settle(
 
 def _as_example(shapes: set[Shape]) -> Shape:
     shape = max(shapes, key=lambda shape: (shape.n, shape.text))
-    return Shape(shape.example, shape.example, shape.n)
+    return replace(shape, text=shape.example)
 
 
 def _example(shapes: set[Shape]) -> str:
