@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
+import yaml
 
 from mall_segments.errors import PublishError
 from mall_segments.home import find_home, published_folder
@@ -19,7 +20,6 @@ from mall_segments.publishing.generations import (
     MODEL,
     file_sha256,
 )
-from mall_segments.publishing.previous import published_model, used_segment_ids
 from mall_segments.publishing.sealed_json import canonical_sha256
 from mall_segments.publishing.switching import new_generation, seal_generation
 from mall_segments.publishing.tables import (
@@ -87,6 +87,12 @@ def settings_sha256(settings: Mapping[str, Any]) -> str:
     return canonical_sha256(_parse(settings).model_dump(mode="json"))
 
 
+def built_settings(text: str) -> tuple[Settings, str]:
+    """Read the settings that the first node of a build stored, and hash them."""
+    settings = _parse(yaml.safe_load(text))
+    return settings, settings_sha256(settings.model_dump(mode="json"))
+
+
 def publish_generation(
     connection: Any,
     tables: Mapping[str, str],
@@ -112,8 +118,7 @@ def publish_generation(
     tables : mapping of str to str
         The relations to publish, `dim_customers` among them, by name; see `qualify`.
     model : Model
-        Complete but for its seal and its retired segment ids, which are found here. Its
-        build id names the generation.
+        Complete but for its seal. Its build id names the generation.
     viewed : mapping of str to str
         The relations that the row-level tables read where they are views, by name.
         They are published with them above ``export_rows_limit``.
@@ -164,7 +169,6 @@ def publish_generation(
     with new_generation(
         root, model.build_id, keep_generations=parsed.keep_generations
     ) as draft:
-        model = _with_retired_ids(model, published_model(root))
         cursor = connection.cursor()
         try:
             described = _write_tables(
@@ -304,7 +308,7 @@ def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
     )
     missing = [measure for measure in _MEASURES.values() if measure not in found]
     if missing:
-        raise PublishError(f"int_input_counts has no measure {', '.join(missing)}")
+        raise PublishError(f"fct_input_counts has no measure {', '.join(missing)}")
     counts = {key: found[measure] for key, measure in _MEASURES.items()}
     if counts["accepted"] + counts["rejected"] != counts["rows"]:
         raise PublishError(
@@ -346,26 +350,6 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _with_retired_ids(model: Model, published: Model | None) -> Model:
-    """Add every id that readers ever saw and that no segment has now."""
-    used = used_segment_ids(published)
-    return model.model_copy(
-        update={
-            "segmentations": [
-                segmentation.model_copy(
-                    update={
-                        "retired_segment_ids": sorted(
-                            used.get(segmentation.name, set())
-                            - {segment.segment_id for segment in segmentation.segments}
-                        )
-                    }
-                )
-                for segmentation in model.segmentations
-            ]
-        }
-    )
 
 
 def _published_tables(
