@@ -135,7 +135,9 @@ def _one_of(*allowed: str) -> BeforeValidator:
 def _at_least(least: int, most: int | None = None) -> AfterValidator:
     def check(value: int) -> int:
         if value < least or (most is not None and value > most):
-            bound = f"of at least {least}" if most is None else f"from {least} to {most}"
+            bound = (
+                f"of at least {least}" if most is None else f"from {least} to {most}"
+            )
             raise _refuse(f"it must be a whole number {bound}")
         return value
 
@@ -385,7 +387,9 @@ class Segmentation(_Section):
     features: Texts
     weights: dict[str, Number] = Field(default_factory=dict)
     scaler: Scaler = "standard"
-    n_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] | Literal["auto"] = "auto"
+    n_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] | Literal["auto"] = (
+        "auto"
+    )
     min_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] = 2
     max_segments: Annotated[Whole, _at_least(2, _LARGEST_COUNT)] = 10
     min_segment_share: Share | None = None
@@ -633,7 +637,11 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
         return Settings.model_validate(dict(mapping))
     except ValidationError as error:
         raise _settings_error(
-            [sentence for each in error.errors() for sentence in _sentences(each, mapping)]
+            [
+                sentence
+                for each in error.errors()
+                for sentence in _sentences(each, mapping)
+            ]
         ) from None
 
 

@@ -27,7 +27,11 @@ from mall_segments.audit.expectations import (
     n_rows,
     warn,
 )
-from mall_segments.clustering.exploration import MAJOR_INDEX, MODERATE_INDEX, feature_drift
+from mall_segments.clustering.exploration import (
+    MAJOR_INDEX,
+    MODERATE_INDEX,
+    feature_drift,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,11 @@ from typing import Any
 
 from mall_segments.errors import PublishError
 from mall_segments.home import published_folder
-from mall_segments.publishing.sealed_json import BrokenSealError, read_sealed, write_sealed
+from mall_segments.publishing.sealed_json import (
+    BrokenSealError,
+    read_sealed,
+    write_sealed,
+)
 
 CURRENT = "current"
 DATABASE = "mall_segments.duckdb"

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mall_segments.errors import MallSegmentsError, ModelError
-from mall_segments.publishing.generations import MANIFEST, MODEL, current_generation, read_current
+from mall_segments.publishing.generations import (
+    MANIFEST,
+    MODEL,
+    current_generation,
+    read_current,
+)
 from mall_segments.model_file import Model, load_model
 from mall_segments.service.answers import Answers
 
