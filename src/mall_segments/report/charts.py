@@ -305,41 +305,6 @@ def snake_chart(
     return axis, joined(*content, *marks), len(marks)
 
 
-def profile_strip(
-    segment_id: int,
-    label: str,
-    bins: Sequence[Bin],
-    mean: tuple[float, str],
-    overall: float,
-    axis: Axis,
-) -> Strip:
-    """Draw how a segment's customers spread over a feature, and their mean."""
-    largest = max((part.n_customers for part in bins), default=1)
-    bars = [
-        element(
-            "rect",
-            tip(part.title),
-            x=axis.along(part.start),
-            y=share(92 - 80 * part.n_customers / largest),
-            width=share(axis.percent(part.end) - axis.percent(part.start)),
-            height=share(80 * part.n_customers / largest),
-            class_=f"mark spread {shape_class(segment_id)}",
-        )
-        for part in bins
-    ]
-    x = axis.along(overall)
-    line = element("line", x1=x, y1="0%", x2=x, y2="100%", class_="overall")
-    mean_mark = marker(
-        segment_id,
-        x=axis.along(mean[0]),
-        y="92%",
-        size=3,
-        class_="mark mean",
-        title=mean[1],
-    )
-    return Strip(segment_id, label, joined(*bars, line, mean_mark), len(bars) + 1)
-
-
 def silhouette_strip(
     segment_id: int,
     label: str,
