@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.report import charts
-from mall_segments.report.plots import StripChart
+from mall_segments.report.plots import StripChart, ticks_below
 from mall_segments.report.svg import Axis
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Snake:
     """The snake plot: a line down the features for each segment."""
 
     features: tuple[FeatureView, ...]
-    axis: Axis
+    ticks: Markup
     content: Markup
     n_marks: int
     row_height: int
@@ -111,9 +111,9 @@ def _snake(
     ]
     row_height = SNAKE_ROWS[len(features) <= N_FEW]
     axis, content, n_marks = charts.snake_chart(
-        lines, [feature.label for feature in features], row_height=row_height
+        lines, [feature.label for feature in features]
     )
-    return Snake(tuple(features), axis, content, n_marks, row_height)
+    return Snake(tuple(features), ticks_below(axis), content, n_marks, row_height)
 
 
 def _levels(
