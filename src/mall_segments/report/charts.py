@@ -96,21 +96,17 @@ def map_chart(
     cells : Cells
         Points are drawn as markers whose area grows with their customers; bins as
         rectangles in the colour of the segment most of their customers belong to,
-        fainter the fewer they are.
+        fainter the fewer they are, or, unless ``is_shaded``, as markers.
     axes : tuple of Axis
-        Horizontal and vertical.
+        Horizontal and vertical; ``titles`` are theirs.
     name, title, description, height
-        See `Plot`; ``titles`` are those of the axes.
+        See `Plot`.
     says : callable
         What a mark says when pointed at.
-    lines : sequence of Line
-        Boundaries between segments.
-    is_slice : bool
-        Whether the boundaries hold only for customers with average other features.
+    lines, is_slice
+        Boundaries, and whether they hold only where other features are average.
     centres : sequence of Centre
         Centroids.
-    is_shaded : bool
-        Whether bins are drawn as rectangles; if not, as markers in their middle.
     """
     style = "boundary slice" if is_slice else "boundary"
     boundaries = [

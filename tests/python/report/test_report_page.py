@@ -163,14 +163,20 @@ def test_the_page_assigns_customers_as_the_model_does(
         values = [source[name][place] for place in random.integers(0, 90, 60).tolist()]
         # Some values are missing, some beyond those that were seen.
         customers[name] = [
-            None if random.random() < 0.1 else 3 * value if random.random() < 0.1 else value
+            None
+            if random.random() < 0.1
+            else 3 * value
+            if random.random() < 0.1
+            else value
             for value in values
         ]
         if isinstance(values[0], str):
             customers[name] = [None if random.random() < 0.1 else v for v in values]
     expected = assign(model, segmentation, customers)
     page = open_report(sample).page
-    found = page.locator(f"[data-finder][data-segmentation={segmentation.name}]").evaluate(
+    found = page.locator(
+        f"[data-finder][data-segmentation={segmentation.name}]"
+    ).evaluate(
         "(part, rows) => rows.map((row) => part.querySelector('form').assign(row))",
         [
             {name: values[row] for name, values in customers.items()}
@@ -234,9 +240,7 @@ def test_brushing_counts_the_customers_in_the_rectangle(
     assert plot.locator(".dim").count() > 0
     assert plot.locator(".brush").count() == 1
     area.get_by_role("button").click()
-    page.wait_for_function(
-        "() => !document.querySelector('.plot .dim, .plot .brush')"
-    )
+    page.wait_for_function("() => !document.querySelector('.plot .dim, .plot .brush')")
 
 
 def test_limits_can_be_typed_instead_of_dragged(
