@@ -1,4 +1,4 @@
-"""What the quality tests share: an audited generation, and copies of it to damage."""
+"""What the quality tests share: a small published home, and copies of it to damage."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from generation_copy import GenerationCopy, copy_generations
+from sample_published import FIRST, OTHER_CUSTOMERS, SECOND, publish_sample
 
 from mall_segments.audit.validation import Validator
 
@@ -19,7 +20,25 @@ def validator() -> Validator:
     return Validator()
 
 
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the sample was published twice; only to be read."""
+    home = tmp_path_factory.mktemp("sample")
+    publish_sample(home, FIRST)
+    publish_sample(home, SECOND)
+    return home
+
+
+@pytest.fixture(scope="session")
+def drifted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose customers stay ten years longer than those published before."""
+    home = tmp_path_factory.mktemp("drifted")
+    publish_sample(home, SECOND)
+    publish_sample(home, OTHER_CUSTOMERS, older=10)
+    return home
+
+
 @pytest.fixture
-def copy(published_home: Path, tmp_path: Path) -> GenerationCopy:
-    """A copy of the published generation that the test may damage."""
-    return copy_generations(published_home, tmp_path)
+def copy(sample_home: Path, tmp_path: Path) -> GenerationCopy:
+    """A copy of the current generation that the test may damage."""
+    return copy_generations(sample_home, tmp_path)

@@ -3,66 +3,62 @@
 from __future__ import annotations
 
 import json
-import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import logging
+import os
+import threading
+from collections import deque
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from typing import TextIO
+MOST_WAITING: Final = 20_000
+
+_SECONDS_BETWEEN_WRITES: Final = 0.5
+
+_logger = logging.getLogger("uvicorn.error")
 
 
 class AccessLog:
-    """Lines of JSON, kept for a moment and written together.
+    """Lines of JSON, written by a thread of their own, so that nobody waits for them.
 
-    Parameters
-    ----------
-    stream : text file, optional
-        Where lines go; the standard output by default.
+    Lines that cannot be written, because the reader stands still or went away, are
+    dropped; the log of the server says so once.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        self._lines: list[str] = []
+    def __init__(self, descriptor: int = 1) -> None:
+        self._descriptor = descriptor
+        self._lines: deque[dict[str, Any]] = deque()
+        self._is_whole = True
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
 
-    def add(
-        self,
-        *,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        n_customers: int,
-        build_id: str | None,
-    ) -> None:
-        """Add the line of one request.
+    def add(self, line: dict[str, Any]) -> None:
+        """Add the line of one request."""
+        if len(self._lines) < MOST_WAITING:
+            self._lines.append(line)
+        else:
+            self._drop("nobody reads it")
 
-        Parameters
-        ----------
-        method, route : str
-            What was asked for; the route is one of the service's own names.
-        status : int
-            The HTTP status.
-        seconds : float
-            How long it took.
-        n_customers : int
-            How many customers were assigned.
-        build_id : str or None
-            The generation that answered.
-        """
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": method,
-            "route": route,
-            "status": status,
-            "milliseconds": round(seconds * 1000, 3),
-            "customers": n_customers,
-            "build_id": build_id,
-        }
-        self._lines.append(json.dumps(line))
+    def close(self, *, seconds: float = 1.0) -> None:
+        """Write what waits, but do not wait longer than some seconds for its reader."""
+        self._is_over.set()
+        self._thread.join(seconds)
 
-    def flush(self) -> None:
-        """Write the lines added since the last time."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+    def _run(self) -> None:
+        while not self._is_over.wait(_SECONDS_BETWEEN_WRITES):
+            self._write()
+        self._write()
+
+    def _write(self) -> None:
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        rest = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        try:
+            # Not by `sys.stdout`, whose lock would keep the process from ending.
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self._drop(error.strerror or "it cannot be written")
+
+    def _drop(self, reason: str) -> None:
+        if self._is_whole:
+            self._is_whole = False
+            _logger.error("Lines of the access log are lost: %s", reason)

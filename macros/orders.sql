@@ -1,0 +1,299 @@
+{#- Where orders come from, how their cells are read, and what their settings are. -#}
+
+{% macro orders_settings() %}
+    {#-
+    Everything under `orders`, with its defaults: `--vars '{orders: {as_of: …}}'`
+    replaces the whole var, so what it leaves out is filled in here.
+    -#}
+    {%- set settings = {
+        'as_of': none,
+        'window_days': none,
+        'returns': 'subtract',
+        'minimum_orders': 1,
+        'day_first': none,
+        'cancellation_prefix': 'C',
+        'columns': {},
+        'cut_points': {},
+    } -%}
+    {%- do settings.update(var('orders', none) or {}) -%}
+    {{ return(settings) }}
+{% endmacro %}
+
+{% macro has_own_customers() %}
+    {#- Whether a file or model of customers is named. -#}
+    {{ return(
+        (var('customers_path', none) or var('customers_model', none)) is not none
+    ) }}
+{% endmacro %}
+
+{% macro has_own_orders() %}
+    {#- Whether a file or model of orders is named. -#}
+    {{ return(
+        (var('orders_path', none) or var('orders_model', none)) is not none
+    ) }}
+{% endmacro %}
+
+{% macro has_customers() %}
+    {#- Whether customers have rows of their own: else those of the orders are read. -#}
+    {{ return(has_own_customers() or not has_own_orders()) }}
+{% endmacro %}
+
+{% macro has_orders() %}
+    {#- Whether there are orders: named ones, or the seed beside the seed of customers. -#}
+    {{ return(has_own_orders() or not has_own_customers()) }}
+{% endmacro %}
+
+{% macro order_feature_columns() %}
+    {#- The columns of `int_customer_orders` that a feature can be. -#}
+    {{ return([
+        'recency_days',
+        'n_orders',
+        'total_spend',
+        'average_order_value',
+        'tenure_days',
+        'days_between_orders',
+        'n_returns',
+        'return_share',
+    ]) }}
+{% endmacro %}
+
+{% macro orders_input() %}
+    {#-
+    How orders are read: `relation`, what follows `from`, with the canonical names;
+    `columns`, by canonical name text, integer, float or moment; and `date_format`,
+    for moments that are text: iso, day_first, month_first or compact.
+    -#}
+    {%- if var('orders_path', none) -%}
+        {%- if execute -%}
+            {{- return(adapter.dispatch('orders_input', 'mall_segments')()) -}}
+        {%- endif -%}
+        {{- return({'relation': 'orders', 'columns': {}, 'date_format': 'iso'}) -}}
+    {%- endif -%}
+    {%- set relation = ref(var('orders_model', none) or 'orders') -%}
+    {{ return({
+        'relation': relation,
+        'columns': canonical_order_columns(relation),
+        'date_format': {true: 'day_first', false: 'month_first', none: 'iso'}[
+            orders_settings().day_first if var('orders_model', none) else none
+        ],
+    }) }}
+{% endmacro %}
+
+{% macro duckdb__orders_input() %}
+    {{ return(ask_package('mall_segments_orders', {'settings': settings()})) }}
+{% endmacro %}
+
+{% macro sparksession__orders_input() %}
+    {#- Spark opens the files itself; the package recognises the columns. -#}
+    {%- set path = var('orders_path') -%}
+    {%- set relation = 'parquet.' ~ quoted_name(path) -%}
+    {%- if path.lower().endswith(('.csv', '.csv.gz')) -%}
+        {%- set relation = 'order_files' -%}
+        {%- do run_query(
+            'create or replace temporary view ' ~ relation ~ ' using csv options ('
+            ~ "header 'true', escape '\"', path " ~ dbt.string_literal(
+                dbt.escape_single_quotes(path)
+            ) ~ ')'
+        ) -%}
+    {%- endif -%}
+    {%- set columns = {} -%}
+    {%- for row in run_query('describe query select * from ' ~ relation).rows -%}
+        {%- do columns.update({row[0]: order_column_type(row[1])}) -%}
+    {%- endfor -%}
+    {{ return(ask_package('mall_segments_orders', {
+        'settings': settings(), 'relation': relation, 'header': columns,
+    })) }}
+{% endmacro %}
+
+{% macro canonical_order_columns(relation) %}
+    {#- The type of each canonical column that a relation has, refused if it lacks one. -#}
+    {%- set found = {} -%}
+    {%- if not execute -%}{{- return(found) -}}{%- endif -%}
+    {%- for column in adapter.get_columns_in_relation(relation) -%}
+        {%- do found.update({column.name | lower: order_column_type(column.dtype)}) -%}
+    {%- endfor -%}
+    {%- if not found -%}{{- return(found) -}}{%- endif -%}
+    {%- set missing = ['customer_id', 'ordered_at'] | reject('in', found) | list -%}
+    {%- if 'amount' not in found
+        and not ('quantity' in found and 'unit_price' in found) -%}
+        {%- do missing.append('amount (or quantity and unit_price)') -%}
+    {%- endif -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            'The orders in ' ~ relation ~ ' have no column ' ~ missing | join(', ')
+            ~ '; it has ' ~ found | join(', ') ~ '.'
+        ) }}
+    {%- endif -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{% macro order_column_type(dtype) %}
+    {#- Whether values of an engine's type are text, integer, float or moment. -#}
+    {%- set name = dtype | lower -%}
+    {%- if name.startswith(('date', 'timestamp')) -%}
+        {{- return('moment') -}}
+    {%- elif name in ('float', 'double', 'real')
+        or name.startswith(('decimal', 'numeric')) -%}
+        {{- return('float') -}}
+    {%- elif 'int' in name and 'interval' not in name or name == 'long' -%}
+        {{- return('integer') -}}
+    {%- endif -%}
+    {{ return('text') }}
+{% endmacro %}
+
+{% macro order_text(input, name) %}
+    {#-
+    The cell as text without surrounding blanks; blank and "no value" are null, as is
+    a column that the orders do not have. A key written as 17850.0 is 17850.
+    -#}
+    {%- set type = input.columns.get(name) -%}
+    {%- set text = 'trim(' ~ dbt.cast(name, dbt.type_string()) ~ ')' -%}
+    {%- if not type -%}
+    {{ dbt.cast('null', dbt.type_string()) }}
+    {%- elif type == 'float' -%}
+    case
+        when {{ name }} = floor({{ name }}) and abs({{ name }}) < 1e15
+            then {{ dbt.cast(dbt.cast(name, 'bigint'), dbt.type_string()) }}
+        when {{ dbt.cast(name, dbt.type_string()) }} not in ('nan', 'NaN')
+            then {{ dbt.cast(name, dbt.type_string()) }}
+    end
+    {%- elif type in ('integer', 'moment') -%}
+    {{ dbt.cast(name, dbt.type_string()) }}
+    {%- else -%}
+    case
+        when lower({{ text }}) in (
+            '', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a'
+        )
+            then null
+        {%- if name in ('customer_id', 'order_id') %}
+        when {{ text }} like '%.0' and try_cast({{ text }} as double) is not null
+            then substr({{ text }}, 1, length({{ text }}) - 2)
+        {%- endif %}
+        else {{ text }}
+    end
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro order_number(input, name) %}
+    {#- The cell as a double, read as the settings `numbers` say. -#}
+    {%- set type = input.columns.get(name) -%}
+    {%- set numbers = var('numbers', none) or {} -%}
+    {%- set decimal = numbers.get('decimal') or '.' -%}
+    {%- set thousands = numbers.get('thousands')
+        or (',' if decimal == '.' else '.') -%}
+    {%- set text = namespace(sql=name ~ '_text') -%}
+    {%- if not type -%}
+    {{ dbt.cast('null', 'double') }}
+    {%- elif type != 'text' -%}
+    {{ dbt.cast(name, 'double') }}
+    {%- elif decimal == '.' and not numbers.get('thousands') -%}
+    try_cast(
+        case
+            when {{ text.sql }} like '%,%' then
+                case
+                    {#- 12,50 is refused, not read as 1250. -#}
+                    {%- set pattern = '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$' %}
+                    when {{ matches_pattern(text.sql, pattern) }}
+                        then replace({{ text.sql }}, ',', '')
+                end
+            else {{ text.sql }}
+        end as double
+    )
+    {%- else -%}
+    {%- if thousands != 'none' -%}
+        {%- set text.sql = "replace(" ~ text.sql ~ ", "
+            ~ dbt.string_literal(dbt.escape_single_quotes(thousands)) ~ ", '')" -%}
+    {%- endif -%}
+    {%- if decimal != '.' -%}
+        {%- set text.sql = "replace(" ~ text.sql ~ ", '" ~ decimal ~ "', '.')" -%}
+    {%- endif -%}
+    try_cast({{ text.sql }} as double)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro order_moment(input) %}
+    {#- When the order was placed, as a timestamp; null where the cell is no date. -#}
+    {%- set date = "split_part(replace(replace(ordered_at_text, '.', '/'), '-', '/')"
+        ~ ", ' ', 1)" -%}
+    {%- set first = "lpad(split_part(" ~ date ~ ", '/', 1), 2, '0')" -%}
+    {%- set second = "lpad(split_part(" ~ date ~ ", '/', 2), 2, '0')" -%}
+    {%- set year = "split_part(" ~ date ~ ", '/', 3)" -%}
+    {%- if input.columns.get('ordered_at') == 'moment' -%}
+    cast(ordered_at as timestamp)
+    {%- elif input.date_format == 'compact' -%}
+    try_cast(
+        substr(ordered_at_text, 1, 4) || '-' || substr(ordered_at_text, 5, 2)
+        || '-' || substr(ordered_at_text, 7, 2) as timestamp
+    )
+    {%- elif input.date_format in ('day_first', 'month_first') -%}
+    {%- set month_and_day = second ~ " || '-' || " ~ first
+        if input.date_format == 'day_first'
+        else first ~ " || '-' || " ~ second -%}
+    try_cast(
+        case when length({{ year }}) = 2 then '20' else '' end || {{ year }}
+        || '-' || {{ month_and_day }}
+        || substr(ordered_at_text, length({{ date }}) + 1) as timestamp
+    )
+    {%- else -%}
+    try_cast(ordered_at_text as timestamp)
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro orders_as_of() %}
+    {#- The date of `orders.as_of` as SQL, or none for the day after the last order. -#}
+    {%- set as_of = orders_settings().as_of -%}
+    {{ return("cast('" ~ as_of ~ "' as date)" if as_of else none) }}
+{% endmacro %}
+
+{% macro last_order_moment() %}
+    {#-
+    The moment from which an order lies in the future: the day after `orders.as_of`,
+    or two days after the build, so that no time zone makes today's orders late.
+    -#}
+    {%- set as_of = orders_settings().as_of -%}
+    {%- set day = modules.datetime.datetime.strptime(as_of | string, '%Y-%m-%d')
+        + modules.datetime.timedelta(days=1) if as_of
+        else run_started_at + modules.datetime.timedelta(days=2) -%}
+    {{ return("cast('" ~ day.strftime('%Y-%m-%d') ~ "' as timestamp)") }}
+{% endmacro %}
+
+{% macro rfm_score(column, name, is_high_best=true) %}
+    {#-
+    1 (worst) to 5 (best) by fifths of the customers, or by `orders.cut_points`. Equal
+    values have equal scores: the rank of the first of them decides.
+    -#}
+    {%- set cut_points = orders_settings().cut_points.get(name) -%}
+    {%- if cut_points -%}
+    case
+        {%- for cut_point in cut_points %}
+        {%- if is_high_best %}
+        when {{ column }} < {{ cut_point }} then {{ loop.index }}
+        {%- else %}
+        when {{ column }} <= {{ cut_point }} then {{ 6 - loop.index }}
+        {%- endif %}
+        {%- endfor %}
+        else {{ 5 if is_high_best else 1 }}
+    end
+    {%- else -%}
+    cast(floor(
+        (rank() over (order by {{ column }} {{ 'asc' if is_high_best else 'desc' }}) - 1)
+        * 5.0 / count(*) over ()
+    ) as integer) + 1
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro build_features() %}
+    {#- The features of this build: the customers' own and those of the orders. -#}
+    {{ return(
+        (var('features') if has_customers() else [])
+        + (var('orders_features') if has_orders() else [])
+    ) }}
+{% endmacro %}
+
+{% macro build_segmentations() %}
+    {#- The segmentations of this build, likewise. -#}
+    {{ return(
+        (var('segmentations') if has_customers() else [])
+        + (var('orders_segmentations') if has_orders() else [])
+    ) }}
+{% endmacro %}

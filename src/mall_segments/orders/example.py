@@ -1,0 +1,133 @@
+"""Make ``seeds/orders.csv``: purchases that the customers of the seed might have made.
+
+They are invented, by the rules below, so that a build without a file of one's own shows
+what orders are good for. ``python -m mall_segments.orders.example`` writes them again,
+the same to the byte: a generator of fixed seed is asked for nothing but fractions.
+
+- A customer buys at random at a rate that grows with the spending score, and may leave
+  for good after any purchase; some never order at all.
+- A line costs more for a higher income. One line in thirty comes back in part.
+- A dozen lines are faulty, in each of the ways that are told apart.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+HEADER: Final = ("order_id", "customer_id", "ordered_at", "quantity", "unit_price")
+_FIRST_DAY: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - the shop's own clock
+_DAYS: Final = 545
+_OPENS, _OPEN_MINUTES = 9, 660
+_FIRST_ORDER: Final = 10_001
+_SHARE_WITHOUT_ORDERS: Final = 0.06
+_SHARE_RETURNED: Final = 1 / 30
+_PRICES: Final = (4.5, 7.9, 12.95, 19.9, 29.0, 44.5, 79.0)
+_FAULTY: Final = (
+    ("", "2024-05-06 12:10:00", "1", "19.90"),
+    ("", "2024-08-17 16:45:00", "2", "7.90"),
+    ("unknown", "2025-01-11 10:05:00", "1", "44.50"),
+    ("", "2025-03-29 17:20:00", "1", "12.95"),
+    ("17", "", "1", "29.00"),
+    ("58", "2024-02-30 11:00:00", "2", "12.95"),
+    ("91", "soon", "1", "7.90"),
+    ("123", "2099-01-01 00:00:00", "1", "29.00"),
+    ("140", "2024-11-02 15:30:00", "two", "19.90"),
+    ("166", "2024-12-23 18:00:00", "", "4.50"),
+    ("180", "2025-02-14 13:15:00", "1", "n/a"),
+    ("199", "2025-04-01 09:40:00", "3", "free"),
+)
+
+
+def make_orders(
+    customers: Sequence[Mapping[str, str]], *, random_seed: int = 2024
+) -> list[tuple[str, ...]]:
+    """Return the lines of the orders file in the order of time.
+
+    Parameters
+    ----------
+    customers : sequence of mapping
+        Rows of ``seeds/Mall_Customers.csv``.
+    random_seed : int
+        Seed of everything random.
+
+    Returns
+    -------
+    list of tuple of str
+        Cells in the order of :data:`HEADER`.
+    """
+    draw = random.Random(random_seed)  # noqa: S311 - no secret
+    lines: list[tuple[datetime, int, float, str, int]] = []
+    for customer in customers:
+        income = float(customer["Annual Income (k$)"])
+        score = float(customer["Spending Score (1-100)"])
+        for moment in _visits(draw, score):
+            for _ in range(1 + int(draw.random() * 2.2)):
+                price = _PRICES[int(draw.random() ** (90 / (income + 30)) * 7)]
+                quantity = 1 + int(-math.log(1 - draw.random()) * 0.9)
+                lines.append(
+                    (moment, quantity, price, customer["CustomerID"], len(lines))
+                )
+    lines.sort()
+    return sorted(_written(draw, lines), key=lambda line: (line[2][:10], line[0]))
+
+
+def _visits(draw: random.Random, score: float) -> Iterator[datetime]:
+    """Yield when one customer orders, until they leave or the file ends."""
+    if draw.random() < _SHARE_WITHOUT_ORDERS:
+        return
+    per_day = (0.2 + score / 50) * (0.4 - math.log(1 - draw.random())) / 40
+    leaves = 0.02 + 0.18 * draw.random() ** 2
+    day = draw.random() ** 1.6 * (_DAYS - 10)
+    while day < _DAYS:
+        minute = _OPENS * 60 + int(draw.random() * _OPEN_MINUTES)
+        yield _FIRST_DAY + timedelta(days=int(day), minutes=minute)
+        if draw.random() < leaves:
+            return
+        day += 0.5 - math.log(1 - draw.random()) / per_day
+
+
+def _written(
+    draw: random.Random, lines: Iterable[tuple[datetime, int, float, str, int]]
+) -> Iterator[tuple[str, ...]]:
+    """Yield lines as the file has them, what comes back, and those that are faulty."""
+    numbers: dict[tuple[datetime, str], int] = {}
+    for moment, quantity, price, customer, _ in lines:
+        number = numbers.setdefault((moment, customer), _FIRST_ORDER + len(numbers))
+        yield (str(number), customer, str(moment), str(quantity), f"{price:.2f}")
+        if draw.random() < _SHARE_RETURNED:
+            later = moment + timedelta(days=2 + int(draw.random() * 20))
+            if later < _FIRST_DAY + timedelta(days=_DAYS):
+                returned = -(1 + int(draw.random() * quantity))
+                yield (
+                    f"C{number}",
+                    customer,
+                    str(later),
+                    str(returned),
+                    f"{price:.2f}",
+                )
+    for place, faulty in enumerate(_FAULTY):
+        yield (str(_FIRST_ORDER + len(numbers) + place), *faulty)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the file that the first argument names, from the seed of the second."""
+    target, source = map(Path, arguments)
+    with source.open(encoding="utf-8", newline="") as file:
+        customers = list(csv.DictReader(file))
+    with target.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(make_orders(customers))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or ("seeds/orders.csv", "seeds/Mall_Customers.csv"))

@@ -1,0 +1,87 @@
+"""The SQL function by which dbt asks how orders are read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import yaml
+
+from mall_segments.errors import MallSegmentsError
+from mall_segments.orders.columns import recognise_order_columns
+from mall_segments.orders.opening import date_format_of_setting, open_orders
+from mall_segments.settings import parse_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell SQL how to read the orders that ``orders_path`` names.
+
+    Parameters
+    ----------
+    request : mapping
+        ``settings`` (the vars, as a mapping or as YAML); where the engine opens the
+        files itself, also ``relation`` and ``header`` (column to type of value).
+
+    Returns
+    -------
+    dict
+        ``relation``, ``columns``, ``date_format`` and ``notes`` as
+        :class:`~mall_segments.orders.opening.OpenedOrders`.
+
+    Raises
+    ------
+    MallSegmentsError
+        If the orders cannot be read.
+    """
+    given = request.get("settings", {})
+    settings = parse_settings(
+        yaml.safe_load(given) if isinstance(given, str) else given
+    )
+    header = request.get("header")
+    if header is not None:
+        found = recognise_order_columns(list(header), settings.orders.columns)
+        selected = ", ".join(
+            f"`{column.replace('`', '``')}` as {name}" for name, column in found.items()
+        )
+        return {
+            "relation": f"(select {selected} from {request['relation']})",  # noqa: S608
+            "columns": {name: header[column] for name, column in found.items()},
+            "date_format": date_format_of_setting(settings.orders.day_first),
+            "notes": [],
+        }
+    # A connection of its own: the one that asks is within a query.
+    with duckdb.connect() as connection:
+        opened = open_orders(connection, str(settings.orders_path), settings)
+    return {
+        "relation": opened.relation,
+        "columns": dict(opened.columns),
+        "date_format": opened.date_format,
+        "notes": list(opened.notes),
+    }
+
+
+def _answering(
+    function: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> Callable[[str | None], str]:
+    """Answer JSON with JSON, an error within it: engines wrap what is raised."""
+
+    def answer(text: str | None) -> str:
+        try:
+            return json.dumps({"error": None, **function(json.loads(text or "{}"))})
+        except MallSegmentsError as error:
+            return json.dumps({"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - the answer carries it
+            kind = type(error).__name__
+            return json.dumps({"error": f"Orders cannot be read: {kind}: {error}"})
+
+    return answer
+
+
+FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
+    "mall_segments_orders": _answering(describe_orders),
+}
+"""The function by its name in SQL, from JSON text to JSON text."""

@@ -1,0 +1,178 @@
+"""A dbt project of nothing but the models of orders, for tests of them alone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+from dbt.cli.main import dbtRunner
+
+ROOT = Path(__file__).parents[3]
+_RETAIL = "shared/data/online_retail_2009_2010.parquet"
+ONLINE_RETAIL = next(
+    (each / _RETAIL for each in ROOT.parents if (each / _RETAIL).exists()),
+    ROOT.parent / _RETAIL,
+)
+
+# What the rest of the project gives these models, as small as it can be.
+_STUB_MACROS = """
+{% macro ask_package(function, payload) %}
+    {%- set answer = fromjson(run_query(
+        'select ' ~ function ~ "('" ~ tojson(payload) | replace("'", "''") ~ "')"
+    ).rows[0][0]) -%}
+    {%- if answer.error -%}
+        {{ exceptions.raise_compiler_error(answer.error) }}
+    {%- endif -%}
+    {{ return(answer) }}
+{% endmacro %}
+
+{% macro settings() %}
+    {{ return(toyaml({
+        'orders_path': var('orders_path', none),
+        'numbers': var('numbers', none) or {},
+        'features': [{'name': 'score'}],
+        'segmentations': [{'name': 'shipped', 'features': ['score']}],
+        'orders': var('orders_in_python', none) or {},
+    })) }}
+{% endmacro %}
+
+{% macro quoted_name(name) %}{{ return(adapter.quote(name)) }}{% endmacro %}
+
+{% macro matches_pattern(text, pattern) %}
+    {{- return("regexp_matches(" ~ text ~ ", '" ~ pattern ~ "')") -}}
+{% endmacro %}
+"""
+_STUB_MODELS = {
+    "stg_mall__customers": """
+        select row_number() over () as source_row, "CustomerID" as customer_id,
+            cast("Spending Score (1-100)" as double) as score
+        from read_csv('{{ var("mall_customers") }}', all_varchar = true)
+    """,
+    "int_customers_assigned": """
+        select customer_id, n_orders,
+            1 + cast(n_orders > 3 as integer) as rfm_segment_id
+            {%- if has_customers() %}, 1 as shipped_segment_id {%- endif %}
+        from {{ ref('int_customers_with_orders') }}
+    """,
+}
+_PLUGIN = """
+from dbt.adapters.duckdb.plugins import BasePlugin
+from duckdb.func import SPECIAL
+from mall_segments.orders.functions import FUNCTIONS
+
+class Plugin(BasePlugin):
+    def configure_connection(self, conn):
+        for name, function in FUNCTIONS.items():
+            conn.create_function(name, function, ["VARCHAR"], "VARCHAR",
+                null_handling=SPECIAL, side_effects=True)
+"""
+
+
+class BuildError(Exception):
+    """What dbt said of a build that failed."""
+
+
+@dataclass
+class Project:
+    """The project in a folder of its own; each build takes the place of the last."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, folder: Path) -> Project:
+        """Copy the models of orders and write what they need around them."""
+        for part in ("models", "macros", "seeds", "tests"):
+            (folder / part).mkdir(parents=True)
+        shutil.copytree(ROOT / "models/intermediate/orders", folder / "models/orders")
+        for source, target in (
+            ("models/staging/stg_mall__orders.sql", "models"),
+            ("python_models/fitted/int_customer_lifetime.py", "models"),
+            ("analyses/marts/fct_customer_rfm.sql", "models"),
+            ("analyses/marts/fct_rejected_orders.sql", "models"),
+            ("analyses/marts/fct_rfm_agreement.sql", "models"),
+            ("macros/orders.sql", "macros"),
+            ("seeds/orders.csv", "seeds"),
+            ("seeds/rfm_segments.csv", "seeds"),
+            *((f"tests/data/{file.name}", "tests") for file in _data_tests()),
+        ):
+            shutil.copy(ROOT / source, folder / target)
+        (folder / "macros/stubs.sql").write_text(_STUB_MACROS)
+        for name, sql in _STUB_MODELS.items():
+            (folder / f"models/{name}.sql").write_text(sql)
+        (folder / "orders_plugin.py").write_text(_PLUGIN)
+        (folder / "dbt_project.yml").write_text(yaml.safe_dump(_dbt_project()))
+        (folder / "profiles.yml").write_text(yaml.safe_dump(_profile(folder)))
+        return cls(folder)
+
+    def build(self, *, command: str = "build", **settings: Any) -> None:
+        """Build everything with these vars.
+
+        Raises
+        ------
+        BuildError
+            If a model or a test fails.
+        """
+        settings["orders_in_python"] = settings.get("orders", {})
+        result = dbtRunner().invoke(
+            [
+                *(command, "--quiet", "--vars", json.dumps(settings)),
+                *("--project-dir", str(self.folder)),
+                *("--profiles-dir", str(self.folder)),
+            ]
+        )
+        if not result.success:
+            said = [str(result.exception or "")]
+            said += [
+                f"{each.node.name}: {each.status} {each.message}"
+                for each in getattr(result.result, "results", [])
+                if str(each.status) not in ("success", "pass")
+            ]
+            raise BuildError("\n".join(said))
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query of what was built."""
+        with duckdb.connect(str(self.folder / "built.duckdb")) as connection:
+            return connection.execute(query).fetchall()
+
+
+def _data_tests() -> list[Path]:
+    return sorted((ROOT / "tests/data").glob("assert_*orders*.sql")) + sorted(
+        (ROOT / "tests/data").glob("assert_rfm*.sql")
+    )
+
+
+def _dbt_project() -> dict[str, Any]:
+    return {
+        "name": "mall_segments",
+        "version": "1.0",
+        "profile": "orders",
+        "flags": {"send_anonymous_usage_stats": False},
+        "models": {"mall_segments": {"+materialized": "table"}},
+        "seeds": {"mall_segments": {"orders": {"+column_types": _texts()}}},
+        "vars": {
+            "mall_customers": str(ROOT / "seeds/Mall_Customers.csv"),
+            "features": [{"name": "score"}],
+            "segmentations": [{"name": "shipped"}],
+        },
+    }
+
+
+def _texts() -> dict[str, str]:
+    names = ("order_id", "customer_id", "ordered_at", "quantity", "unit_price")
+    return dict.fromkeys(names, "varchar")
+
+
+def _profile(folder: Path) -> dict[str, Any]:
+    output = {
+        "type": "duckdb",
+        "path": str(folder / "built.duckdb"),
+        "threads": 1,
+        "plugins": [{"module": "orders_plugin"}],
+        "module_paths": [str(folder)],
+    }
+    return {"orders": {"target": "test", "outputs": {"test": output}}}
