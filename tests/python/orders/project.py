@@ -55,7 +55,7 @@ _STUB_MODELS = {
     """,
     "int_customers_assigned": """
         select customer_id, n_orders,
-            1 + cast(n_orders > 3 as integer) as rfm_segment_id
+            1 + cast(coalesce(n_orders, 0) > 3 as integer) as rfm_segment_id
             {%- if has_customers() %}, 1 as shipped_segment_id {%- endif %}
         from {{ ref('int_customers_with_orders') }}
     """,
@@ -109,18 +109,20 @@ class Project:
         (folder / "profiles.yml").write_text(yaml.safe_dump(_profile(folder)))
         return cls(folder)
 
-    def build(self, *, command: str = "build", **settings: Any) -> None:
-        """Build everything with these vars.
+    def build(self, *only: str, **settings: Any) -> None:
+        """Build everything, or these models and what they need, with these vars.
 
         Raises
         ------
         BuildError
             If a model or a test fails.
         """
-        settings["orders_in_python"] = settings.get("orders", {})
+        settings.setdefault("orders_in_python", settings.get("orders", {}))
         result = dbtRunner().invoke(
             [
-                *(command, "--quiet", "--vars", json.dumps(settings)),
+                *("build", "--quiet", "--log-level-file", "none"),
+                *("--vars", json.dumps(settings)),
+                *(f"--select=+{name}" for name in only),
                 *("--project-dir", str(self.folder)),
                 *("--profiles-dir", str(self.folder)),
             ]
