@@ -91,7 +91,10 @@ class Project:
         shutil.copytree(ROOT / "models/intermediate/orders", folder / "models/orders")
         for source, target in (
             ("models/staging/stg_mall__orders.sql", "models"),
+            ("models/staging/_orders__models.yml", "models/staging.yml"),
             ("python_models/fitted/int_customer_lifetime.py", "models"),
+            ("python_models/fitted/_orders__models.yml", "models/fitted.yml"),
+            ("analyses/marts/_orders__models.yml", "models/marts.yml"),
             ("analyses/marts/fct_customer_rfm.sql", "models"),
             ("analyses/marts/fct_rejected_orders.sql", "models"),
             ("analyses/marts/fct_rfm_agreement.sql", "models"),
