@@ -54,6 +54,7 @@ _STUB_MODELS = {
         from read_csv('{{ var("mall_customers") }}', all_varchar = true)
     """,
     "int_customers_assigned": """
+        {{ config(enabled=has_orders()) }}
         select customer_id, n_orders,
             1 + cast(coalesce(n_orders, 0) > 3 as integer) as rfm_segment_id
             {%- if has_customers() %}, 1 as shipped_segment_id {%- endif %}
@@ -146,7 +147,7 @@ class Project:
 
 
 def _data_tests() -> list[Path]:
-    return sorted((ROOT / "tests/data").glob("assert_*orders*.sql")) + sorted(
+    return sorted((ROOT / "tests/data").glob("assert_*order*.sql")) + sorted(
         (ROOT / "tests/data").glob("assert_rfm*.sql")
     )
 
