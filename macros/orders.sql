@@ -14,49 +14,6 @@
         'cancellation_prefix': 'C',
         'columns': {},
         'cut_points': {},
-        'features': [
-            {
-                'name': 'recency_days',
-                'label': 'recency',
-                'unit': 'days',
-                'transform': 'log',
-                'minimum': 0,
-                'level_words': {
-                    'low': 'recent', 'average': 'fading', 'high': 'lapsed',
-                },
-            },
-            {
-                'name': 'n_orders',
-                'label': 'orders',
-                'unit': 'orders',
-                'transform': 'log',
-                'minimum': 0,
-                'is_whole': true,
-                'level_words': {
-                    'low': 'rare', 'average': 'regular', 'high': 'frequent',
-                },
-            },
-            {
-                'name': 'total_spend',
-                'label': 'spend',
-                'transform': 'log',
-                'minimum': 0,
-                'level_words': {
-                    'low': 'small', 'average': 'medium', 'high': 'big',
-                },
-            },
-        ],
-        'segmentations': [
-            {
-                'name': 'rfm',
-                'features': ['recency_days', 'n_orders', 'total_spend'],
-                'scaler': 'standard',
-                'n_segments': 'auto',
-                'min_segments': 2,
-                'max_segments': 10,
-                'random_seed': 42,
-            },
-        ],
     } -%}
     {%- do settings.update(var('orders', none) or {}) -%}
     {{ return(settings) }}
@@ -329,7 +286,7 @@
     {#- The features of this build: the customers' own and those of the orders. -#}
     {{ return(
         (var('features') if has_customers() else [])
-        + (orders_settings().features if has_orders() else [])
+        + (var('orders_features') if has_orders() else [])
     ) }}
 {% endmacro %}
 
@@ -337,6 +294,6 @@
     {#- The segmentations of this build, likewise. -#}
     {{ return(
         (var('segmentations') if has_customers() else [])
-        + (orders_settings().segmentations if has_orders() else [])
+        + (var('orders_segmentations') if has_orders() else [])
     ) }}
 {% endmacro %}

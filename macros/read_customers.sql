@@ -1,4 +1,4 @@
-{#- How a customer file is read: which columns it has and what their cells mean. -#}
+{#- How customers are read: which columns a file has and what their cells mean. -#}
 
 {% macro ask_package(function, payload) %}
     {#- Call one of the package's SQL functions; raise the error it answers with. -#}
@@ -20,101 +20,60 @@
     {{ return(adapter.call_function(function, text)) }}
 {% endmacro %}
 
-{% macro settings() %}
-    {#-
-    Every setting of the project as the package reads it: as YAML, which has a way to
-    write whatever --vars may hold, dates included.
-    -#}
-    {{ return(toyaml({
-        'customers_path': var('customers_path'),
-        'customer_id': var('customer_id'),
-        'gender': var('gender'),
-        'features': var('features'),
-        'segmentations': var('segmentations'),
-        'missing_values': var('missing_values'),
-        'max_rejected_share': var('max_rejected_share'),
-        'min_segment_share': var('min_segment_share'),
-        'export_rows_limit': var('export_rows_limit'),
-        'keep_generations': var('keep_generations'),
+{% macro customer_features() %}
+    {#- The columns of the customers' own file or model: the gender and the features. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
+    {%- set gender = var('gender') -%}
+    {{ return(
+        ([{
+            'name': 'gender', 'type': 'category', 'aliases': gender.aliases,
+            'levels': {'female': gender.female, 'male': gender.male},
+        }] if gender else []) + var('features')
+    ) }}
+{% endmacro %}
+
+{% macro checked_columns(features) %}
+    {#- Features as `checking` takes them: logarithms are of values from 0. -#}
+    {%- set columns = [] -%}
+    {%- for feature in features -%}
+        {%- set least = 0 if feature.get('transform') == 'log' else none -%}
+        {%- set minimum = feature.get('minimum') -%}
+        {%- do columns.append({
+            'name': feature.name,
+            'type': feature.get('type', 'number'),
+            'minimum': least if minimum is none else minimum,
+            'maximum': feature.get('maximum'),
+            'is_whole': feature.get('is_whole', false),
+        }) -%}
+    {%- endfor -%}
+    {{ return(columns) }}
+{% endmacro %}
+
+{% macro read_engine() %}
+    {{- return('duckdb' if target.type == 'duckdb' else 'spark') -}}
+{% endmacro %}
+
+{% macro opened_customers() %}
+    {#- The file as the package found it: `relation`, `source_row`, `columns`, … -#}
+    {%- set seed = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'seed')
+        | selectattr('name', 'equalto', 'Mall_Customers') | first -%}
+    {{ return(ask_package('mall_segments_input', {
+        'settings': settings(),
+        'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
     })) }}
 {% endmacro %}
 
-{% macro refuse_impossible_builds() %}
-    {#-
-    Before any model runs: no publishing without every data test, no impossible
-    settings, no customer file that cannot be segmented.
-    -#}
-    {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
-        {%- set tests = graph.nodes.values()
-            | selectattr('resource_type', 'equalto', 'test')
-            | map(attribute='unique_id') | list -%}
-        {%- set left_out = tests | reject('in', selected_resources) | list -%}
-        {%- if 'model.mall_segments.fct_published_tables' in selected_resources
-            and left_out -%}
-            {{ exceptions.raise_compiler_error(
-                '`dbt ' ~ flags.WHICH ~ '` would publish without '
-                ~ left_out | length ~ ' of ' ~ tests | length ~ ' data tests; run'
-                ~ ' `dbt build`, or add `--exclude fct_published_tables`'
-            ) }}
-        {%- endif -%}
-
-        {%- set seed = graph.nodes.values()
-            | selectattr('resource_type', 'equalto', 'seed')
-            | selectattr('name', 'equalto', 'Mall_Customers') | first -%}
-        {%- set answer = ask_package('mall_segments_preflight', {
-            'settings': settings(),
-            'command_line_vars': toyaml(invocation_args_dict.vars),
-            'project_path': seed.root_path,
-            'seed_path': seed.root_path ~ '/' ~ seed.original_file_path,
-            'reads_files': target.type == 'duckdb',
-        }) -%}
-        {%- for note in answer.notes -%}
-            {%- do log(note, info=true) -%}
-        {%- endfor -%}
-    {%- endif -%}
-{% endmacro %}
-
-{% macro exports_rows() %}
-    {#- Whether the customers are few enough for files with a row for each. -#}
-    {%- if not execute or flags.WHICH not in ('build', 'run', 'snapshot', 'test') -%}
-        {{- return(true) -}}
-    {%- endif -%}
-    {%- set counted = run_query(
-        'select n from ' ~ ref('int_input_counts')
-        ~ " where measure = 'accepted customers'"
-    ) -%}
-    {{- return(counted.rows[0][0] <= var('export_rows_limit')) -}}
-{% endmacro %}
-
-{% macro rejects_rows() %}
-    {#-
-    Whether fewer customers were accepted than the file has rows. If not, nobody has to
-    look for the others: counting rows costs an engine nothing, judging them a scan.
-    -#}
-    {%- if not execute or flags.WHICH not in ('build', 'run', 'test') -%}
-        {{- return(true) -}}
-    {%- endif -%}
-    {%- set counted = run_query(
-        'select (select count(*) from ' ~ ref('base_mall__customers')
-        ~ ') > (select coalesce(sum(n_customers), 0) from '
-        ~ ref('int_combinations') ~ ')'
-    ) -%}
-    {{- return(counted.rows[0][0]) -}}
-{% endmacro %}
-
 {% macro customers_input() %}
-    {#-
-    How the engine reads the file that `customers_path` names: `relation`, the call,
-    and `source_row`, the number of a row, counted from 1 over all files.
-    -#}
-    {%- if execute -%}
+    {#- What follows `from`, and the expression that numbers its rows from 1. -#}
+    {%- if execute and var('customers_path') -%}
         {{- return(adapter.dispatch('customers_input')(var('customers_path'))) -}}
     {%- endif -%}
-    {{- return({'relation': none, 'source_row': none}) -}}
+    {{- return({'relation': ref('Mall_Customers'), 'source_row': seed_row()}) -}}
 {% endmacro %}
 
 {% macro duckdb__customers_input(path) %}
-    {{ return(ask_package('mall_segments_input', {'settings': settings()})) }}
+    {{ return(opened_customers()) }}
 {% endmacro %}
 
 {% macro sparksession__customers_input(path) %}
@@ -133,120 +92,85 @@
 {% endmacro %}
 
 {% macro seed_row() %}
-    {#- The number of a row of the seed, selected as `customers`. -#}
-    {{ return(adapter.dispatch('seed_row')()) }}
+    {{- return(
+        'row_number() over ()' if target.type == 'duckdb'
+        else 'monotonically_increasing_id() + 1'
+    ) -}}
 {% endmacro %}
 
-{% macro duckdb__seed_row() -%}
-    {{ return('customers.rowid + 1') }}
-{%- endmacro %}
-
-{% macro sparksession__seed_row() -%}
-    {{ return('monotonically_increasing_id() + 1') }}
-{%- endmacro %}
-
-{% macro recognised_columns(relation) %}
-    {#-
-    The column of `relation` that holds each canonical name, as a dictionary:
-
-        {'customer_id': {'name': 'CustomerID', 'is_text': true, 'is_whole': false}}
-
-    Before the file is loaded (`dbt compile` on a fresh clone) the first alias of
-    each stands in. A name absent from the file (only gender may be) is none.
-    -#}
-    {%- set published = {
-        'customer_id': {'name': var('customer_id').aliases[0]},
-        'gender': {'name': var('gender').aliases[0]},
+{% macro customers_file() %}
+    {#- The customers as `reading` takes them, whatever they come from. -#}
+    {%- set text = 'cast(customer_id as ' ~ dbt.type_string() ~ ')' -%}
+    {%- set file = {
+        'customer_id': {'text': text, 'is_text': false}, 'columns': [], 'surplus': none,
     } -%}
-    {%- for feature in var('features') -%}
-        {%- do published.update(
-            {feature.name: {'name': (feature.aliases or [feature.name])[0]}}
-        ) -%}
+    {%- if not execute -%}{{ return(file) }}{%- endif -%}
+    {%- set found = {} if var('customers_model') else recognised_columns() -%}
+    {%- for feature in customer_features() -%}
+        {%- if var('customers_model') -%}
+            {%- set text = 'cast(' ~ feature.name ~ ' as ' ~ dbt.type_string() ~ ')' -%}
+            {%- do found.update({feature.name: {
+                'text_sql': text, 'number_sql': 'cast(' ~ feature.name ~ ' as double)',
+            }}) -%}
+        {%- endif -%}
+        {%- set column = found.get(feature.name, {}) -%}
+        {%- do file.columns.append({
+            'name': feature.name,
+            'type': feature.get('type', 'number'),
+            'levels': feature.get('levels'),
+            'text': column.get('text_sql'),
+            'number': column.get('number_sql'),
+        }) -%}
     {%- endfor -%}
-    {%- for column in published.values() -%}
-        {%- do column.update({'is_text': true, 'is_whole': false}) -%}
-    {%- endfor -%}
-    {%- if not execute -%}{{ return(published) }}{%- endif -%}
-
-    {%- set columns = adapter.get_columns_in_relation(relation)
-        | rejectattr('name', 'in', ['source_row', 'surplus_cells']) | list -%}
-    {%- if not columns -%}{{ return(published) }}{%- endif -%}
-
-    {%- set found = ask_package('mall_segments_recognise', {
-        'header': columns | map(attribute='name') | list,
-        'settings': settings(),
-    }).columns -%}
-    {%- set recognised = {} -%}
-    {%- for name in published -%}
-        {%- set column = columns | selectattr('name', 'equalto', found[name]) | first
-            if found.get(name) is not none else none -%}
-        {%- do recognised.update({name: {
-            'name': column.name,
-            'is_text': column.is_string(),
-            'is_whole': column.is_integer(),
-        } if column else none}) -%}
-    {%- endfor -%}
-    {{ return(recognised) }}
+    {%- if found.customer_id -%}
+        {%- do file.update({'surplus': found.surplus, 'customer_id': {
+            'text': found.customer_id.id_sql,
+            'header': found.customer_id.column,
+            'is_text': found.customer_id.kind == 'text',
+            'number': 'cast(' ~ quoted_name(found.customer_id.column) ~ ' as bigint)'
+                if found.customer_id.kind == 'whole' else none,
+        }}) -%}
+    {%- endif -%}
+    {{ return(file) }}
 {% endmacro %}
 
-{% macro quoted_column(column) -%}
-    {#- The column's name as nothing but a name, whatever it contains. -#}
-    {{ quoted_name(column.name) }}
-{%- endmacro %}
+{% macro recognised_columns() %}
+    {#- Canonical name to the SQL of its cells; `surplus` to the surplus column. -#}
+    {{- return(adapter.dispatch('recognised_columns')()) -}}
+{% endmacro %}
+
+{% macro duckdb__recognised_columns() %}
+    {%- set opened = opened_customers() -%}
+    {%- set found = opened.columns -%}
+    {%- do found.update({
+        'surplus': quoted_name(opened.surplus_column)
+            if opened.surplus_column and var('customers_path') else none,
+    }) -%}
+    {{ return(found) }}
+{% endmacro %}
+
+{% macro sparksession__recognised_columns() %}
+    {%- set columns = adapter.get_columns_in_relation(ref('base_mall__customers'))
+        | rejectattr('name', 'equalto', 'source_row') | list -%}
+    {%- set answer = ask_package('mall_segments_recognise', {
+        'header': columns | map(attribute='name') | list, 'settings': settings(),
+    }) -%}
+    {%- set found = {} -%}
+    {%- for name, header in answer.columns.items() if header is not none -%}
+        {%- set cell = quoted_name(header) -%}
+        {%- do found.update({name: {
+            'column': header,
+            'kind': 'text',
+            'text_sql': plain_text(cell),
+            'id_sql': plain_text(cell),
+            'number_sql': plain_number(cell, 'spark'),
+        }}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
 
 {% macro quoted_name(name) -%}
     {#- The name in the engine's quotes, those within it doubled. -#}
     {%- set mark = adapter.quote('')[0] -%}
     {{ adapter.quote(name | replace(mark, mark ~ mark)) }}
-{%- endmacro %}
-
-{% macro trimmed_text(column) %}
-    {#-
-    The cell as text without surrounding blanks; blank and "no value" are null. A
-    column of whole numbers has neither.
-    -#}
-    {%- if column.is_whole -%}
-    {{ dbt.cast(quoted_column(column), dbt.type_string()) }}
-    {%- else -%}
-    {%- set text = 'trim(' ~ dbt.cast(quoted_column(column), dbt.type_string())
-        ~ ')' -%}
-    case
-        when lower({{ text }}) not in (
-            '', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a'
-        )
-            then {{ text }}
-    end
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro number_from(column, name) %}
-    {#-
-    The cell as a double, from `<name>_text` or, where the file has numbers, from
-    `<name>_raw`; text such as 150,000.00 loses its thousands commas.
-    -#}
-    {%- if column.is_text -%}
-    try_cast(
-        case
-            when {{ matches_pattern(
-                name ~ '_text', '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$'
-            ) }}
-                then replace({{ name }}_text, ',', '')
-            else {{ name }}_text
-        end as double
-    )
-    {%- else -%}
-    cast({{ name }}_raw as double)
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro matches_pattern(text, pattern) %}
-    {{- return(adapter.dispatch('matches_pattern')(text, pattern)) -}}
-{% endmacro %}
-
-{% macro default__matches_pattern(text, pattern) -%}
-    {{ text }} rlike '{{ pattern }}'
-{%- endmacro %}
-
-{% macro duckdb__matches_pattern(text, pattern) -%}
-    regexp_matches({{ text }}, '{{ pattern }}')
 {%- endmacro %}

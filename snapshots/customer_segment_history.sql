@@ -8,7 +8,7 @@
 ) }}
 
 -- depends_on: {{ ref('fct_published_tables') }}
--- depends_on: {{ ref('int_input_counts') }}
+-- depends_on: {{ ref('fct_input_counts') }}
 
 select
     segmentation,

@@ -12,7 +12,7 @@ import httpx
 import uvicorn
 
 from mall_segments.service.app import create_app
-from mall_segments.service.server import PatientProtocol
+from mall_segments.service.connection import PatientProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +94,10 @@ class RunningService:
         """Ask whether the service is ready."""
         answer: dict[str, Any] = self.client.get("/ready").json()
         return answer
+
+    def n_connections(self) -> int:
+        """Count the connections that the server holds."""
+        return len(self._server.server_state.connections)
 
     def connect(self) -> socket.socket:
         """Open a bare connection."""

@@ -1,32 +1,32 @@
 with
 
-customers as (
+parameters as (
 
-    select * from {{ ref('int_customer_combinations') }}
+    -- What is imputed is the same in every segmentation.
+    select * from {{ ref('int_parameters') }}
 
-),
-
-combinations as (
-
-    select * from {{ ref('int_combinations_imputed') }}
+    {% for layout in segmentations()[:1] -%}
+    where segmentation = '{{ layout.name }}'
+    {%- endfor %}
 
 )
 
 select
-    cast(customers.customer_id as {{ dbt.type_string() }}) as customer_id,
-    combinations.gender,
-    {{ age_band(
-        'not combinations.is_age_years_imputed', 'combinations.age_years'
-    ) }} as age_band,
-    combinations.age_years,
-    combinations.annual_income_kusd,
-    combinations.spending_score,
-    combinations.is_age_years_imputed,
-    combinations.is_annual_income_kusd_imputed,
-    combinations.is_spending_score_imputed,
-    combinations.is_imputed
+    customers.customer_id
+    {%- for feature in category_features() %},
+    customers.{{ feature.name }}
+    {%- endfor %}
+    {%- for feature in banded_features() %},
+    {{ band(feature, 'customers.' ~ feature.name) }} as {{ feature.bands.name }}
+    {%- endfor %}
+    {%- for feature in number_features() %},
+    coalesce(customers.{{ feature.name }}, parameters.{{ feature.name }}_imputed) as {{ feature.name }}
+    {%- endfor %}
+    {%- for feature in number_features() %},
+    customers.{{ feature.name }} is null as is_{{ feature.name }}_imputed
+    {%- endfor %},
+    (1 = 0 {%- for feature in number_features() %} or customers.{{ feature.name }} is null {%- endfor %}) as is_imputed
 
-from customers
+from {{ ref('int_customers_assigned') }} as customers
 
-inner join combinations
-    on customers.combination_id = combinations.combination_id
+cross join parameters

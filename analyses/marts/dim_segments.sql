@@ -12,11 +12,11 @@ customers as (
         segmentation,
         segment_id,
 
-        cast(sum(n_customers) as bigint) as n_customers,
-        cast(sum(case when is_outlier then n_customers else 0 end) as bigint)
+        cast(count(*) as bigint) as n_customers,
+        cast(sum(case when is_outlier then 1 else 0 end) as bigint)
             as n_outliers
 
-    from {{ ref('int_customers_grouped_by_segment') }}
+    from {{ ref('int_segment_customers') }}
 
     group by
         segmentation,
@@ -55,14 +55,15 @@ select
         as customer_share,
     n_outliers,
     mean_silhouette,
+    stability_jaccard,
     inertia_share,
     outlier_distance,
-    centroid_age_years,
-    centroid_annual_income_kusd,
-    centroid_spending_score,
-    scaled_centroid_age_years,
-    scaled_centroid_annual_income_kusd,
-    scaled_centroid_spending_score,
+    {%- for feature in all_features() %}
+    centroid_{{ feature.name }},
+    {%- endfor %}
+    {%- for feature in number_features() %}
+    scaled_centroid_{{ feature.name }},
+    {%- endfor %}
     n_segments,
     chosen_by,
     scaler,

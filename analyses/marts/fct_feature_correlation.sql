@@ -1,111 +1,72 @@
+{#-
+Of more than 20,000 customers, a fixed sample by the hash of the id: a correlation of so
+many is known to a hundredth, and pairs of features would multiply all rows.
+-#}
 with
 
-customers as (
+counted as (
 
-    select * from {{ ref('int_customers_grouped') }}
+    select count(*) as n_customers from {{ ref('int_customers_accepted') }}
 
 ),
 
-pairs as (
-{% for feature in var('features') -%}
-{% set is_last_feature = loop.last -%}
-{% for other_feature in var('features') %}
-    select
-        '{{ feature.name }}' as feature,
-        '{{ other_feature.name }}' as other_feature,
-        {{ feature.name }} / {{ feature.resolution }} as value,
-        {{ other_feature.name }} / {{ other_feature.resolution }}
-            as other_value,
+customers as (
 
-        cast(sum(n_customers) as double) as n_customers
+    select customers.*
 
-    from customers
+    from {{ ref('int_customers_accepted') }} as customers
+
+    cross join counted
 
     where
-        {{ feature.name }} is not null
-        and {{ other_feature.name }} is not null
+        counted.n_customers <= 20000
+        or {{ hash_bucket('customers.customer_id', 1000000) }}
+        < 20000.0 / counted.n_customers * 1000000
 
-    group by
-        {{ feature.name }},
-        {{ other_feature.name }}
-    {% if not (loop.last and is_last_feature) %}
-    union all
-    {% endif %}
-{%- endfor %}
-{%- endfor %}
+),
+
+feature_values as (
+    {%- for feature in number_features() %}
+
+    select customer_id, '{{ feature.name }}' as feature, {{ feature.name }} as value
+    from customers where {{ feature.name }} is not null
+
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+
+    select * from customers
+    {%- endfor %}
+
 ),
 
 -- The rank of tied customers is the mean of the ranks they share.
 ranked as (
 
     select
-        *,
+        feature_values.feature,
+        others.feature as other_feature,
+        feature_values.value,
+        others.value as other_value,
+        rank() over (
+            partition by feature_values.feature, others.feature
+            order by feature_values.value
+        ) + (count(*) over (
+            partition by
+                feature_values.feature, others.feature, feature_values.value
+        ) - 1) / 2.0 as value_rank,
+        rank() over (
+            partition by feature_values.feature, others.feature
+            order by others.value
+        ) + (count(*) over (
+            partition by feature_values.feature, others.feature, others.value
+        ) - 1) / 2.0 as other_rank
 
-        sum(n_customers) over (
-            partition by feature, other_feature order by value
-            range between unbounded preceding and current row
-        )
-        - (
-            sum(n_customers) over (
-                partition by feature, other_feature, value
-            ) - 1
-        ) / 2 as value_rank,
-        sum(n_customers) over (
-            partition by feature, other_feature order by other_value
-            range between unbounded preceding and current row
-        )
-        - (
-            sum(n_customers) over (
-                partition by feature, other_feature, other_value
-            ) - 1
-        ) / 2 as other_rank
+    from feature_values
 
-    from pairs
-
-),
-
-means as (
-
-    select
-        feature,
-        other_feature,
-
-        sum(n_customers) as n_customers,
-        {{ ordered_sum('n_customers * value') }} / sum(n_customers)
-            as mean_value,
-        {{ ordered_sum('n_customers * other_value') }} / sum(n_customers)
-            as mean_other_value,
-        {{ ordered_sum('n_customers * value_rank') }} / sum(n_customers)
-            as mean_rank,
-        {{ ordered_sum('n_customers * other_rank') }} / sum(n_customers)
-            as mean_other_rank
-
-    from ranked
-
-    group by
-        feature,
-        other_feature
-
-),
-
-deviations as (
-
-    select
-        ranked.feature,
-        ranked.other_feature,
-        ranked.n_customers,
-
-        ranked.value - means.mean_value as value,
-        ranked.other_value - means.mean_other_value as other_value,
-        ranked.value_rank - means.mean_rank as value_rank,
-        ranked.other_rank - means.mean_other_rank as other_rank
-
-    from ranked
-
-    inner join means
+    inner join feature_values as others
         on
-            ranked.feature = means.feature
-            and ranked.other_feature = means.other_feature
+            feature_values.customer_id = others.customer_id
+            and feature_values.feature <= others.feature
 
 ),
 
@@ -114,24 +75,17 @@ correlations as (
     select
         feature,
         other_feature,
+        cast(count(*) as bigint) as n_customers,
+        case
+            when min(value) < max(value) and min(other_value) < max(other_value)
+                then corr(value, other_value)
+        end as pearson,
+        case
+            when min(value) < max(value) and min(other_value) < max(other_value)
+                then corr(value_rank, other_rank)
+        end as spearman
 
-        sum(n_customers) as n_customers,
-        {{ ordered_sum('n_customers * value * other_value') }} / nullif(
-            sqrt(
-                {{ ordered_sum('n_customers * value * value') }}
-                * {{ ordered_sum('n_customers * other_value * other_value') }}
-            ),
-            0
-        ) as pearson,
-        {{ ordered_sum('n_customers * value_rank * other_rank') }} / nullif(
-            sqrt(
-                {{ ordered_sum('n_customers * value_rank * value_rank') }}
-                * {{ ordered_sum('n_customers * other_rank * other_rank') }}
-            ),
-            0
-        ) as spearman
-
-    from deviations
+    from ranked
 
     group by
         feature,
@@ -142,8 +96,21 @@ correlations as (
 select
     feature,
     other_feature,
-    cast(n_customers as bigint) as n_customers,
+    n_customers,
     pearson,
     spearman
 
 from correlations
+
+union all
+
+select
+    other_feature as feature,
+    feature as other_feature,
+    n_customers,
+    pearson,
+    spearman
+
+from correlations
+
+where feature < other_feature

@@ -1,53 +1,26 @@
+{%- set categories = demographics() | map(attribute='name') | list -%}
+{%- set shown = category_features() | selectattr('name', 'in', categories) | list -%}
 with
 
-customers as (
-
-    select * from {{ ref('int_customers_grouped') }}
-
-),
-
-feature_summary as (
-
-    select * from {{ ref('fct_feature_summary') }}
-
-),
-
-feature_values as (
-{% for feature in var('features') %}
-    select
-        '{{ feature.name }}' as feature,
-        gender,
-        {{ feature.name }} as value,
-
-        n_customers
-
-    from customers
-
-    where {{ feature.name }} is not null
-    {% if not loop.last %}
-    union all
-    {% endif %}
-{%- endfor %}
-),
-
 widths as (
-    {{ bin_widths('feature_summary') }}
+
+    {{ bin_widths() }}
+
 ),
 
 binned as (
+    {%- for feature in number_features() %}
 
-    select
-        feature_values.feature,
-        feature_values.gender,
-        widths.bin_width,
-        floor(feature_values.value / widths.bin_width) as bin_number,
+    select widths.feature, {% for category in shown %}customers.{{ category.name }}, {% endfor %}widths.bin_width, floor(customers.{{ feature.name }} / widths.bin_width) as bin_number
+    from {{ ref('int_customers_accepted') }} as customers
+    inner join widths on widths.feature = '{{ feature.name }}'
+    where customers.{{ feature.name }} is not null
 
-        feature_values.n_customers
+    {{ 'union all' if not loop.last }}
+    {%- else %}
 
-    from feature_values
-
-    inner join widths
-        on feature_values.feature = widths.feature
+    select * from {{ ref('int_customers_accepted') }} cross join widths
+    {%- endfor %}
 
 ),
 
@@ -55,17 +28,21 @@ counted as (
 
     select
         feature,
-        gender,
+        {%- for category in shown %}
+        {{ category.name }},
+        {%- endfor %}
         bin_number * bin_width as bin_from,
         (bin_number + 1) * bin_width as bin_to,
 
-        cast(sum(n_customers) as bigint) as n_customers
+        cast(count(*) as bigint) as n_customers
 
     from binned
 
     group by
         feature,
-        gender,
+        {%- for category in shown %}
+        {{ category.name }},
+        {%- endfor %}
         bin_number,
         bin_width
 
@@ -73,7 +50,9 @@ counted as (
 
 select
     feature,
-    gender,
+    {%- for category in shown %}
+    {{ category.name }},
+    {%- endfor %}
     bin_from,
     bin_to,
     n_customers,

@@ -4,21 +4,58 @@ feature_values as (
 
     select * from {{ ref('int_feature_values') }}
 
-),
-
-statistics as (
-
-    select * from {{ ref('int_feature_statistics') }}
+    where value is not null
 
 ),
 
 accepted as (
 
-    select n as n_accepted
+    select count(*) as n_accepted
 
-    from {{ ref('int_input_counts') }}
+    from {{ ref('int_customers_accepted') }}
 
-    where measure = 'accepted customers'
+),
+
+means as (
+
+    select
+        feature,
+
+        sum(n_customers * value) / max(n_total) as mean
+
+    from feature_values
+
+    group by feature
+
+),
+
+described as (
+
+    select
+        feature_values.feature,
+
+        max(feature_values.n_total) as n_customers,
+        count(*) as n_distinct,
+        max(means.mean) as mean,
+        sqrt(
+            sum(
+                feature_values.n_customers
+                * (feature_values.value - means.mean)
+                * (feature_values.value - means.mean)
+            ) / max(feature_values.n_total)
+        ) as std,
+        min(feature_values.value) as minimum,
+        {{ weighted_quantile('0.25') }} as p25,
+        {{ weighted_quantile('0.5') }} as median,
+        {{ weighted_quantile('0.75') }} as p75,
+        max(feature_values.value) as maximum
+
+    from feature_values
+
+    inner join means
+        on feature_values.feature = means.feature
+
+    group by feature_values.feature
 
 ),
 
@@ -27,10 +64,10 @@ fences as (
     select
         *,
 
-        first_quartile - 1.5 * (third_quartile - first_quartile) as lower_fence,
-        third_quartile + 1.5 * (third_quartile - first_quartile) as upper_fence
+        p25 - 1.5 * (p75 - p25) as lower_fence,
+        p75 + 1.5 * (p75 - p25) as upper_fence
 
-    from statistics
+    from described
 
 ),
 
@@ -39,11 +76,13 @@ shapes as (
     select
         fences.feature,
 
-        {{ ordered_sum(
-            'feature_values.n_customers * power('
-            ~ '(feature_values.value - fences.mean)'
-            ~ ' / nullif(fences.standard_deviation, 0), 3)'
-        ) }} / max(fences.n_observed) as skewness,
+        sum(
+            feature_values.n_customers * power(
+                (feature_values.value - fences.mean)
+                / nullif(fences.std, 0),
+                3
+            )
+        ) / max(fences.n_customers) as skewness,
         cast(sum(
             case
                 when
@@ -52,7 +91,13 @@ shapes as (
                     then feature_values.n_customers
                 else 0
             end
-        ) as bigint) as n_outliers
+        ) as bigint) as n_outliers,
+        min(
+            case
+                when feature_values.value = round(feature_values.value) then 1
+                else 0
+            end
+        ) = 1 as is_whole
 
     from feature_values
 
@@ -65,20 +110,21 @@ shapes as (
 
 select
     fences.feature,
-    fences.n_observed as n_customers,
-    accepted.n_accepted - fences.n_observed as n_missing,
+    fences.n_customers,
+    accepted.n_accepted - fences.n_customers as n_missing,
     fences.n_distinct,
     fences.mean,
-    fences.standard_deviation as std,
+    fences.std,
     fences.minimum,
-    fences.first_quartile as p25,
+    fences.p25,
     fences.median,
-    fences.third_quartile as p75,
+    fences.p75,
     fences.maximum,
     shapes.skewness,
     fences.lower_fence,
     fences.upper_fence,
-    shapes.n_outliers
+    shapes.n_outliers,
+    shapes.is_whole
 
 from fences
 

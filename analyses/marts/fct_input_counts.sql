@@ -1,6 +1,88 @@
+with
+
+rejected as (
+
+    select * from {{ ref('fct_rejected_customers') }}
+
+),
+
+accepted as (
+
+    select
+        count(*) as n_accepted,
+        {%- for layout in segmentations() %}
+        sum(case when 1 = 0 {%- for feature in layout.features if feature.type == 'number' %} or {{ feature.name }} is null {%- endfor %} then 0 else 1 end) as {{ layout.name }}_n_complete,
+        {%- endfor %}
+        sum(case when 1 = 0 {%- for feature in number_features() %} or {{ feature.name }} is null {%- endfor %} then 1 else 0 end) as n_imputed
+
+    from {{ ref('int_customers_accepted') }}
+
+),
+
+counts as (
+
+    select
+        'input rows' as measure,
+        '' as subject,
+        accepted.n_accepted + (select count(*) from rejected) as n
+    from accepted
+
+    union all
+
+    select 'accepted customers', '', n_accepted from accepted
+
+    union all
+
+    select 'rejected rows', '', count(*) from rejected
+
+    union all
+
+    -- Blank lines, subtotals and footers: rejected, but no sign of a bad file.
+    select 'rows without a customer', '', count(*)
+    from rejected
+    where rejection_reasons like '%no feature value%'
+
+    union all
+
+    select 'imputed customers', '', n_imputed from accepted
+
+    union all
+
+    select 'rejected because', rejection_reasons, count(*)
+    from rejected
+    group by rejection_reasons
+
+    union all
+
+    select 'first row rejected because', rejection_reasons, min(source_row)
+    from rejected
+    group by rejection_reasons
+
+    union all
+
+    select 'distinct values', feature, count(*)
+    from {{ ref('int_feature_values') }}
+    group by feature
+
+    union all
+
+    select 'distinct points', segmentation, count(*)
+    from {{ ref('int_points') }}
+    where n_fitted > 0
+    group by segmentation
+
+    {%- for layout in segmentations() %}
+
+    union all
+
+    select 'complete customers', '{{ layout.name }}', {{ layout.name }}_n_complete from accepted
+    {%- endfor %}
+
+)
+
 select
     measure,
     subject,
-    n
+    cast(coalesce(n, 0) as bigint) as n
 
-from {{ ref('int_input_counts') }}
+from counts

@@ -1,18 +1,11 @@
-with
-
-customers as (
-
-    select * from {{ ref('int_customers_rejected') }}
-
-)
-
 select
     source_row,
     customer_id,
-    gender_text,
-    age_years_text,
-    annual_income_kusd_text,
-    spending_score_text,
+    {%- for feature in all_features() %}
+    {{ feature.name }}_text,
+    {%- endfor %}
     rejection_reasons
 
-from customers
+from {{ ref('int_customers_checked') }}
+
+where not is_accepted

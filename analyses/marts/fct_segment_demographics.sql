@@ -1,43 +1,33 @@
 with
 
-customers as (
-
-    select
-        segmentation,
-        segment_id,
-        gender,
-        {{ age_band('not is_age_years_imputed', 'age_years') }} as age_band,
-        n_customers
-
-    from {{ ref('int_customers_grouped_by_segment') }}
-
-),
-
 counted as (
 
     select
-        segmentation,
-        segment_id,
-        gender,
-        age_band,
+        customers.segmentation,
+        cast(customers.segment_id as bigint) as segment_id,
+        {%- for demographic in demographics() %}
+        {{ demographic.sql }} as {{ demographic.name }},
+        {%- endfor %}
 
-        cast(sum(n_customers) as bigint) as n_customers
+        cast(count(*) as bigint) as n_customers
 
-    from customers
+    from {{ ref('int_segment_customers') }} as customers
 
     group by
-        segmentation,
-        segment_id,
-        gender,
-        age_band
+        customers.segmentation,
+        customers.segment_id
+        {%- for demographic in demographics() %},
+        {{ demographic.sql }}
+        {%- endfor %}
 
 )
 
 select
     segmentation,
     segment_id,
-    gender,
-    age_band,
+    {%- for demographic in demographics() %}
+    {{ demographic.name }},
+    {%- endfor %}
     n_customers,
     cast(n_customers as double) / cast(
         sum(n_customers) over (partition by segmentation, segment_id) as double

@@ -5,4 +5,6 @@ select
     value,
     n_customers
 
-from {{ ref('int_segment_feature_values') }}
+from {{ ref('int_segment_values') }}
+
+where value is not null

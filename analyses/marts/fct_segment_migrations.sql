@@ -1,12 +1,30 @@
 {#-
-The first build has no generation before it, and so no row here. Who stayed and who moved
-is found customer by customer; who joined and who left is the rest of each segment.
+The first build has no generation before it, and so no row here. Who joined, left and
+moved is counted from fct_customer_movements; who stayed is the rest of each segment.
 -#}
 with
 
-customers as (
+movements as (
 
-    select * from {{ ref('fct_customer_segments') }}
+    select
+        segmentation,
+        from_segment_id,
+        from_segment_name,
+        to_segment_id,
+        to_segment_name,
+        change,
+
+        count(*) as n_customers
+
+    from {{ ref('fct_customer_movements') }}
+
+    group by
+        segmentation,
+        from_segment_id,
+        from_segment_name,
+        to_segment_id,
+        to_segment_name,
+        change
 
 ),
 
@@ -16,9 +34,9 @@ segments as (
 
 ),
 
-previous_customers as (
+previous_segments as (
 
-    select * from {{ ref('int_customer_segments_published') }}
+    select * from {{ ref('int_segments_published') }}
 
 ),
 
@@ -30,34 +48,9 @@ current_build as (
 
 previous_builds as (
 
-    select distinct previous_build_id from previous_customers
+    select distinct previous_build_id
 
-),
-
-kept as (
-
-    select
-        customers.segmentation,
-        previous_customers.segment_id as from_segment_id,
-        previous_customers.segment_name as from_segment_name,
-        customers.segment_id as to_segment_id,
-        customers.segment_name as to_segment_name,
-
-        count(*) as n_customers
-
-    from customers
-
-    inner join previous_customers
-        on
-            customers.segmentation = previous_customers.segmentation
-            and customers.customer_id = previous_customers.customer_id
-
-    group by
-        customers.segmentation,
-        previous_customers.segment_id,
-        previous_customers.segment_name,
-        customers.segment_id,
-        customers.segment_name
+    from {{ ref('int_customer_segments_published') }}
 
 ),
 
@@ -69,7 +62,7 @@ arrived as (
 
         sum(n_customers) as n_customers
 
-    from kept
+    from movements
 
     group by
         segmentation,
@@ -77,41 +70,41 @@ arrived as (
 
 ),
 
-departed as (
+stayed as (
 
     select
-        segmentation,
-        from_segment_id,
+        segments.segmentation,
+        previous_segments.segment_id as from_segment_id,
+        previous_segments.segment_name as from_segment_name,
+        segments.segment_id as to_segment_id,
+        segments.segment_name as to_segment_name,
+        case
+            when segments.segment_name = previous_segments.segment_name
+                then 'stayed'
+            else 'renamed'
+        end as movement,
 
-        sum(n_customers) as n_customers
+        segments.n_customers - coalesce(arrived.n_customers, 0) as n_customers
 
-    from kept
+    from segments
 
-    group by
-        segmentation,
-        from_segment_id
+    inner join previous_segments
+        on
+            segments.segmentation = previous_segments.segmentation
+            and segments.segment_id = previous_segments.segment_id
 
-),
-
-previous_segments as (
-
-    select
-        segmentation,
-        segment_id,
-        segment_name,
-
-        count(*) as n_customers
-
-    from previous_customers
-
-    group by
-        segmentation,
-        segment_id,
-        segment_name
+    left join arrived
+        on
+            segments.segmentation = arrived.segmentation
+            and segments.segment_id = arrived.to_segment_id
 
 ),
 
 moves as (
+
+    select * from stayed
+
+    union all
 
     select
         segmentation,
@@ -119,50 +112,10 @@ moves as (
         from_segment_name,
         to_segment_id,
         to_segment_name,
+        change as movement,
         n_customers
 
-    from kept
-
-    union all
-
-    select
-        segments.segmentation,
-        null as from_segment_id,
-        null as from_segment_name,
-        segments.segment_id as to_segment_id,
-        segments.segment_name as to_segment_name,
-        segments.n_customers - coalesce(arrived.n_customers, 0) as n_customers
-
-    from segments
-
-    left join arrived
-        on
-            segments.segmentation = arrived.segmentation
-            and segments.segment_id = arrived.to_segment_id
-
-    union all
-
-    select
-        previous_segments.segmentation,
-        previous_segments.segment_id as from_segment_id,
-        previous_segments.segment_name as from_segment_name,
-        null as to_segment_id,
-        null as to_segment_name,
-        previous_segments.n_customers - coalesce(departed.n_customers, 0)
-            as n_customers
-
-    from previous_segments
-
-    left join departed
-        on
-            previous_segments.segmentation = departed.segmentation
-            and previous_segments.segment_id = departed.from_segment_id
-
-),
-
-known_segmentations as (
-
-    select distinct segmentation from segments
+    from movements
 
 )
 
@@ -172,20 +125,12 @@ select
     moves.from_segment_name,
     moves.to_segment_id,
     moves.to_segment_name,
-    case
-        when moves.from_segment_id is null then 'joined'
-        when moves.to_segment_id is null then 'left'
-        when moves.from_segment_id = moves.to_segment_id then 'stayed'
-        else 'moved'
-    end as movement,
+    moves.movement,
     cast(moves.n_customers as bigint) as n_customers,
     previous_builds.previous_build_id,
     current_build.current_build_id
 
 from moves
-
-inner join known_segmentations
-    on moves.segmentation = known_segmentations.segmentation
 
 cross join previous_builds
 

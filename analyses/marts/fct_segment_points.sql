@@ -2,58 +2,46 @@ with
 
 points as (
 
-    select * from {{ ref('int_segment_points') }}
+    select * from {{ ref('int_points') }}
 
 ),
 
-feature_points as (
+assigned as (
 
-    select * from {{ ref('int_customer_feature_points') }}
-
-),
-
-silhouettes as (
-
-    select * from {{ ref('int_point_silhouettes') }}
+    select * from {{ ref('int_points_assigned') }}
 
 ),
 
 segments as (
 
-    select * from {{ ref('dim_segments') }}
+    select * from {{ ref('segments') }}
 
 )
 
 select
     points.segmentation,
     points.point_id,
-    points.age_years,
-    points.annual_income_kusd,
-    points.spending_score,
-    points.segment_id,
+    {%- for feature in all_features() %}
+    points.{{ feature.name }},
+    {%- endfor %}
+    assigned.segment_id,
     segments.segment_name,
-    points.distance,
-    points.second_segment_id,
-    points.second_distance,
-    points.membership,
-    points.margin,
-    silhouettes.silhouette,
-    points.is_outlier,
+    assigned.distance,
+    assigned.second_segment_id,
+    assigned.second_distance,
+    assigned.membership,
+    assigned.silhouette,
+    assigned.is_outlier,
     points.n_customers
 
 from points
 
+inner join assigned
+    on
+        points.segmentation = assigned.segmentation
+        and points.point_id = assigned.point_id
+
 inner join segments
     on
-        points.segmentation = segments.segmentation
-        and points.segment_id = segments.segment_id
-
-inner join feature_points
-    on
-        points.segmentation = feature_points.segmentation
-        and points.point_id = feature_points.point_id
-
-left join silhouettes
-    on
-        feature_points.segmentation = silhouettes.segmentation
-        and feature_points.feature_point_id = silhouettes.point_id
+        assigned.segmentation = segments.segmentation
+        and assigned.segment_id = segments.segment_id

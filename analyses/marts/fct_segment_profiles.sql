@@ -1,8 +1,10 @@
 with
 
-feature_values as (
+segment_values as (
 
-    select * from {{ ref('int_segment_feature_values') }}
+    select * from {{ ref('int_segment_values') }}
+
+    where value is not null
 
 ),
 
@@ -13,9 +15,9 @@ means as (
         segment_id,
         feature,
 
-        {{ ordered_sum('n_customers * steps') }} / max(n_total) as mean_steps
+        sum(n_customers * value) / max(n_total) as mean
 
-    from feature_values
+    from segment_values
 
     group by
         segmentation,
@@ -27,51 +29,50 @@ means as (
 profiles as (
 
     select
-        feature_values.segmentation,
-        feature_values.segment_id,
-        feature_values.feature,
+        segment_values.segmentation,
+        segment_values.segment_id,
+        segment_values.feature,
 
-        max(feature_values.n_total) as n_customers,
-        max(means.mean_steps) * max(feature_values.resolution) as mean,
+        max(segment_values.n_total) as n_customers,
+        max(means.mean) as mean,
         {{ weighted_quantile('0.5') }} as median,
         sqrt(
-            {{ ordered_sum(
-                'feature_values.n_customers'
-                ~ ' * (feature_values.steps - means.mean_steps)'
-                ~ ' * (feature_values.steps - means.mean_steps)'
-            ) }} / max(feature_values.n_total)
-        ) * max(feature_values.resolution) as std,
+            sum(
+                segment_values.n_customers
+                * (segment_values.value - means.mean)
+                * (segment_values.value - means.mean)
+            ) / max(segment_values.n_total)
+        ) as std,
         {{ weighted_quantile('0.1') }} as p10,
         {{ weighted_quantile('0.9') }} as p90,
-        min(feature_values.value) as minimum,
-        max(feature_values.value) as maximum
+        min(segment_values.value) as minimum,
+        max(segment_values.value) as maximum
 
-    from feature_values
+    from segment_values
 
     inner join means
         on
-            feature_values.segmentation = means.segmentation
-            and feature_values.segment_id = means.segment_id
-            and feature_values.feature = means.feature
+            segment_values.segmentation = means.segmentation
+            and segment_values.segment_id = means.segment_id
+            and segment_values.feature = means.feature
 
     group by
-        feature_values.segmentation,
-        feature_values.segment_id,
-        feature_values.feature
+        segment_values.segmentation,
+        segment_values.segment_id,
+        segment_values.feature
 
 ),
 
+-- All customers vary within the segments and between them.
 overall_means as (
 
     select
         segmentation,
         feature,
 
-        sum(n_customers) as n_customers,
-        {{ ordered_sum('n_customers * steps') }} / sum(n_customers)
-            as mean_steps
+        sum(n_customers * mean) / sum(n_customers) as overall_mean
 
-    from feature_values
+    from profiles
 
     group by
         segmentation,
@@ -82,29 +83,30 @@ overall_means as (
 overall as (
 
     select
-        feature_values.segmentation,
-        feature_values.feature,
+        profiles.segmentation,
+        profiles.feature,
 
-        max(overall_means.mean_steps) * max(feature_values.resolution)
-            as overall_mean,
+        max(overall_means.overall_mean) as overall_mean,
         sqrt(
-            {{ ordered_sum(
-                'feature_values.n_customers'
-                ~ ' * (feature_values.steps - overall_means.mean_steps)'
-                ~ ' * (feature_values.steps - overall_means.mean_steps)'
-            ) }} / max(overall_means.n_customers)
-        ) * max(feature_values.resolution) as overall_std
+            sum(
+                profiles.n_customers * (
+                    profiles.std * profiles.std
+                    + (profiles.mean - overall_means.overall_mean)
+                    * (profiles.mean - overall_means.overall_mean)
+                )
+            ) / sum(profiles.n_customers)
+        ) as overall_std
 
-    from feature_values
+    from profiles
 
     inner join overall_means
         on
-            feature_values.segmentation = overall_means.segmentation
-            and feature_values.feature = overall_means.feature
+            profiles.segmentation = overall_means.segmentation
+            and profiles.feature = overall_means.feature
 
     group by
-        feature_values.segmentation,
-        feature_values.feature
+        profiles.segmentation,
+        profiles.feature
 
 ),
 

@@ -4,21 +4,21 @@ each reading would parse it again; Parquet is read where it lies. Spark loads bo
 because it may number the rows differently each time.
 -#}
 {%- set path = var('customers_path') -%}
-{%- set is_numbered_alike = target.type == 'duckdb'
+{%- set is_read_in_place = target.type == 'duckdb'
     and (not path or (path | string | lower).endswith('.parquet')) -%}
-{{ config(materialized='view' if is_numbered_alike else 'table') }}
+{{ config(
+    materialized='view' if is_read_in_place else 'table',
+    enabled=not var('customers_model'),
+) }}
+{%- set input = customers_input() %}
 
-{%- if path -%}
-    {%- set input = customers_input() -%}
-{%- else -%}
-    {%- set seed = ref('Mall_Customers') -%}
-    {%- set input = {'relation': seed, 'source_row': seed_row()} -%}
-{%- endif %}
-
--- A common table expression would hide the engine's own row number.
 select
     {{ input.source_row }} as source_row,
 
-    customers.*
+    *
 
-from {{ input.relation }} as customers
+from {{ input.relation }}
+{%- if flags.EMPTY %}
+
+where 1 = 0
+{%- endif %}

@@ -9,6 +9,7 @@ import click
 from mall_segments import commands
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE, find_home
+from mall_segments.wording import plain, suggestion
 
 
 class _Commands(click.Group):
@@ -31,12 +32,31 @@ class _Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that arguments begin with; suggest one that is like it."""
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(
+                f"There is no command {plain(args[0])!r}.{suggestion(args[0], known)}"
+            )
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; show a refusal as one error, not as a traceback."""
         try:
             return super().invoke(ctx)
         except MallSegmentsError as error:
             raise click.ClickException(str(error)) from None
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing == "mall_segments" or not missing:
+                raise
+            raise click.ClickException(
+                f"{ctx.invoked_subcommand} needs the package {missing}, which is not "
+                "installed: pip install 'mall-segments[serve,audit,report]'"
+            ) from None
         except RuntimeError as error:
             # So the engine ends a query where Python would raise KeyboardInterrupt.
             if str(error) != "Query interrupted":
@@ -54,5 +74,5 @@ class _Commands(click.Group):
 )
 @click.pass_context
 def main(ctx: click.Context, home: Path | None) -> None:
-    """Segment mall customers: use, check and serve what `dbt build` published."""
+    """Segment a shop's customers: build, use, check and serve the segments."""
     ctx.obj = find_home(home)

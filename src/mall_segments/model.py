@@ -7,8 +7,7 @@ rules that names of settings obey.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,8 +25,11 @@ from mall_segments.publishing.sealed_json import (
     read_sealed,
     write_sealed,
 )
-from mall_segments.settings import MissingValues, Name, Scaler, Transform
+from mall_segments.settings.values import MissingValues, Name, Scaler, Transform
 from mall_segments.wording import shorten
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODEL_FORMAT: Final = 2
 """Changes whenever a key does; readers refuse every other."""
@@ -118,6 +120,16 @@ class ModelSegment(_Part):
     coordinates: list[Finite]
 
 
+class RetiredSegment(_Part):
+    """A segment that was given up: its id, and where it lay in today's coordinates.
+
+    The id is given to no other segment, but one that lies there again gets it back.
+    """
+
+    segment_id: Annotated[int, Field(ge=1)]
+    coordinates: list[Finite]
+
+
 class ModelSegmentation(_Part):
     """One clustering: its coordinates, its segments by id, and how sure it is.
 
@@ -133,23 +145,30 @@ class ModelSegmentation(_Part):
     variance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     coordinates: Annotated[list[Coordinate], Field(min_length=1)]
     segments: Annotated[list[ModelSegment], Field(min_length=1)]
-    retired_segment_ids: list[Annotated[int, Field(ge=1)]]
+    retired_segments: list[RetiredSegment]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         ids = [segment.segment_id for segment in self.segments]
         if ids != sorted(set(ids)):
             raise ValueError(f"segment ids in ascending order, not {ids}")
-        if set(ids) & set(self.retired_segment_ids):
-            raise ValueError("retired segment ids that are no segment's")
+        retired = [segment.segment_id for segment in self.retired_segments]
+        if set(ids) & set(retired) or len(set(retired)) < len(retired):
+            raise ValueError(
+                f"distinct retired ids that are no segment's, not {retired}"
+            )
         if {axis.feature for axis in self.coordinates} != set(self.features):
             raise ValueError("coordinates of every feature, and of no other")
-        for segment in self.segments:
-            if len(segment.coordinates) != len(self.coordinates):
+        placed: list[ModelSegment | RetiredSegment] = []
+        placed += self.segments
+        placed += self.retired_segments
+        for each in placed:
+            if len(each.coordinates) != len(self.coordinates):
                 raise ValueError(
                     f"{len(self.coordinates)} coordinates for segment "
-                    f"{segment.segment_id}, not {len(segment.coordinates)}"
+                    f"{each.segment_id}, not {len(each.coordinates)}"
                 )
+        for segment in self.segments:
             if set(segment.centroid) != set(self.features):
                 raise ValueError(
                     f"a centroid of every feature for segment {segment.segment_id}"

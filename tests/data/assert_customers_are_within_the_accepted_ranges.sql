@@ -1,24 +1,34 @@
--- Every customer has the values of a combination.
 with
 
-combinations as (
+ranges as (
+    {%- for feature in number_features() %}
 
-    select * from {{ ref('int_combinations_imputed') }}
+    select
+        '{{ feature.name }}' as feature,
+        cast({{ feature.minimum if feature.minimum is defined and feature.minimum is not none else 'null' }} as double) as least,
+        cast({{ feature.maximum if feature.maximum is defined and feature.maximum is not none else 'null' }} as double) as most
+
+    {{ 'union all' if not loop.last }}
+    {%- else %}
+
+    select feature, minimum as least, maximum as most
+    from {{ ref('fct_feature_summary') }}
+    {%- endfor %}
 
 )
 
-select *
+select
+    summary.feature,
+    summary.minimum,
+    summary.maximum,
+    ranges.least,
+    ranges.most
 
-from combinations
+from {{ ref('fct_feature_summary') }} as summary
+
+inner join ranges
+    on summary.feature = ranges.feature
 
 where
-    {%- for feature in var('features') %}
-    {{ feature.name }} < {{ feature.minimum }}
-    or {{ feature.name }} > {{ feature.maximum }}
-    or
-    {%- endfor %}
-    is_imputed <> (
-        {%- for feature in var('features') %}
-        is_{{ feature.name }}_imputed {{- ' or' if not loop.last }}
-        {%- endfor %}
-    )
+    summary.minimum < ranges.least
+    or summary.maximum > ranges.most

@@ -5,9 +5,12 @@ with
 
 counted as (
 
-    select count(*) as n_customers from {{ ref('int_customers_with_orders') }}
+    select count(*) as n_customers
 
-    where has_orders
+    from {{ ref('int_customer_orders') }} as customer_orders
+
+    inner join {{ ref('stg_mall__customers') }} as customers
+        on customer_orders.customer_id = customers.customer_id
 
 )
 

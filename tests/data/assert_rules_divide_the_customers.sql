@@ -62,5 +62,4 @@ where
     segments.segment_id is null
     or totals.n_customers <> accepted.n_accepted
     or abs(rules.precision * rules.n_customers - rules.n_in_segment) > 1e-6
-    or abs(rules.coverage * segments.n_customers - rules.n_in_segment) > 1e-6
     or abs(rules.fidelity * accepted.n_accepted - totals.n_in_segment) > 1e-6

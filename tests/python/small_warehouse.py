@@ -1,53 +1,48 @@
 """A working database of five customers, as a build leaves it before it publishes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from mall_segments.publishing.publish import SOURCES, publish_generation, qualify
+from mall_segments.model import Model, ModelColumn, parse_model
+from mall_segments.publishing.generations import new_build_id
+from mall_segments.publishing.publish import (
+    publish_generation,
+    qualify,
+    settings_sha256,
+)
 
-TABLES = ("dim_segments", "dim_customers", "fct_customer_segments")
+TABLES = (
+    "dim_segments",
+    "dim_customers",
+    "fct_customer_segments",
+    "fct_customer_movements",
+)
+VIEWED = ("int_customers_assigned",)
 
 SETTINGS: dict[str, Any] = {
     "customers_path": None,
     "customer_id": {"aliases": ["CustomerID"]},
     "gender": {"aliases": ["Gender"], "female": ["f"], "male": ["m"]},
     "features": [
-        {
-            "name": "annual_income_kusd",
-            "label": "income",
-            "aliases": ["Annual Income (k$)"],
-            "minimum": 0,
-            "maximum": 1000,
-            "resolution": 1,
-        },
-        {
-            "name": "spending_score",
-            "label": "spending",
-            "aliases": ["Spending Score (1-100)"],
-            "minimum": 1,
-            "maximum": 100,
-            "resolution": 1,
-        },
+        {"name": "annual_income_kusd", "label": "income", "minimum": 0},
+        {"name": "spending_score", "label": "spending", "minimum": 1, "maximum": 100},
     ],
     "segmentations": [
         {
             "name": "income_spending",
             "features": ["annual_income_kusd", "spending_score"],
-            "scaler": "standard",
             "n_segments": 2,
-            "min_segments": 2,
-            "max_segments": 3,
-            "random_seed": 42,
         }
     ],
-    "missing_values": "impute",
-    "max_rejected_share": 0.2,
-    "min_segment_share": 0.05,
-    "export_rows_limit": 5_000_000,
-    "keep_generations": 3,
+}
+
+NAMES = {
+    1: ("low income and low spending", "sensible", "save"),
+    2: ("high income and high spending", "target", "invite"),
 }
 
 SCHEMA = """
@@ -60,54 +55,47 @@ INSERT INTO customers VALUES
     (3, '0003', 'Female', '24', '32', 1), (4, '0004', 'Male', '80', '90', 2),
     (5, '0005', 'Female', '84', '94', 2);
 
-CREATE TABLE segments AS SELECT * FROM (VALUES
-    ('income_spending', 1, 22.0, 32.0, -0.8, -0.85),
-    ('income_spending', 2, 82.0, 92.0, 1.2, 1.25)
-) AS rows (
-    segmentation, segment_id, centroid_annual_income_kusd, centroid_spending_score,
-    scaled_centroid_annual_income_kusd, scaled_centroid_spending_score
-);
 CREATE TABLE dim_segments AS SELECT * FROM (VALUES
     ('income_spending', 2, 'high income and high spending', 'target', 'invite',
-     2::BIGINT, 0.4, 0.9, 0.5, 0.3),
+     2::BIGINT, 0.4),
     ('income_spending', 1, 'low income and low spending', 'sensible', 'save',
-     3::BIGINT, 0.6, 0.8, 0.5, 0.3)
+     3::BIGINT, 0.6)
 ) AS rows (
     segmentation, segment_id, segment_name, persona, recommended_action, n_customers,
-    customer_share, mean_silhouette, inertia_share, outlier_distance
+    customer_share
 );
 COMMENT ON TABLE dim_segments IS 'One row per segment; the customers'' groups.';
 COMMENT ON COLUMN dim_segments.segment_id IS 'Number of the segment.';
-CREATE TABLE int_customer_combinations AS
-    SELECT "CustomerID" AS customer_id, source_row AS combination_id
-    FROM customers ORDER BY source_row DESC;
-CREATE TABLE int_combinations_imputed AS
-    SELECT source_row AS combination_id, lower("Gender") AS gender,
+CREATE TABLE int_customers_assigned AS
+    SELECT "CustomerID" AS customer_id, lower("Gender") AS gender,
         "Annual Income (k$)"::DOUBLE AS annual_income_kusd,
-        "Spending Score (1-100)"::DOUBLE AS spending_score
-    FROM customers;
-CREATE TABLE int_combination_segments AS
-    SELECT 'income_spending' AS segmentation, source_row AS combination_id, segment_id
-    FROM customers;
+        "Spending Score (1-100)"::DOUBLE AS spending_score,
+        segment_id AS income_spending_segment_id,
+        false AS is_annual_income_kusd_imputed
+    FROM customers ORDER BY source_row DESC;
 CREATE TABLE dim_customers AS
-    SELECT customer_id, gender, annual_income_kusd, spending_score
-    FROM int_customer_combinations INNER JOIN int_combinations_imputed
-    USING (combination_id);
+    SELECT * EXCLUDE (income_spending_segment_id) FROM int_customers_assigned;
 CREATE VIEW fct_customer_segments AS
-    SELECT segmentation, customer_id, segment_id
-    FROM int_customer_combinations INNER JOIN int_combination_segments
-    USING (combination_id);
+    SELECT 'income_spending' AS segmentation, customer_id,
+        income_spending_segment_id AS segment_id, segment_name, persona,
+        0.5 AS distance, 'spending_score' AS main_reason,
+        (right(customer_id, 4)::INTEGER * 20) % 100 AS holdout_bucket
+    FROM int_customers_assigned
+    INNER JOIN dim_segments ON income_spending_segment_id = segment_id;
 COMMENT ON VIEW fct_customer_segments IS 'One row per customer.';
-CREATE TABLE int_feature_statistics AS SELECT * FROM (VALUES
-    ('annual_income_kusd', 24.0), ('spending_score', 34.0)
-) AS rows (feature, median);
-CREATE TABLE int_scaler_parameters AS SELECT * FROM (VALUES
-    ('income_spending', 'annual_income_kusd', 46.0, 29.5),
-    ('income_spending', 'spending_score', 56.0, 29.5)
-) AS rows (segmentation, feature, center, scale);
+CREATE TABLE fct_customer_movements AS SELECT * FROM (VALUES
+    ('income_spending', '0001', 2, 'high income and high spending', 1,
+     'low income and low spending', 'moved'),
+    ('income_spending', '0005', NULL, NULL, 2,
+     'high income and high spending', 'joined'),
+    ('income_spending', '0009', 1, 'low income and low spending', NULL, NULL, 'left')
+) AS rows (
+    segmentation, customer_id, from_segment_id, from_segment_name, to_segment_id,
+    to_segment_name, change
+);
 CREATE TABLE int_customers_segmented AS
     SELECT customers.* EXCLUDE (segment_id), customers.segment_id AS "Cluster",
-        segment_name AS "Segment"
+        segment_name AS "Segment", persona AS "Persona"
     FROM customers INNER JOIN dim_segments USING (segment_id);
 CREATE TABLE int_input_counts AS SELECT * FROM (VALUES
     ('input rows', '', 6::BIGINT), ('accepted customers', '', 5),
@@ -129,20 +117,100 @@ def write_project(folder: Path) -> Path:
     return folder
 
 
+def make_model(
+    segment_ids: tuple[int, ...] = (1, 2), settings: dict[str, Any] | None = None
+) -> Model:
+    """Make the model that the tables describe, with the segment ids given."""
+    columns: list[dict[str, Any]] = [
+        {"name": "gender", "type": "category", "label": "gender", "aliases": []},
+        {"name": "annual_income_kusd", "label": "income", "imputed": 24.0},
+        {"name": "spending_score", "label": "spending", "imputed": 34.0},
+    ]
+    places = {1: (-0.8, -0.85), 2: (1.2, 1.25)}
+    centroids = {1: (22.0, 32.0), 2: (82.0, 92.0)}
+    names = ("annual_income_kusd", "spending_score")
+    segments = []
+    for segment_id in segment_ids:
+        like = min(segment_id, 2)
+        name, persona, action = NAMES[like]
+        segments.append(
+            {
+                "segment_id": segment_id,
+                "segment_name": name,
+                "persona": persona,
+                "recommended_action": action,
+                "n_customers": 3 if like == 1 else 2,
+                "customer_share": 0.6 if like == 1 else 0.4,
+                "share": 0.6 if like == 1 else 0.4,
+                "mean_silhouette": 0.8,
+                "inertia_share": 0.5,
+                "outlier_distance": 0.3,
+                "centroid": dict(zip(names, centroids[like], strict=True)),
+                "coordinates": list(places[like]),
+            }
+        )
+    content = {
+        "format": Model.model_fields["format"].default,
+        "build_id": new_build_id("0f8e12ab-3c4d-4e5f-8a9b-0c1d2e3f4a5b"),
+        "created_at": datetime.now(UTC).isoformat(),
+        "settings_sha256": settings_sha256(settings or SETTINGS),
+        "missing_values": "impute",
+        "customer_id_aliases": ["CustomerID"],
+        "columns": [
+            {
+                **{
+                    key: None
+                    for key, field in ModelColumn.model_fields.items()
+                    if not field.is_required() and key not in ("unit", "is_whole")
+                },
+                "type": "number",
+                "aliases": [],
+                **column,
+            }
+            for column in columns
+        ],
+        "segmentations": [
+            {
+                "name": "income_spending",
+                "features": list(names),
+                "scaler": "standard",
+                "random_seed": 42,
+                "verdict": "clear segments",
+                "variance": 0.01,
+                "coordinates": [
+                    {"feature": name, "center": center, "scale": 29.5}
+                    for name, center in zip(names, (46.0, 56.0), strict=True)
+                ],
+                "segments": segments,
+                "retired_segment_ids": [],
+            }
+        ],
+    }
+    return parse_model(content, source="the test")
+
+
 def publish(
-    home: Path, connection: duckdb.DuckDBPyConnection | None = None, **settings: Any
+    home: Path, connection: duckdb.DuckDBPyConnection | None = None, **options: Any
 ) -> pd.DataFrame:
-    """Publish the small warehouse; keyword arguments replace settings."""
-    artefacts = settings.pop("artefacts", ())
+    """Publish the small warehouse; keyword arguments replace settings and others."""
     opened = connection or open_warehouse()
     row = opened.execute("SELECT current_database()").fetchone()
     assert row is not None
+    names = options.pop("tables", TABLES)
+    model = options.pop("model", None) or make_model()
+    artefacts = options.pop("artefacts", ())
+    built_with = options.pop("built_with", None)
+    settings = {**SETTINGS, **options}
     try:
         return publish_generation(
             opened,
-            qualify(row[0], "main", TABLES),
-            qualify(row[0], "main", SOURCES),
-            settings={**SETTINGS, **settings},
+            qualify(row[0], "main", names),
+            model,
+            viewed=qualify(row[0], "main", VIEWED),
+            customers="int_customers_segmented",
+            input_counts="int_input_counts",
+            settings=settings,
+            built_with=built_with or settings_sha256(settings),
             invocation="0f8e12ab-3c4d-4e5f-8a9b-0c1d2e3f4a5b",
             home=home,
             project=home,

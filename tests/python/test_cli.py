@@ -1,3 +1,6 @@
+import hashlib
+import json
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -9,15 +12,21 @@ from click.testing import CliRunner, Result
 
 from mall_segments.cli import main
 from mall_segments.publishing.generations import current_generation, list_generations
+from mall_segments.publishing.sealed_json import write_sealed
 from small_warehouse import publish, write_project
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    home = write_project(tmp_path / "home")
+@pytest.fixture(scope="module")
+def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = write_project(tmp_path_factory.mktemp("cli") / "home")
     publish(home)
     publish(home)
     return home
+
+
+@pytest.fixture
+def home(built_home: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(built_home, tmp_path / "home", symlinks=True)
 
 
 def run(*arguments: object) -> Result:
@@ -72,6 +81,46 @@ def test_lists_a_damaged_generation_as_such(home: Path) -> None:
     assert lines[1].endswith("damaged: mall-segments verify says where")
 
 
+@pytest.mark.parametrize("number", [1, 99])
+@pytest.mark.parametrize("name", ["manifest.json", "model.json"])
+def test_another_format_is_named_alike_everywhere(
+    home: Path, name: str, number: int
+) -> None:
+    path = home / "published" / "current" / name
+    content = json.loads(path.read_text())
+    path.unlink()
+    write_sealed(path, {**content, "format": number})
+    if name == "model.json":
+        rewrite_listing(path)
+    said = f"has the format {number}; this version reads 2: build anew"
+
+    assert said in run("--home", home, "generations").output.splitlines()[1]
+    for command in (["verify"], ["summary"], ["export"], ["forget", "x"]):
+        result = run("--home", home, *command)
+        assert result.exit_code == 1
+        assert f"{name} {said}" in result.stderr
+
+
+def rewrite_listing(path: Path) -> None:
+    """Let the manifest list a file as it is now."""
+    manifest_path = path.with_name("manifest.json")
+    manifest = json.loads(manifest_path.read_text())
+    data = path.read_bytes()
+    manifest["files"][path.name] = {
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    manifest_path.unlink()
+    write_sealed(manifest_path, manifest)
+
+
+def test_a_mistyped_command_gets_a_suggestion() -> None:
+    result = run("rolback")
+
+    assert result.exit_code == 2
+    assert "There is no command 'rolback'. Did you mean 'rollback'?" in result.stderr
+
+
 def test_lists_nothing_before_the_first_build(tmp_path: Path) -> None:
     assert run("--home", tmp_path, "generations").output == "nothing is published yet\n"
 
@@ -114,10 +163,10 @@ def test_verifies_the_current_generation_and_any_other(home: Path) -> None:
     first, second = list_generations(home)
 
     assert run("--home", home, "verify").output == (
-        f"{second} is intact: 6 files, 3 tables\n"
+        f"{second} is intact: 8 files, 4 tables\n"
     )
     assert run("--home", home, "verify", first).output == (
-        f"{first} is intact: 6 files, 3 tables\n"
+        f"{first} is intact: 8 files, 4 tables\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the quality tests share: an audited generation, and copies of it to damage."""
+"""What the quality tests share: a small published home, and copies of it to damage."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from generation_copy import GenerationCopy, copy_generations
+from sample_published import publish_sample
 
 from mall_segments.audit.validation import Validator
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+FIRST = "20261101T000000.000000Z-00000001"
+SECOND = "20261102T000000.000000Z-00000002"
+OTHER_CUSTOMERS = "20261103T000000.000000Z-00000003"
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +24,25 @@ def validator() -> Validator:
     return Validator()
 
 
+@pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which the sample was published twice; only to be read."""
+    home = tmp_path_factory.mktemp("sample")
+    publish_sample(home, FIRST)
+    publish_sample(home, SECOND)
+    return home
+
+
+@pytest.fixture(scope="session")
+def drifted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose customers stay ten years longer than those published before."""
+    home = tmp_path_factory.mktemp("drifted")
+    publish_sample(home, SECOND)
+    publish_sample(home, OTHER_CUSTOMERS, older=10)
+    return home
+
+
 @pytest.fixture
-def copy(published_home: Path, tmp_path: Path) -> GenerationCopy:
-    """A copy of the published generation that the test may damage."""
-    return copy_generations(published_home, tmp_path)
+def copy(sample_home: Path, tmp_path: Path) -> GenerationCopy:
+    """A copy of the current generation that the test may damage."""
+    return copy_generations(sample_home, tmp_path)

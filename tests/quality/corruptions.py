@@ -1,18 +1,17 @@
 """Ways in which a generation could be wrong, and who must notice each of them.
 
-The manifest is written anew after every one, so that checksums fit and only the
-expectations can notice.
+Each is a name, the suite that notices when the manifest was written anew, so that every
+checksum fits, what it must name, and the change: SQL on the published database, or a
+function of the copy. A suite of None says that only the seal notices.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from generation_copy import read_json, run_sql
+from generation_copy import CUSTOMERS_CSV, PARQUET, read_json, run_sql
 
 from mall_segments.publishing.generations import DATABASE, MODEL
-from mall_segments.publishing.publish import PARQUET
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,972 +19,255 @@ if TYPE_CHECKING:
     from generation_copy import GenerationCopy
 
 
-@dataclass(frozen=True)
-class Corruption:
-    """One way to damage a generation.
-
-    Attributes
-    ----------
-    name : str
-        What is wrong then.
-    suite : str
-        The suite that must notice.
-    column : str
-        The column of the expectation that must fail; empty for one about a table.
-    culprit : str
-        What that expectation must name.
-    change : str or callable
-        SQL on the published database, or a function of the copy.
-    seal : mapping
-        What the manifest is made to say on top of what fits.
-    """
+class Corruption(NamedTuple):
+    """One way to damage a generation."""
 
     name: str
-    suite: str
-    column: str
+    suite: str | None
     culprit: str
     change: str | Callable[[GenerationCopy], object]
-    seal: dict[str, Any] | None = None
 
     def apply(self, copy: GenerationCopy) -> None:
-        """Damage a copy and seal it."""
-        if isinstance(self.change, str):
-            copy.run(*self.change.split(";"))
-        else:
+        """Damage a copy."""
+        if callable(self.change):
             self.change(copy)
-        copy.seal(**(self.seal or {}))
+        else:
+            copy.run(*self.change.split(";"))
 
 
-ONE = "segmentation = 'income_spending' and segment_id = 1"
-IS_ONE = "segmentation income_spending, segment_id 1"
-CUSTOMER = "customer_id = '7'"
+ONE = "segmentation = 'visits_spend' and segment_id = 1"
+IS_ONE = "segmentation visits_spend, segment_id 1"
+SUBJECT = "visits_spend, segment 1"
+C7 = "customer_id = 'c7'"
 
+
+def _update(table: str, where: str) -> Callable[..., Corruption]:
+    """Return a short way to write corruptions that set columns of a table."""
+
+    def corrupt(name: str, suite: str | None, culprit: str, change: str) -> Corruption:
+        sql = f"update {table} set {change} where {where}"
+        return Corruption(name, suite, culprit, sql)
+
+    return corrupt
+
+
+segment = _update("dim_segments", ONE)
 SEGMENTS = (
-    Corruption(
-        "a share off by 1 %",
-        "dim_segments",
-        "customer_share",
-        IS_ONE,
-        f"update dim_segments set customer_share = customer_share * 1.01 where {ONE}",
-    ),
-    Corruption(
-        "shares that do not add up to 1",
-        "segmentation totals",
-        "customer_shares",
-        "income_spending",
-        f"update dim_segments set customer_share = customer_share * 1.01 where {ONE}",
-    ),
-    Corruption(
-        "a segment one customer too large",
-        "segment sizes",
-        "n_in_customers",
-        IS_ONE,
-        f"update dim_segments set n_customers = n_customers + 1 where {ONE}",
-    ),
-    Corruption(
-        "segments that do not hold all customers",
-        "segmentation totals",
-        "n_in_segments",
-        "n_in_segments 199",
-        f"update dim_segments set n_customers = n_customers - 1 where {ONE}",
-    ),
-    Corruption(
-        "two segments of the same name",
-        "dim_segments",
-        "segmentation, segment_name",
-        "segment_id 2",
-        "update dim_segments set segment_name = (select segment_name from dim_segments "
-        f"where {ONE}) where segmentation = 'income_spending' and segment_id = 2",
-    ),
-    Corruption(
-        "a segment twice",
-        "dim_segments",
-        "segmentation, segment_id",
-        IS_ONE,
-        f"insert into dim_segments select * from dim_segments where {ONE}",
-    ),
-    Corruption(
-        "a segment that is not listed",
-        "references",
-        "n_orphans",
-        "income_spending, segment 1",
-        f"delete from dim_segments where {ONE}",
-    ),
-    Corruption(
-        "a segment without an action",
-        "missing values",
-        "n_missing",
-        "recommended_action",
-        f"update dim_segments set recommended_action = ' ' where {ONE}",
-    ),
-    Corruption(
-        "a centroid beyond the feature's range",
-        "dim_segments",
-        "centroid_spending_score",
-        "149.5",
-        "update dim_segments set centroid_spending_score = "
-        f"centroid_spending_score + 100 where {ONE}",
-    ),
-    Corruption(
-        "a centroid shifted in original units only",
-        "dim_segments",
-        "centroid_annual_income_kusd",
-        IS_ONE,
-        "update dim_segments set centroid_annual_income_kusd = "
-        f"centroid_annual_income_kusd + 0.1 where {ONE}",
-    ),
-    Corruption(
-        "a centroid that is not the mean of its customers",
-        "segment centres",
-        "centroid",
-        "segment_id 1, feature annual_income_kusd",
-        "update dim_segments set centroid_annual_income_kusd = "
-        f"centroid_annual_income_kusd + 0.1 where {ONE}",
-    ),
-    Corruption(
-        "a centroid of a feature that is not used",
-        "dim_segments",
-        "features",
-        IS_ONE,
-        f"update dim_segments set centroid_age_years = 40 where {ONE}",
-    ),
-    Corruption(
-        "a wrong number of segments",
-        "dim_segments",
-        "n_segments",
-        "n_segments 4",
-        "update dim_segments set n_segments = 4 where segmentation = 'income_spending'",
-    ),
-    Corruption(
-        "another scaler than was set",
-        "dim_segments",
-        "scaler",
-        "minmax",
-        f"update dim_segments set scaler = 'minmax' where {ONE}",
-    ),
-    Corruption(
-        "another seed than was set",
-        "dim_segments",
-        "random_seed",
-        "43",
-        f"update dim_segments set random_seed = 43 where {ONE}",
-    ),
-    Corruption(
-        "more outliers than customers",
-        "dim_segments",
-        "n_customers",
-        "n_outliers 1000",
-        f"update dim_segments set n_outliers = 1000 where {ONE}",
-    ),
-    Corruption(
-        "an outlier too many",
-        "segment measures",
-        "n_outliers",
-        IS_ONE,
-        f"update dim_segments set n_outliers = n_outliers + 1 where {ONE}",
-    ),
-    Corruption(
-        "a silhouette above 1",
-        "dim_segments",
-        "mean_silhouette",
-        IS_ONE,
-        f"update dim_segments set mean_silhouette = 2 where {ONE}",
-    ),
-    Corruption(
-        "a flattered silhouette",
-        "segment measures",
-        "mean_silhouette",
-        IS_ONE,
-        f"update dim_segments set mean_silhouette = mean_silhouette + 0.01 where {ONE}",
-    ),
-    Corruption(
-        "a share of the inertia below 0",
-        "dim_segments",
-        "inertia_share",
-        IS_ONE,
-        f"update dim_segments set inertia_share = -0.1 where {ONE}",
-    ),
-    Corruption(
-        "a fence for outliers moved",
-        "segment measures",
-        "outlier_distance",
-        IS_ONE,
-        f"update dim_segments set outlier_distance = outlier_distance / 2 where {ONE}",
-    ),
-)
+    segment("a share off by 1 %", "segments", SUBJECT, "customer_share = customer_share * 1.01"),
+    segment("shares that do not add up", "segments", "shares of segments", "customer_share = customer_share + 0.02"),
+    segment("a segment one customer too large", "segments", SUBJECT, "n_customers = n_customers + 1"),
+    segment("segments that do not hold all customers", "segment descriptions", SUBJECT, "n_customers = n_customers - 1"),
+    segment("two segments of the same name", "dim_segments", "segment_id 2", "segment_name = 'Spenders'"),
+    segment("a segment without an action", "columns", "recommended_action", "recommended_action = ' '"),
+    segment("another persona than the facts have", "fct_customer_segments", "n_without_segment", "persona = 'Nobody'"),
+    segment("a centroid beyond all values", "model.json", SUBJECT + ", visits", "centroid_visits = centroid_visits + 100"),
+    segment("a centroid slightly shifted", "model.json", SUBJECT + ", visits", "centroid_visits = centroid_visits + 0.01"),
+    segment("a centroid of a feature that is not used", "model.json", "tenure_years", "centroid_tenure_years = 40"),
+    segment("a wrong number of segments", "segments", SUBJECT, "n_segments = 4"),
+    segment("another scaler than was set", "segments", "minmax", "scaler = 'minmax'"),
+    segment("another seed than was set", "segments", "seed 43", "random_seed = 43"),
+    segment("more outliers than customers", "dim_segments", "n_outliers 1000", "n_outliers = 1000"),
+    segment("an outlier too many", "segment outliers", SUBJECT, "n_outliers = n_outliers + 1"),
+    segment("a silhouette above 1", "dim_segments", IS_ONE, "mean_silhouette = 2"),
+    segment("a flattered silhouette", "model.json", "mean_silhouette", "mean_silhouette = mean_silhouette + 0.01"),
+    segment("a stability above 1", "dim_segments", "stability_jaccard 1.5", "stability_jaccard = 1.5"),
+    segment("a share of the inertia below 0", "dim_segments", IS_ONE, "inertia_share = -0.1"),
+    segment("shares of inertia that do not add up", "segments", "shares of inertia", "inertia_share = inertia_share / 2"),
+    segment("a fence for outliers moved", "model.json", "outlier_distance", "outlier_distance = outlier_distance / 2"),
+    segment("a scaled centroid moved", None, "", "scaled_centroid_visits = 9"),
+    Corruption("a segment twice", "dim_segments", "segment_id", f"insert into dim_segments select * from dim_segments where {ONE}"),
+    Corruption("a segment that is not listed", "references", "fct_segment_profiles", f"delete from dim_segments where {ONE}"),
+)  # fmt: skip
 
+customer = _update("dim_customers", C7)
 CUSTOMERS = (
-    Corruption(
-        "a score out of range",
-        "dim_customers",
-        "n_spending_score_outside",
-        "for example 7",
-        f"update dim_customers set spending_score = 150 where {CUSTOMER}",
-    ),
-    Corruption(
-        "an age that is no whole number",
-        "dim_customers",
-        "n_age_years_not_whole",
-        "for example 7",
-        f"update dim_customers set age_years = 33.5 where {CUSTOMER}",
-    ),
-    Corruption(
-        "an income that is not finite",
-        "missing values",
-        "n_not_finite",
-        "annual_income_kusd",
-        f"update dim_customers set annual_income_kusd = 'nan' where {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer without a gender",
-        "missing values",
-        "n_missing",
-        "column gender",
-        f"update dim_customers set gender = null where {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer twice",
-        "dim_customers",
-        "n_distinct_ids",
-        "n_rows 201",
-        f"insert into dim_customers select * from dim_customers where {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer too few",
-        "row counts",
-        "n_rows",
-        "dim_customers",
-        f"delete from dim_customers where {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer of another name than in the facts",
-        "fct_customer_segments",
-        "n_orphans",
-        "for example 7",
-        f"update dim_customers set customer_id = 'x7' where {CUSTOMER}",
-    ),
-    Corruption(
-        "a gender in another spelling",
-        "dim_customers",
-        "n_other_genders",
-        "for example 7",
-        f"update dim_customers set gender = 'F' where {CUSTOMER}",
-    ),
-    Corruption(
-        "an age band that does not fit",
-        "dim_customers",
-        "n_other_age_bands",
-        "for example 7",
-        f"update dim_customers set age_band = '55-64' where {CUSTOMER}",
-    ),
-    Corruption(
-        "an imputed customer who is not",
-        "dim_customers",
-        "n_other_flags",
-        "for example 7",
-        f"update dim_customers set is_imputed = true where {CUSTOMER}",
-    ),
-    Corruption(
-        "an imputed value that is not the median",
-        "dim_customers",
-        "n_age_years_not_median",
-        "for example 7",
-        "update dim_customers set is_age_years_imputed = true, is_imputed = true "
-        f"where {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer whose values were changed",
-        "fct_customer_segments",
-        "n_other_distance",
-        "segmentation age_income_spending",
-        "update dim_customers set age_years = points.age_years, "
-        "annual_income_kusd = points.annual_income_kusd, "
-        "spending_score = points.spending_score from fct_segment_points as points "
-        "where points.segmentation = 'age_income_spending' and points.point_id = 100 "
-        f"and {CUSTOMER}",
-    ),
-    Corruption(
-        "a customer on no point",
-        "fct_customer_segments",
-        "n_without_point",
-        "for example 7",
-        f"update dim_customers set annual_income_kusd = 999 where {CUSTOMER}",
-    ),
-)
+    customer("visits out of range", "dim_customers", "for example c7", "visits = 500"),
+    customer("visits that are no whole number", "dim_customers", "for example c7", "visits = 3.5"),
+    customer("a spend that is not finite", "columns", "column spend_eur", "spend_eur = 'nan'"),
+    customer("a customer without a gender", "columns", "column gender", "gender = null"),
+    customer("a gender in another spelling", "dim_customers", "for example c7", "gender = 'F'"),
+    customer("a channel that there is not", "dim_customers", "feature channel", "channel = 'post'"),
+    customer("a band that does not fit", "customer bands", "tenure_band", "tenure_band = '30 and over'"),
+    customer("an imputed customer who is not", "customers", "imputed", "is_imputed = true"),
+    customer("an imputed value that is not the model's", "dim_customers", "n_not_imputed_value", "is_visits_imputed = true"),
+    customer("a customer whose values were changed", "fct_customer_segments, by the model", "n_other_distance", "visits = visits + 9"),
+    customer("a customer of another name than in the facts", "fct_customer_segments", "for example c7", "customer_id = 'x7'"),
+    Corruption("a customer twice", "customers", "ids", f"insert into dim_customers select * from dim_customers where {C7}"),
+    Corruption("a customer too few", "customers", "found 59, expected 60", f"delete from dim_customers where {C7}"),
+)  # fmt: skip
 
+fact = _update("fct_customer_segments", C7)
+spending_fact = _update("fct_customer_segments", f"{C7} and segmentation = 'visits_spend'")
+BY_MODEL = "fct_customer_segments, by the model"
 FACTS = (
-    Corruption(
-        "two customers with each other's segment",
-        "fct_customer_segments",
-        "n_other_segment_id",
-        "segmentation income_spending",
-        "update fct_customer_segments set segment_id = case customer_id "
-        "when '1' then 5 else 4 end "
-        "where segmentation = 'income_spending' and customer_id in ('1', '2')",
-    ),
-    Corruption(
-        "a customer's row dropped",
-        "fct_customer_segments",
-        "n_rows",
-        "n_rows 199",
-        "delete from fct_customer_segments where customer_id = '7' "
-        "and segmentation = 'income_spending'",
-    ),
-    Corruption(
-        "a customer's row twice, another's dropped",
-        "fct_customer_segments",
-        "n_distinct_ids",
-        "n_distinct_ids 199",
-        "delete from fct_customer_segments where customer_id = '8'"
-        ";insert into fct_customer_segments select * from fct_customer_segments "
-        f"where {CUSTOMER}",
-    ),
-    Corruption(
-        "a row for nobody",
-        "fct_customer_segments",
-        "n_orphans",
-        "for example nobody",
-        "insert into fct_customer_segments select * replace ('nobody' as customer_id) "
-        f"from fct_customer_segments where {CUSTOMER}",
-    ),
-    Corruption(
-        "a membership above 1",
-        "fct_customer_segments",
-        "n_other_membership",
-        "for example 7",
-        f"update fct_customer_segments set membership = 1.5 where {CUSTOMER}",
-    ),
-    Corruption(
-        "a distance of another point",
-        "fct_customer_segments",
-        "n_other_distance",
-        "for example 7",
-        f"update fct_customer_segments set distance = distance * 2 where {CUSTOMER}",
-    ),
-    Corruption(
-        "a segment's old name",
-        "fct_customer_segments",
-        "n_other_segment_name",
-        "for example 7",
-        f"update fct_customer_segments set segment_name = 'Old name' where {CUSTOMER}",
-    ),
-    Corruption(
-        "a second segment that is the first",
-        "fct_customer_segments",
-        "n_other_second_segment_id",
-        "for example 7",
-        f"update fct_customer_segments set second_segment_id = segment_id where "
-        f"{CUSTOMER}",
-    ),
-    Corruption(
-        "an outlier flag turned",
-        "fct_customer_segments",
-        "n_other_is_outlier",
-        "for example 7",
-        "update fct_customer_segments set is_outlier = not is_outlier "
-        f"where {CUSTOMER}",
-    ),
-    Corruption(
-        "an imputed flag turned",
-        "fct_customer_segments",
-        "n_other_flags",
-        "for example 7",
-        f"update fct_customer_segments set is_imputed = true where {CUSTOMER}",
-    ),
-    Corruption(
-        "a segmentation that is missing",
-        "fct_customer_segments",
-        "",
-        "1 rows",
-        "delete from fct_customer_segments where segmentation = 'income_spending'",
-    ),
-    Corruption(
-        "a segmentation that nobody configured",
-        "fct_customer_segments",
-        "segmentation",
-        "spending_income",
-        "update fct_customer_segments set segmentation = 'spending_income' "
-        "where segmentation = 'income_spending'",
-    ),
-)
+    Corruption("two customers with each other's segment", BY_MODEL, "n_other_segment 2",
+        "update fct_customer_segments set (segment_id, segment_name) = (select segment_id, segment_name "
+        "from dim_segments where segmentation = 'visits_spend' and segment_id <> fct_customer_segments.segment_id limit 1) "
+        "where segmentation = 'visits_spend' and customer_id in ('c1', 'c2')"),
+    Corruption("a customer's row dropped", "customers", "found 59, expected 60", f"delete from fct_customer_segments where {C7} and segmentation = 'visits_spend'"),
+    Corruption("a customer's row twice, another's dropped", "customers", "found 59, expected 60",
+        f"delete from fct_customer_segments where customer_id = 'c8'; insert into fct_customer_segments select * from fct_customer_segments where {C7}"),
+    Corruption("a row for nobody", "fct_customer_segments", "for example nobody",
+        f"insert into fct_customer_segments select * replace ('nobody' as customer_id) from fct_customer_segments where {C7}"),
+    fact("a membership above 1", "fct_customer_segments", "most_membership 1.5", "membership = 1.5"),
+    fact("a membership that is not the distances'", BY_MODEL, "for example c7", "membership = membership * 0.99"),
+    fact("a distance of another customer", BY_MODEL, "for example c7", "distance = distance / 2"),
+    fact("a distance below 0", "fct_customer_segments", "least_distance", "distance = -1"),
+    fact("a segment's old name", "fct_customer_segments", "for example c7", "segment_name = 'Old name'"),
+    fact("a second segment that is the first", "fct_customer_segments", "n_other_second", "second_segment_id = segment_id"),
+    fact("a second segment that is nearer", "fct_customer_segments", "n_other_second", "second_distance = distance / 2"),
+    fact("an outlier flag turned", "segment outliers", "visits_spend", "is_outlier = not is_outlier"),
+    fact("an imputed flag turned", "fct_customer_segments", "n_other_imputed", "is_imputed = true"),
+    fact("a reason that is no feature", "fct_customer_segments", "n_other_reasons", "main_reason = 'mood'"),
+    fact("a bucket that there is not", "fct_customer_segments", "most_bucket 100", "holdout_bucket = 100"),
+    spending_fact("a reason of another segmentation", "fct_customer_segments", "n_other_reasons", "main_reason = 'channel'"),
+    Corruption("a segmentation that is missing", "fct_customer_segments", "1 rows", "delete from fct_customer_segments where segmentation = 'visits_spend'"),
+    Corruption("a segmentation that nobody configured", "fct_customer_segments", "spending", "update fct_customer_segments set segmentation = 'spending' where segmentation = 'visits_spend'"),
+)  # fmt: skip
 
-POINT = "segmentation = 'income_spending' and point_id = 5"
-IS_POINT = "segmentation income_spending, point_id 5"
-
+point = _update("fct_segment_points", "point_id = 5")
 POINTS = (
-    Corruption(
-        "a point with a customer too many",
-        "fct_segment_points, recounted",
-        "n_customers",
-        IS_POINT,
-        f"update fct_segment_points set n_customers = n_customers + 1 where {POINT}",
-    ),
-    Corruption(
-        "a point that is not in the nearest segment",
-        "fct_segment_points",
-        "segment_id",
-        IS_POINT,
-        f"update fct_segment_points set segment_id = 1 where {POINT}",
-    ),
-    Corruption(
-        "a point with another segment's name",
-        "fct_segment_points",
-        "segment_name",
-        IS_POINT,
-        f"update fct_segment_points set segment_name = 'Nobody' where {POINT}",
-    ),
-    Corruption(
-        "a point without a membership",
-        "missing values",
-        "n_missing",
-        "table fct_segment_points, column membership",
-        f"update fct_segment_points set membership = null where {POINT}",
-    ),
-    Corruption(
-        "a membership that is not the one of the distances",
-        "fct_segment_points",
-        "membership",
-        IS_POINT,
-        "update fct_segment_points set membership = membership * 0.99 where " + POINT,
-    ),
-    Corruption(
-        "a membership of more than all",
-        "fct_segment_points",
-        "membership",
-        "membership 1.01",
-        f"update fct_segment_points set membership = 1.01 where {POINT}",
-    ),
-    Corruption(
-        "a distance below 0",
-        "fct_segment_points",
-        "distance",
-        IS_POINT,
-        f"update fct_segment_points set distance = -distance where {POINT}",
-    ),
-    Corruption(
-        "a second distance below the first",
-        "fct_segment_points",
-        "second_distance",
-        IS_POINT,
-        f"update fct_segment_points set second_distance = distance / 2 where {POINT}",
-    ),
-    Corruption(
-        "a silhouette of a point above 1",
-        "fct_segment_points",
-        "silhouette",
-        IS_POINT,
-        f"update fct_segment_points set silhouette = 1.7 where {POINT}",
-    ),
-    Corruption(
-        "a point twice",
-        "fct_segment_points",
-        "segmentation, point_id",
-        IS_POINT,
-        "insert into fct_segment_points select * from fct_segment_points "
-        f"where {POINT}",
-    ),
-    Corruption(
-        "a point dropped",
-        "fct_customer_segments",
-        "n_without_point",
-        "segmentation income_spending",
-        f"delete from fct_segment_points where {POINT}",
-    ),
-    Corruption(
-        "a point with a value of a feature that is not used",
-        "fct_segment_points",
-        "features",
-        IS_POINT,
-        f"update fct_segment_points set age_years = 40 where {POINT}",
-    ),
-    Corruption(
-        "a point out of range",
-        "fct_segment_points",
-        "spending_score",
-        IS_POINT,
-        f"update fct_segment_points set spending_score = 0 where {POINT}",
-    ),
-    Corruption(
-        "an outlier who is none",
-        "fct_segment_points",
-        "is_outlier",
-        IS_POINT,
-        f"update fct_segment_points set is_outlier = not is_outlier where {POINT}",
-    ),
-)
+    point("a point with a customer too many", "customers", "fct_segment_points", "n_customers = n_customers + 1"),
+    point("a point of another segment", "references", "points with another segment", "segment_id = segment_id % 2 + 1"),
+    point("a point with another segment's name", "references", "points with another segment", "segment_name = 'Nobody'"),
+    point("a point without a membership", "columns", "table fct_segment_points, column membership", "membership = null"),
+    point("a membership of more than all", "fct_segment_points", "membership 1.01", "membership = 1.01"),
+    point("a slightly wrong membership of a point", None, "", "membership = membership * 0.99"),
+    point("a distance of a point below 0", "fct_segment_points", "point_id 5", "distance = -distance"),
+    point("a second distance below the first", "fct_segment_points", "point_id 5", "second_distance = distance / 2"),
+    point("a silhouette of a point above 1", "fct_segment_points", "silhouette 1.7", "silhouette = 1.7"),
+    point("an outlier who is none", None, "", "is_outlier = not is_outlier"),
+    Corruption("a point twice", "fct_segment_points", "point_id 5", "insert into fct_segment_points select * from fct_segment_points where point_id = 5"),
+    Corruption("a point dropped", "customers", "fct_segment_points", "delete from fct_segment_points where point_id = 5"),
+)  # fmt: skip
 
-PROFILE = f"{ONE} and feature = 'spending_score'"
-IS_PROFILE = f"{IS_ONE}, feature spending_score"
-CELL = f"{ONE} and gender = 'female' and age_band = '18-24'"
-
+profile = _update("fct_segment_profiles", f"{ONE} and feature = 'spend_eur'")
+level = _update("fct_segment_categories", f"{ONE} and feature = 'channel' and level = 'web'")
+cell = _update("fct_segment_demographics", f"{ONE} and gender = 'female' and tenure_band = '10-29'")
+DESCRIPTIONS = "segment descriptions"
 PROFILES = (
-    Corruption(
-        "a mean off by 1 %",
-        "fct_segment_profiles",
-        "mean",
-        IS_PROFILE,
-        f"update fct_segment_profiles set mean = mean * 1.01 where {PROFILE}",
-    ),
-    Corruption(
-        "quantiles out of order",
-        "fct_segment_profiles",
-        "median",
-        IS_PROFILE,
-        f"update fct_segment_profiles set p10 = p90, p90 = p10 where {PROFILE}",
-    ),
-    Corruption(
-        "a z-score with the wrong sign",
-        "fct_segment_profiles",
-        "z_score",
-        IS_PROFILE,
-        f"update fct_segment_profiles set z_score = -z_score where {PROFILE}",
-    ),
-    Corruption(
-        "ranks exchanged",
-        "fct_segment_profiles",
-        "difference_rank",
-        IS_PROFILE,
-        "update fct_segment_profiles set difference_rank = 4 - difference_rank "
-        f"where {PROFILE}",
-    ),
-    Corruption(
-        "a profile dropped",
-        "segment sizes",
-        "n_in_profiles_spending_score",
-        IS_ONE,
-        f"delete from fct_segment_profiles where {PROFILE}",
-    ),
-    Corruption(
-        "a profile of a feature that nobody configured",
-        "references",
-        "n_orphans",
-        "for example visits",
-        f"update fct_segment_profiles set feature = 'visits' where {PROFILE}",
-    ),
-    Corruption(
-        "a woman counted as a man",
-        "fct_segment_demographics",
-        "n_customers",
-        "gender female, age_band 18-24",
-        "update fct_segment_demographics set n_customers = n_customers + "
-        "case gender when 'male' then 1 else -1 end "
-        f"where {ONE} and age_band = '18-24'",
-    ),
-    Corruption(
-        "a gender that there is not",
-        "fct_segment_demographics",
-        "gender",
-        "other",
-        f"update fct_segment_demographics set gender = 'other' where {CELL}",
-    ),
-    Corruption(
-        "a share of a segment off by 1 %",
-        "fct_segment_demographics",
-        "share_of_segment",
-        "gender female, age_band 18-24",
-        "update fct_segment_demographics set share_of_segment = "
-        f"share_of_segment * 1.01 where {CELL}",
-    ),
-    Corruption(
-        "a value moved by 1",
-        "fct_segment_feature_values",
-        "n_customers",
-        "feature spending_score",
-        f"update fct_segment_feature_values set value = value + 1 where {PROFILE}",
-    ),
-)
+    profile("a mean off by 1 %", DESCRIPTIONS, SUBJECT + ", spend_eur", "mean = mean * 1.01"),
+    profile("quantiles out of order", "fct_segment_profiles", IS_ONE, "p10 = p90, p90 = p10"),
+    profile("a z-score with the wrong sign", DESCRIPTIONS, SUBJECT + ", spend_eur", "z_score = -z_score"),
+    profile("a rank twice", "fct_segment_profiles", IS_ONE, "difference_rank = difference_rank % 3 + 1"),
+    profile("an overall mean of another feature", DESCRIPTIONS, "visits_spend, spend_eur", "overall_mean = 1e6"),
+    profile("a deviation below 0", "fct_segment_profiles", "std -1", "std = -1"),
+    profile("a profile of a feature that nobody configured", "fct_segment_profiles", "feature mood", "feature = 'mood'"),
+    profile("a profile of a customer too many", DESCRIPTIONS, SUBJECT + ", spend_eur", "n_customers = n_customers + 1"),
+    Corruption("a profile dropped", DESCRIPTIONS, SUBJECT, f"delete from fct_segment_profiles where {ONE} and feature = 'spend_eur'"),
+    level("a level with a customer too many", DESCRIPTIONS, SUBJECT + ", channel", "n_customers = n_customers + 1"),
+    level("a level's share off by 1 %", DESCRIPTIONS, SUBJECT + ", channel web", "share_of_segment = share_of_segment * 1.01"),
+    level("another share among all customers", DESCRIPTIONS, "visits_spend, channel web", "overall_share = 0.99"),
+    level("a feature that is no category", "fct_segment_categories", "feature visits", "feature = 'visits'"),
+    Corruption("a level dropped", DESCRIPTIONS, SUBJECT + ", channel", f"delete from fct_segment_categories where {ONE} and feature = 'channel' and level = 'web'"),
+    cell("a customer too many in a cell", DESCRIPTIONS, SUBJECT, "n_customers = n_customers + 1"),
+    cell("a share of a segment off by 1 %", DESCRIPTIONS, SUBJECT, "share_of_segment = share_of_segment * 1.01"),
+    cell("demographics of a segment that there is not", "references", "fct_segment_demographics", "segment_id = 9"),
+    Corruption("a value moved by 1", DESCRIPTIONS, SUBJECT + ", visits", f"update fct_segment_feature_values set value = value + 1 where {ONE} and feature = 'visits'"),
+    Corruption("a value dropped", DESCRIPTIONS, "visits_spend, segment", "delete from fct_segment_feature_values where rowid = 0"),
+    Corruption("a value's customers doubled", DESCRIPTIONS, "visits_spend, segment", "update fct_segment_feature_values set n_customers = 2 * n_customers where segmentation = 'visits_spend'"),
+    Corruption("a chance above 1", "fct_segment_differences", "p_value 1.2", "update fct_segment_differences set p_value = 1.2 where attribute = 'visits'"),
+    Corruption("an effect above all", "fct_segment_differences", "effect_size 3", "update fct_segment_differences set effect_size = 3 where attribute = 'visits'"),
+)  # fmt: skip
 
-RULE = "segmentation = 'income_spending' and rule_id = 1"
-IS_RULE = "segmentation income_spending, rule_id 1"
-
+rule = _update("fct_segment_rules", "segmentation = 'visits_spend' and rule_id = 1")
+move = _update("fct_segment_migrations", "segmentation = 'visits_spend' and to_segment_id = 1")
 RULES_AND_MOVES = (
-    Corruption(
-        "a rule that is more than comparisons",
-        "fct_segment_rules",
-        "rule_sql",
-        IS_RULE,
-        "update fct_segment_rules set rule_sql = "
-        f"rule_sql || ' or (select count(*) from glob(''*'')) > 0' where {RULE}",
-    ),
-    Corruption(
-        "a rule with another threshold",
-        "fct_segment_rules",
-        "n_customers",
-        IS_RULE,
-        "update fct_segment_rules set rule_sql = 'annual_income_kusd >= 20' where "
-        + RULE,
-    ),
-    Corruption(
-        "a precision above 1",
-        "fct_segment_rules",
-        "precision",
-        IS_RULE,
-        f"update fct_segment_rules set precision = 1.2 where {RULE}",
-    ),
-    Corruption(
-        "a coverage off by 1 %",
-        "fct_segment_rules",
-        "coverage",
-        IS_RULE,
-        f"update fct_segment_rules set coverage = coverage * 0.99 where {RULE}",
-    ),
-    Corruption(
-        "a rule that leaves customers without one",
-        "segmentation totals",
-        "n_in_rules",
-        "income_spending",
-        f"delete from fct_segment_rules where {RULE}",
-    ),
-    Corruption(
-        "a customer too many who stayed",
-        "fct_segment_migrations",
-        "n_customers",
-        "from_segment_id 1, to_segment_id 1",
-        "update fct_segment_migrations set n_customers = n_customers + 1 "
-        "where segmentation = 'income_spending' and to_segment_id = 1",
-    ),
-    Corruption(
-        "a movement of another kind",
-        "fct_segment_migrations",
-        "movement",
-        "movement left, movement_recomputed stayed",
-        "update fct_segment_migrations set movement = 'left' "
-        "where segmentation = 'income_spending' and to_segment_id = 1",
-    ),
-    Corruption(
-        "moves of another build",
-        "fct_segment_migrations",
-        "current_build_id",
-        "20200101T000000.000000Z-00000000",
-        "update fct_segment_migrations set "
-        "current_build_id = '20200101T000000.000000Z-00000000'",
-    ),
-)
+    rule("a rule that is more than comparisons", "fct_segment_rules", "rule_id 1", "rule_sql = rule_sql || ' or (select count(*) from glob(''*'')) > 0'"),
+    rule("a rule that reads a table", "fct_segment_rules", "rule_id 1", "rule_sql = 'visits > (select min(visits) from dim_customers)'"),
+    rule("a precision above 1", "fct_segment_rules", "precision 1.2", "precision = 1.2"),
+    rule("a precision off by 1 %", DESCRIPTIONS, "visits_spend, rule 1", "precision = precision * 0.99"),
+    rule("a coverage off by 1 %", DESCRIPTIONS, "visits_spend, rule 1", "coverage = coverage * 0.99"),
+    rule("another fidelity", DESCRIPTIONS, "visits_spend", "fidelity = 0.5"),
+    rule("more in the segment than selected", "fct_segment_rules", "rule_id 1", "n_in_segment = 1000"),
+    Corruption("a rule dropped", "customers", "fct_segment_rules", "delete from fct_segment_rules where segmentation = 'visits_spend' and rule_id = 1"),
+    move("a customer too many who stayed", "previous generation, totals", SUBJECT, "n_customers = n_customers + 1"),
+    move("a movement of another kind", "fct_segment_migrations", "movement left, movement_of_ids stayed", "movement = 'left'"),
+    move("moves of another build", "fct_segment_migrations", "20200101T000000.000000Z-00000000", "current_build_id = '20200101T000000.000000Z-00000000'"),
+    move("moves since another build", "fct_segment_migrations", "20200101T000000.000000Z-00000000", "previous_build_id = '20200101T000000.000000Z-00000000'"),
+    Corruption("moves dropped", "previous generation, totals", SUBJECT, "delete from fct_segment_migrations where segmentation = 'visits_spend' and to_segment_id = 1"),
+    Corruption("a move that nobody made", "previous generation, totals", "visits_spend, moved", "insert into fct_customer_movements select segmentation, customer_id, 9, 'Before', segment_id, segment_name, 'moved' from fct_customer_segments where customer_id = 'c7' and segmentation = 'visits_spend'"),
+    Corruption("a move of a stranger", "fct_customer_movements", "nobody", "insert into fct_customer_movements values ('visits_spend', 'nobody', 1, 'Regulars', 2, 'Spenders', 'moved')"),
+)  # fmt: skip
 
+scores = _update("fct_cluster_count_scores", "segmentation = 'visits_spend' and n_segments = 3")
+dbscan = _update("fct_algorithm_scores", "algorithm = 'dbscan'")
 SCORES = (
-    Corruption(
-        "two numbers of segments chosen",
-        "segmentation totals",
-        "n_chosen",
-        "n_chosen 2",
-        "update fct_cluster_count_scores set is_chosen = true "
-        "where segmentation = 'income_spending' and n_segments in (4, 5)",
-    ),
-    Corruption(
-        "another number of segments chosen than made",
-        "segmentation totals",
-        "n_segments_chosen",
-        "n_segments_chosen 6, n_segments 5",
-        "update fct_cluster_count_scores set is_chosen = n_segments = 6 "
-        "where segmentation = 'income_spending'",
-    ),
-    Corruption(
-        "a number of segments without a score",
-        "fct_cluster_count_scores",
-        "n_skipped",
-        "segmentation income_spending, n_segments 4",
-        "delete from fct_cluster_count_scores "
-        "where segmentation = 'income_spending' and n_segments = 3",
-    ),
-    Corruption(
-        "a silhouette of a number of segments above 1",
-        "fct_cluster_count_scores",
-        "silhouette",
-        "n_segments 5",
-        "update fct_cluster_count_scores set silhouette = 5.547 "
-        "where segmentation = 'income_spending' and n_segments = 5",
-    ),
-    Corruption(
-        "an inertia that no customers give",
-        "segmentation totals",
-        "inertia",
-        "income_spending",
-        "update fct_cluster_count_scores set inertia = inertia * 0.999 where is_chosen",
-    ),
-    Corruption(
-        "a criterion that there is not",
-        "fct_cluster_count_scores",
-        "chosen_by",
-        "intuition",
-        "update fct_cluster_count_scores set chosen_by = 'intuition' "
-        "where segmentation = 'income_spending' and n_segments = 5",
-    ),
-    Corruption(
-        "parameters that are not JSON",
-        "fct_algorithm_scores",
-        "parameters",
-        "algorithm dbscan",
-        "update fct_algorithm_scores set parameters = 'eps=0.4' "
-        "where algorithm = 'dbscan'",
-    ),
-    Corruption(
-        "an algorithm that there is not",
-        "fct_algorithm_scores",
-        "algorithm",
-        "kmedoids",
-        "update fct_algorithm_scores set algorithm = 'kmedoids' "
-        "where algorithm = 'dbscan'",
-    ),
-    Corruption(
-        "a share of noise above 1",
-        "fct_algorithm_scores",
-        "noise_share",
-        "algorithm dbscan",
-        "update fct_algorithm_scores set noise_share = 1.2 where algorithm = 'dbscan'",
-    ),
-    Corruption(
-        "neither a score nor a failure",
-        "fct_algorithm_scores",
-        "has_score_or_failure",
-        "algorithm dbscan",
-        "update fct_algorithm_scores set silhouette = null where algorithm = 'dbscan'",
-    ),
-)
+    Corruption("two numbers of segments chosen", "segments", "chosen numbers", "update fct_cluster_count_scores set is_chosen = true where segmentation = 'visits_spend' and n_segments > 2"),
+    Corruption("another number of segments chosen than made", "segments", "found 4, expected 3", "update fct_cluster_count_scores set is_chosen = n_segments = 4 where segmentation = 'visits_spend'"),
+    Corruption("a number of segments without a score", "fct_cluster_count_scores", "n_segments 3", "delete from fct_cluster_count_scores where segmentation = 'visits_spend' and n_segments = 2"),
+    scores("a silhouette of a number of segments above 1", "fct_cluster_count_scores", "n_segments 3", "silhouette = 5.547"),
+    scores("an inertia below 0", "fct_cluster_count_scores", "n_segments 3", "inertia = -1"),
+    scores("an agreement above 1", "fct_cluster_count_scores", "stability_ari 1.1", "stability_ari = 1.1"),
+    scores("an inertia slightly off", None, "", "inertia = inertia * 0.999"),
+    dbscan("parameters that are not JSON", "fct_algorithm_scores", "algorithm dbscan", "parameters = 'eps=0.4'"),
+    dbscan("an algorithm that there is not", "fct_algorithm_scores", "kmedoids", "algorithm = 'kmedoids'"),
+    dbscan("a share of noise above 1", "fct_algorithm_scores", "algorithm dbscan", "noise_share = 1.2"),
+    dbscan("neither a score nor a failure", "fct_algorithm_scores", "algorithm dbscan", "silhouette = null"),
+    Corruption("a verdict that there is not", "fct_segmentation_verdicts", "verdict perfect", "update fct_segmentation_verdicts set verdict = 'perfect'"),
+    Corruption("another verdict than the model's", "model.json", "weak segments", "update fct_segmentation_verdicts set verdict = 'weak segments' where segmentation = 'visits_spend'"),
+    Corruption("a verdict on another number", "segments", "found 9, expected 3", "update fct_segmentation_verdicts set n_segments = 9 where segmentation = 'visits_spend'"),
+    Corruption("a verdict dropped", "fct_segmentation_verdicts", "1 rows", "delete from fct_segmentation_verdicts where segmentation = 'visits_spend'"),
+)  # fmt: skip
 
+summary = _update("fct_feature_summary", "feature = 'spend_eur'")
+bins = _update("fct_feature_distribution", "feature = 'spend_eur' and gender = 'female'")
+pairs = _update("fct_feature_pairs", "feature = 'spend_eur' and other_feature = 'tenure_years'")
+related = _update("fct_feature_correlation", "feature = 'spend_eur' and other_feature = 'visits'")
+drift = _update("fct_feature_drift", "feature = 'spend_eur'")
+component = _update("fct_principal_components", "segmentation = 'visits_spend' and component = 1")
 FEATURES = (
-    Corruption(
-        "an overall mean off by 1 %",
-        "fct_feature_summary",
-        "mean",
-        "feature age_years",
-        "update fct_feature_summary set mean = mean * 1.01 where feature = 'age_years'",
-    ),
-    Corruption(
-        "missing values that are not",
-        "fct_feature_summary",
-        "n_missing",
-        "feature age_years",
-        "update fct_feature_summary set n_missing = 3 where feature = 'age_years'",
-    ),
-    Corruption(
-        "a bin dropped",
-        "fct_feature_distribution",
-        "n_customers",
-        "feature age_years, gender female",
-        "delete from fct_feature_distribution "
-        "where feature = 'age_years' and gender = 'female' and bin_from = 21",
-    ),
-    Corruption(
-        "a bin that overlaps the next",
-        "fct_feature_distribution",
-        "n_customers",
-        "feature age_years, gender female, bin_from 21",
-        "update fct_feature_distribution set bin_to = bin_to + 3 "
-        "where feature = 'age_years' and gender = 'female' and bin_from = 21",
-    ),
-    Corruption(
-        "a pair of bins dropped",
-        "fct_feature_pairs",
-        "n_customers",
-        "feature age_years, other_feature spending_score",
-        "delete from fct_feature_pairs where rowid = (select min(rowid) "
-        "from fct_feature_pairs where feature = 'age_years' "
-        "and other_feature = 'spending_score')",
-    ),
-    Corruption(
-        "a pair of bins with a customer too many",
-        "fct_feature_pairs",
-        "n_customers",
-        "feature age_years, other_feature spending_score",
-        "update fct_feature_pairs set n_customers = n_customers + 1 "
-        "where rowid = (select min(rowid) from fct_feature_pairs "
-        "where feature = 'age_years' and other_feature = 'spending_score')",
-    ),
-    Corruption(
-        "pairs of bins that end too late",
-        "fct_feature_pairs",
-        "other_bin_to",
-        "feature age_years, other_feature spending_score",
-        "update fct_feature_pairs set other_bin_to = other_bin_to + 1 "
-        "where feature = 'age_years' and other_feature = 'spending_score'",
-    ),
-    Corruption(
-        "a correlation above 1",
-        "fct_feature_correlation",
-        "pearson",
-        "feature age_years, other_feature spending_score",
-        "update fct_feature_correlation set pearson = 1.2 "
-        "where feature = 'age_years' and other_feature = 'spending_score'",
-    ),
-    Corruption(
-        "a correlation that is not symmetric",
-        "fct_feature_correlation",
-        "spearman",
-        "feature age_years, other_feature spending_score",
-        "update fct_feature_correlation set spearman = 0 "
-        "where feature = 'age_years' and other_feature = 'spending_score'",
-    ),
-    Corruption(
-        "a stability index below 0",
-        "fct_feature_drift",
-        "population_stability_index",
-        "feature age_years",
-        "update fct_feature_drift set population_stability_index = -0.1 "
-        "where feature = 'age_years'",
-    ),
-    Corruption(
-        "a drift read as none",
-        "fct_feature_drift",
-        "reading",
-        "reading stable, reading_recomputed major",
-        "update fct_feature_drift set population_stability_index = 0.5 "
-        "where feature = 'age_years'",
-    ),
-    Corruption(
-        "a mean that the previous generation did not have",
-        "previous generation, drift",
-        "previous_mean",
-        "feature age_years",
-        "update fct_feature_drift set previous_mean = previous_mean + 1 "
-        "where feature = 'age_years'",
-    ),
-    Corruption(
-        "drift from the same input",
-        "previous generation, same input",
-        "current_mean",
-        "feature age_years",
-        "update fct_feature_drift set current_mean = current_mean + 1 "
-        "where feature = 'age_years'",
-    ),
-    Corruption(
-        "loadings that are no direction",
-        "fct_principal_components",
-        "squared_loadings",
-        "segmentation income_spending, component 1",
-        "update fct_principal_components set loading = 0.9 "
-        "where segmentation = 'income_spending' and component = 1",
-    ),
-    Corruption(
-        "components that explain more than all",
-        "fct_principal_components",
-        "explained_variance_ratio",
-        "component 1",
-        "update fct_principal_components set explained_variance_ratio = 1.4 "
-        "where segmentation = 'income_spending' and component = 1",
-    ),
-    Corruption(
-        "another number of accepted customers",
-        "fct_input_counts",
-        "n",
-        "measure accepted customers",
-        "update fct_input_counts set n = n - 1 where measure = 'accepted customers'",
-    ),
-    Corruption(
-        "a rejected row that was not counted",
-        "row counts",
-        "n_rows",
-        "fct_rejected_customers",
-        "insert into fct_rejected_customers values "
-        "(201, null, null, null, null, null, 'customer_id: missing')",
-    ),
-    Corruption(
-        "a rejected row that the input does not have",
-        "fct_rejected_customers",
-        "n_impossible_source_rows",
-        "for example 999",
-        "insert into fct_rejected_customers values "
-        "(999, null, null, null, null, null, 'customer_id: missing')",
-    ),
-)
+    summary("an overall mean off by 1 %", "features", "mean of the drift now, subject spend_eur", "mean = mean * 1.01"),
+    summary("missing values that are not", "features", "found 63, expected 60", "n_missing = 3"),
+    summary("a quartile above the median", "fct_feature_summary", "feature spend_eur", "p25 = p75, p75 = p25"),
+    summary("more distinct values than customers", "fct_feature_summary", "n_distinct 999", "n_distinct = 999"),
+    Corruption("a bin dropped", "features", "customers of a histogram", "delete from fct_feature_distribution where feature = 'spend_eur' and gender = 'female'"),
+    bins("a bin that ends before it begins", "fct_feature_distribution", "feature spend_eur", "bin_to = bin_from - 3"),
+    bins("a bin's share off", "features", "shares of a histogram", "customer_share = customer_share * 1.01"),
+    Corruption("a pair of bins dropped", "features", "two features' bins", "delete from fct_feature_pairs where feature = 'spend_eur' and other_feature = 'tenure_years' and segment_id = 1"),
+    pairs("a pair of bins with a customer too many", "features", "two features' bins", "n_customers = n_customers + 1"),
+    pairs("pairs of bins that end too early", "fct_feature_pairs", "feature spend_eur", "other_bin_to = other_bin_from - 1"),
+    related("a correlation above 1", "fct_feature_correlation", "pearson 1.2", "pearson = 1.2"),
+    related("a correlation that is not symmetric", "features", "spend_eur and visits", "spearman = 0"),
+    drift("a stability index below 0", "fct_feature_drift", "feature spend_eur", "population_stability_index = -0.1"),
+    drift("a drift read as none", "features", "found stable, expected major", "population_stability_index = 0.5"),
+    drift("a mean that the previous generation did not have", "previous generation, totals", "spend_eur", "previous_mean = previous_mean + 1"),
+    drift("drift from the same input", "previous generation, same input", "feature spend_eur", "current_mean = current_mean + 1"),
+    component("loadings that are no direction", "features", "visits_spend, component 1", "loading = 0.9"),
+    component("components that explain more than all", "fct_principal_components", "component 1", "explained_variance_ratio = 1.4"),
+    Corruption("another number of accepted customers", "customers", "accepted customers", "update fct_input_counts set n = n - 1 where measure = 'accepted customers'"),
+    Corruption("a rejected row that was not counted", "fct_rejected_customers", "n_rows 3", "insert into fct_rejected_customers select * replace (60 as source_row) from fct_rejected_customers limit 1"),
+    Corruption("a rejected row that the input does not have", "fct_rejected_customers", "for example 999", "update fct_rejected_customers set source_row = 999 where source_row = 61"),
+)  # fmt: skip
 
 SCHEMA = (
-    Corruption(
-        "a column with another name",
-        "columns",
-        "column",
-        "column centre_spending_score DOUBLE, declared centroid_spending_score DOUBLE",
-        "alter table dim_segments rename centroid_spending_score to "
-        "centre_spending_score",
-    ),
-    Corruption(
-        "a column of another type",
-        "columns",
-        "column",
-        "column segment_id VARCHAR, declared segment_id BIGINT",
-        "alter table fct_segment_points alter segment_id type varchar",
-    ),
-    Corruption(
-        "a column too many",
-        "columns",
-        "column",
-        "column email VARCHAR, declared no column",
-        "alter table dim_customers add column email varchar",
-    ),
-    Corruption(
-        "a column too few",
-        "columns",
-        "column",
-        "declared persona VARCHAR",
-        "alter table dim_segments drop column persona",
-    ),
-    Corruption(
-        "columns in another order",
-        "columns",
-        "column",
-        "column subject VARCHAR, declared measure VARCHAR",
-        "create or replace table fct_input_counts as "
-        "select subject, measure, n from fct_input_counts",
-    ),
-    Corruption(
-        "a table that is missing",
-        "tables",
-        "is_published",
-        "fct_segment_profiles",
-        "drop table fct_segment_profiles",
-    ),
-    Corruption(
-        "a table that nobody declared",
-        "tables",
-        "is_published",
-        "customer_emails",
-        "create table customer_emails as select customer_id from dim_customers",
-    ),
-)
+    Corruption("a column with another name", "columns", "centre_visits", "alter table dim_segments rename centroid_visits to centre_visits"),
+    Corruption("a column of another type", "columns", "type text, declared_type whole", "alter table fct_segment_points alter segment_id type varchar"),
+    Corruption("a column too many", "columns", "column email", "alter table dim_customers add column email varchar"),
+    Corruption("a column too few", "columns", "column persona", "alter table dim_segments drop column persona"),
+    Corruption("a table that is missing", "tables", "fct_segment_profiles", "drop table fct_segment_profiles"),
+    Corruption("a table that nobody declared", "tables", "customer_emails", "create table customer_emails as select customer_id from dim_customers"),
+)  # fmt: skip
 
 
 def _edit_csv(old: str, new: str) -> Callable[[GenerationCopy], None]:
     return lambda copy: copy.edit_csv(lambda text: text.replace(old, new, 1))
 
 
-def _edit_segment(field: str, value: object) -> Callable[[GenerationCopy], None]:
-    def change(model: dict[str, Any]) -> None:
-        model["segmentations"][0]["segments"][0][field] = value
-
+def _edit_model(change: Callable[[dict[str, Any]], object]) -> Callable[[GenerationCopy], None]:
     return lambda copy: copy.edit_model(change)
 
 
-def _shift_centroid(copy: GenerationCopy) -> None:
-    def change(model: dict[str, Any]) -> None:
-        segment = model["segmentations"][0]["segments"][0]
-        segment["scaled_centroid"]["spending_score"] += 0.5
-
-    copy.edit_model(change)
+def _edit_segment(**values: object) -> Callable[[GenerationCopy], None]:
+    return _edit_model(lambda model: model["segmentations"][0]["segments"][0].update(values))
 
 
-def _change_median(copy: GenerationCopy) -> None:
-    def change(model: dict[str, Any]) -> None:
-        model["features"][0]["median"] += 1
+def _use_previous(name: str) -> Callable[[GenerationCopy], None]:
+    def change(copy: GenerationCopy) -> None:
+        (copy.folder / name).write_bytes((copy.previous_folder / name).read_bytes())
+        copy.statements.extend(copy.manifest["tables"])
 
-    copy.edit_model(change)
-
-
-def _change_scale(copy: GenerationCopy) -> None:
-    def change(model: dict[str, Any]) -> None:
-        # The sample standard deviation instead of that of the population.
-        model["segmentations"][0]["features"][0]["scale"] *= (200 / 199) ** 0.5
-
-    copy.edit_model(change)
-
-
-def _use_previous_model(copy: GenerationCopy) -> None:
-    content = (copy.previous_folder / MODEL).read_bytes()
-    (copy.folder / MODEL).write_bytes(content)
-
-
-def _use_previous_database(copy: GenerationCopy) -> None:
-    content = (copy.previous_folder / DATABASE).read_bytes()
-    (copy.folder / DATABASE).write_bytes(content)
-    copy.statements.extend(copy.manifest["tables"])
+    return change
 
 
 def _use_other_parquet(copy: GenerationCopy) -> None:
@@ -998,161 +280,41 @@ def _grow_parquet(copy: GenerationCopy) -> None:
     path = copy.folder / PARQUET / "dim_customers.parquet"
     run_sql(
         copy.folder,
-        f"copy (from dim_customers union all (from dim_customers limit 1)) to '{path}' "
-        "(format parquet)",
+        f"copy (from dim_customers union all (from dim_customers limit 1)) to '{path}' (format parquet)",
     )
 
 
-def _drop_parquet(copy: GenerationCopy) -> None:
-    (copy.folder / PARQUET / "dim_customers.parquet").unlink()
+def _delete(name: str) -> Callable[[GenerationCopy], None]:
+    return lambda copy: (copy.folder / name).unlink()
 
 
-def _drop_csv(copy: GenerationCopy) -> None:
-    (copy.folder / "segmented_mall_customers.csv").unlink()
+def _count_rejected(copy: GenerationCopy) -> None:
+    copy.manifest_changes["input"] = {**read_json(copy.folder / "manifest.json")["input"], "rejected": 5}
 
-
-def _count_differently(copy: GenerationCopy) -> None:
-    counts = {**read_json(copy.folder / "manifest.json")["input"], "rejected": 5}
-    copy.seal(input=counts)
-
-
-CSV = "segmented_mall_customers.csv"
 
 FILES = (
-    Corruption(
-        "a customer's old segment in the CSV file",
-        CSV,
-        "n_other_segments",
-        "for example 1",
-        _edit_csv("1,Male,19,15,39,4,", "1,Male,19,15,39,3,"),
-    ),
-    Corruption(
-        "a segment's old name in the CSV file",
-        CSV,
-        "n_other_names",
-        "for example 1",
-        _edit_csv("Low income and low spending", "Old name"),
-    ),
-    Corruption(
-        "a row missing in the CSV file",
-        CSV,
-        "n_rows",
-        "n_rows 199",
-        _edit_csv("1,Male,19,15,39,4,Low income and low spending\n", ""),
-    ),
-    Corruption(
-        "a customer in the CSV file who was not accepted",
-        CSV,
-        "n_strangers",
-        "for example 1001",
-        _edit_csv("\n1,Male,19", "\n1001,Male,19"),
-    ),
-    Corruption(
-        "a value changed in the CSV file",
-        CSV,
-        "n_other_age_years",
-        "for example 1",
-        _edit_csv("1,Male,19,15,39", "1,Male,91,15,39"),
-    ),
-    Corruption(
-        "a column renamed in the CSV file",
-        CSV,
-        "added_columns",
-        "Group",
-        _edit_csv("Cluster,", "Group,"),
-    ),
-    Corruption(
-        "a formula in the CSV file",
-        CSV,
-        "n_formulas",
-        "for example 1",
-        _edit_csv("1,Male,19", "1,=1+1,19"),
-    ),
-    Corruption(
-        "no CSV file",
-        "manifest.json, facts",
-        "found",
-        f"{CSV} is published",
-        _drop_csv,
-    ),
-    Corruption(
-        "a row too many in a Parquet file",
-        "parquet",
-        "in_parquet",
-        "table dim_customers",
-        _grow_parquet,
-    ),
-    Corruption(
-        "another table's Parquet file",
-        "parquet",
-        "in_parquet",
-        "table dim_segments",
-        _use_other_parquet,
-    ),
-    Corruption(
-        "no Parquet file",
-        "parquet",
-        "in_parquet",
-        "table dim_customers",
-        _drop_parquet,
-    ),
-    Corruption(
-        "another name in the model",
-        MODEL,
-        "in_model",
-        "field segment_name",
-        _edit_segment("segment_name", "Somebody else"),
-    ),
-    Corruption(
-        "another size in the model",
-        "segment sizes",
-        "n_in_model",
-        "segmentation income_spending, segment_id 1",
-        _edit_segment("n_customers", 82),
-    ),
-    Corruption(
-        "a centroid shifted in the model",
-        "fct_segment_points",
-        "distance",
-        "segmentation income_spending",
-        _shift_centroid,
-    ),
-    Corruption(
-        "another median in the model",
-        "model.json, settings",
-        "in_model",
-        "features.age_years.median",
-        _change_median,
-    ),
-    Corruption(
-        "the sample's standard deviation in the model",
-        "model.json, settings",
-        "in_model",
-        "segmentations.income_spending.features",
-        _change_scale,
-    ),
-    Corruption(
-        "the model of the previous generation",
-        "manifest.json, facts",
-        "found",
-        "build id of model.json",
-        _use_previous_model,
-    ),
-    Corruption(
-        "the database of the previous generation",
-        "row counts",
-        "n_rows",
-        "fct_segment_migrations",
-        _use_previous_database,
-    ),
-    Corruption(
-        "rejected rows that do not add up",
-        "manifest.json, facts",
-        "found",
-        "accepted and rejected rows",
-        _count_differently,
-    ),
-)
+    Corruption("a customer's old segment in the CSV file", CUSTOMERS_CSV, "for example c1", _edit_csv("c1,female,13.0,27.0,2,", "c1,female,13.0,27.0,3,")),
+    Corruption("a segment's old name in the CSV file", CUSTOMERS_CSV, "n_other_segments 1", _edit_csv("Spenders", "Old name")),
+    Corruption("a row missing in the CSV file", CUSTOMERS_CSV, "n_rows 59", lambda copy: copy.edit_csv(lambda text: text[: text.rstrip().rindex("\n") + 1])),
+    Corruption("a customer in the CSV file who was not accepted", CUSTOMERS_CSV, "for example c1001", _edit_csv("\nc1,", "\nc1001,")),
+    Corruption("a value changed in the CSV file", None, "", _edit_csv("c1,female,13.0", "c1,female,31.0")),
+    Corruption("a column renamed in the CSV file", CUSTOMERS_CSV, "Group", _edit_csv("Cluster,", "Group,")),
+    Corruption("a formula in the CSV file", CUSTOMERS_CSV, "for example c1", _edit_csv("c1,female", "c1,=1+1")),
+    Corruption("no CSV file", CUSTOMERS_CSV, "cannot be read", _delete(CUSTOMERS_CSV)),
+    Corruption("a row too many in a Parquet file", "parquet", "table dim_customers", _grow_parquet),
+    Corruption("another table's Parquet file", "parquet", "table dim_segments", _use_other_parquet),
+    Corruption("no Parquet file", "tables", "table dim_customers", _delete(f"{PARQUET}/dim_customers.parquet")),
+    Corruption("another name in the model", "model.json", "Somebody else", _edit_segment(segment_name="Somebody else")),
+    Corruption("another size in the model", "model.json", "n_customers", _edit_segment(n_customers=99)),
+    Corruption("another share in the model", BY_MODEL, "n_other_membership", _edit_segment(share=0.9)),
+    Corruption("a centroid shifted in the model", BY_MODEL, "n_other_distance", _edit_segment(coordinates=[0.0, 0.0])),
+    Corruption("another imputed value in the model", "dim_customers", "n_not_imputed_value 1", _edit_model(lambda model: model["columns"][2].update(imputed=99.0))),
+    Corruption("another scale in the model", BY_MODEL, "n_other_distance", _edit_model(lambda model: model["segmentations"][0]["coordinates"][0].update(scale=1.0))),
+    Corruption("a model of other settings", "freshness", "model_settings", _edit_model(lambda model: model.update(settings_sha256="1" * 64))),
+    Corruption("the model of the previous generation", "freshness", "model_build_id", _use_previous(MODEL)),
+    Corruption("the database of the previous generation", "fct_segment_migrations", "0 rows", _use_previous(DATABASE)),
+    Corruption("rejected rows that do not add up", "customers", "found 65, expected 62", _count_rejected),
+)  # fmt: skip
 
 CORRUPTIONS = (
     *SEGMENTS,

@@ -15,18 +15,20 @@ from mall_segments.publishing.generations import (
     DATABASE,
     MANIFEST,
     MODEL,
-    Draft,
     current_generation,
     generation_folder,
     read_current,
-    seal_generation,
 )
-from mall_segments.publishing.publish import PARQUET
 from mall_segments.publishing.sealed_json import write_sealed
+from mall_segments.publishing.switching import Draft, seal_generation
 from mall_segments.publishing.tables import describe_table, quote_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+CUSTOMERS_CSV = "segmented_mall_customers.csv"
+PARQUET = "parquet"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class GenerationCopy:
 
     home: Path
     statements: list[str] = field(default_factory=list)
+    manifest_changes: dict[str, object] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -71,7 +74,7 @@ class GenerationCopy:
 
     def edit_csv(self, change: Callable[[str], str]) -> None:
         """Change the text of the exported customers."""
-        path = self.folder / "segmented_mall_customers.csv"
+        path = self.folder / CUSTOMERS_CSV
         text = path.read_text(encoding="utf-8")
         changed = change(text)
         assert changed != text
@@ -80,7 +83,11 @@ class GenerationCopy:
     def seal(self, **changes: object) -> None:
         """Describe tables and files again, so that the manifest fits them."""
         # Describing all of them would take most of the time of many tests.
-        seal_folder(self.folder, changes, touched=" ".join(self.statements))
+        seal_folder(
+            self.folder,
+            {**self.manifest_changes, **changes},
+            touched=" ".join(self.statements),
+        )
 
 
 def copy_generations(home: Path, target: Path) -> GenerationCopy:
@@ -136,7 +143,7 @@ def seal_folder(
                 "parquet": f"{PARQUET}/{name}.parquet" if path.exists() else None,
             }
     for gone in set(manifest["tables"]) - set(tables):
-        (folder / PARQUET / f"{gone}.parquet").unlink()
+        (folder / PARQUET / f"{gone}.parquet").unlink(missing_ok=True)
     (folder / MANIFEST).unlink()
     seal_generation(
         Draft(folder.name, folder, manifest["previous_build_id"]),

@@ -8,56 +8,74 @@ from typing import TYPE_CHECKING
 import pytest
 from corruptions import CORRUPTIONS, Corruption
 
+from mall_segments.audit.evidence import Evidence
+from mall_segments.audit.frames import files_frame
 from mall_segments.audit.results import Outcome
 from mall_segments.audit.run import audit_generation
-from mall_segments.publishing.generations import verify_generation
+from mall_segments.publishing.generations import read_generation, verify_generation
 
 if TYPE_CHECKING:
     from generation_copy import GenerationCopy
 
     from mall_segments.audit.validation import Validator
 
+RECONCILED = [corruption for corruption in CORRUPTIONS if corruption.suite]
+
 
 def test_corruptions_are_many_and_have_distinct_names() -> None:
     names = Counter(corruption.name for corruption in CORRUPTIONS)
 
-    assert len(names) == len(CORRUPTIONS) >= 100
+    assert len(names) == len(CORRUPTIONS) >= 132
+    assert len(RECONCILED) >= 120
 
 
-@pytest.mark.parametrize(
-    "corruption", CORRUPTIONS, ids=[corruption.name for corruption in CORRUPTIONS]
-)
+@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda each: each.name)
+def test_seal_notices_every_corruption_of_a_file(
+    corruption: Corruption, copy: GenerationCopy
+) -> None:
+    corruption.apply(copy)
+    if copy.manifest_changes:
+        pytest.skip("the manifest itself is what is wrong")
+
+    files = files_frame(Evidence(copy.home, read_generation(copy.folder)))
+
+    assert files.problem.notna().any()
+
+
+@pytest.mark.parametrize("corruption", RECONCILED, ids=lambda each: each.name)
 def test_corruption_that_checksums_do_not_show_is_noticed_and_named(
     corruption: Corruption, copy: GenerationCopy, validator: Validator
 ) -> None:
+    assert corruption.suite is not None
     corruption.apply(copy)
+    copy.seal()
     verify_generation(copy.folder)
 
     audit = audit_generation(
         copy.home, copy.build_id, suites=[corruption.suite], validator=validator
     )
 
-    assert not audit.has_passed
-    culprits = [
+    observed = [
         result.observed
         for result in audit.results
-        if result.outcome is Outcome.FAILED and result.column == corruption.column
+        if result.outcome is Outcome.FAILED
     ]
-    assert any(corruption.culprit in culprit for culprit in culprits), audit.results
+    assert any(corruption.culprit in culprit for culprit in observed), observed
 
 
 def test_every_table_that_was_emptied_is_named(
     copy: GenerationCopy, validator: Validator
 ) -> None:
-    # No customer was rejected, so that table is empty as it should be.
-    emptied = set(copy.manifest["tables"]) - {"fct_rejected_customers"}
+    # Nobody moved between two builds of the same customers.
+    emptied = set(copy.manifest["tables"]) - {"fct_customer_movements"}
     copy.run(*(f"delete from {table}" for table in emptied))
     copy.seal()
 
     audit = audit_generation(
-        copy.home, copy.build_id, suites=["row counts"], validator=validator
+        copy.home, copy.build_id, suites=sorted(emptied), validator=validator
     )
 
-    (broken,) = (result for result in audit.results if result.outcome is Outcome.FAILED)
-    n_tables = len(copy.manifest["tables"])
-    assert broken.observed.startswith(f"{len(emptied)} of {n_tables} rows")
+    failed = {
+        result.suite for result in audit.results if result.outcome is Outcome.FAILED
+    }
+    assert failed == emptied

@@ -3,6 +3,7 @@ Canonical customers where there are orders: the customers' own rows with what th
 orders say, or, where only orders are given, one row per customer of the orders.
 -#}
 {{ config(enabled=has_orders(), materialized='view') }}
+{%- set features = listed('orders_features') %}
 
 with
 
@@ -13,55 +14,35 @@ customer_orders as (
     where has_orders
 
 ),
-{%- if has_customers() %}
 
 customers as (
+    {%- if has_customers() %}
 
     select * from {{ ref('stg_mall__customers') }}
-
-),
-
-joined as (
+    {%- else %}
 
     select
-        customers.*,
-
-        {%- for name in order_feature_columns() %}
-        customer_orders.{{ name }},
-        {%- endfor %}
-        {%- for name in order_feature_columns() %}
-        {{ dbt.cast('customer_orders.' ~ name, dbt.type_string()) }}
-            as {{ name }}_text,
-        {%- endfor %}
-        customer_orders.customer_id is not null as has_orders
-
-    from customers
-
-    left join customer_orders
-        on customers.customer_id = customer_orders.customer_id
-
-)
-{%- else %}
-
-joined as (
-
-    select
-        cast(
-            row_number() over (order by customer_id) as bigint
-        ) as source_row,
+        cast(row_number() over (order by customer_id) as bigint) as source_row,
         customer_id,
-
-        {%- for name in order_feature_columns() %}
-        {{ name }},
-        {%- endfor %}
-        {%- for name in order_feature_columns() %}
-        {{ dbt.cast(name, dbt.type_string()) }} as {{ name }}_text,
-        {%- endfor %}
-        true as has_orders
+        false as is_conflict_marker,
+        false as has_surplus_cells,
+        false as is_repeated_header
 
     from customer_orders
+    {%- endif %}
 
 )
-{%- endif %}
 
-select * from joined
+select
+    customers.*
+    {%- for feature in features %},
+    -- Who returned more than was bought has spent nothing.
+    case when customer_orders.{{ feature.name }} < 0 then 0 else customer_orders.{{ feature.name }} end as {{ feature.name }},
+    cast(customer_orders.{{ feature.name }} as {{ dbt.type_string() }}) as {{ feature.name }}_text,
+    customer_orders.{{ feature.name }} is null as {{ feature.name }}_is_missing
+    {%- endfor %}
+
+from customers
+
+left join customer_orders
+    on customers.customer_id = customer_orders.customer_id

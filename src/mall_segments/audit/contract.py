@@ -1,4 +1,4 @@
-"""What BI tools may rely on: the tables of a generation, their columns and types."""
+"""What BI tools may rely on: the published tables, their columns and types."""
 
 from __future__ import annotations
 
@@ -6,289 +6,171 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from mall_segments.settings import Settings
 
-GENDERS: Final = ("female", "male", "unknown")
+TYPES: Final = {
+    "TINYINT": "whole",
+    "SMALLINT": "whole",
+    "INTEGER": "whole",
+    "BIGINT": "whole",
+    "DOUBLE": "number",
+    "VARCHAR": "text",
+    "BOOLEAN": "boolean",
+}
+"""DuckDB's types as the tables below name them; BI tools read no others."""
 
-AGE_BANDS: Final = (
-    "under 18",
-    "18-24",
-    "25-34",
-    "35-44",
-    "45-54",
-    "55-64",
-    "65 and over",
-    "unknown",
-)
+ROW_LEVEL: Final = ("dim_customers", "fct_customer_segments", "fct_customer_movements")
+"""Views without Parquet files where there are more customers than are exported."""
 
-ALGORITHMS: Final = (
-    "kmeans",
-    "bisecting_kmeans",
-    "ward",
-    "average_linkage",
-    "dbscan",
-    "hdbscan",
-    "optics",
-    "mean_shift",
-    "affinity_propagation",
-    "spectral",
-    "birch",
-    "gaussian_mixture",
-)
-
-# A question mark ends the line of a column that may be empty. A column named with
-# <feature> stands for one per feature, in the order of the settings.
+# A question mark ends the type of a column that may be empty. A name in angle brackets
+# stands for one column per number, category or column of the settings, in place of it;
+# an ellipsis allows further columns.
 _TABLES: Final = {
-    "dim_customers": """
-        customer_id VARCHAR
-        gender VARCHAR
-        age_band VARCHAR
-        <feature> DOUBLE
-        is_<feature>_imputed BOOLEAN
-        is_imputed BOOLEAN
-    """,
-    "dim_segments": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        segment_name VARCHAR
-        persona VARCHAR
-        recommended_action VARCHAR
-        n_customers BIGINT
-        customer_share DOUBLE
-        n_outliers BIGINT
-        mean_silhouette DOUBLE?
-        inertia_share DOUBLE
-        outlier_distance DOUBLE
-        centroid_<feature> DOUBLE?
-        scaled_centroid_<feature> DOUBLE?
-        n_segments BIGINT
-        chosen_by VARCHAR
-        scaler VARCHAR
-        random_seed BIGINT
-    """,
-    "fct_algorithm_scores": """
-        segmentation VARCHAR
-        algorithm VARCHAR
-        n_clusters BIGINT?
-        noise_share DOUBLE?
-        silhouette DOUBLE?
-        calinski_harabasz DOUBLE?
-        davies_bouldin DOUBLE?
-        ari_to_kmeans DOUBLE?
-        seconds DOUBLE
-        parameters VARCHAR?
-        n_customers BIGINT
-        is_exact BOOLEAN
-        failure VARCHAR?
-    """,
-    "fct_cluster_count_scores": """
-        segmentation VARCHAR
-        n_segments BIGINT
-        inertia DOUBLE
-        silhouette DOUBLE?
-        calinski_harabasz DOUBLE?
-        davies_bouldin DOUBLE?
-        gap DOUBLE?
-        gap_standard_error DOUBLE?
-        stability_ari DOUBLE?
-        smallest_segment_share DOUBLE
-        is_exact BOOLEAN
-        is_chosen BOOLEAN
-        chosen_by VARCHAR?
-    """,
-    "fct_customer_segments": """
-        segmentation VARCHAR
-        customer_id VARCHAR
-        segment_id BIGINT
-        segment_name VARCHAR
-        distance DOUBLE
-        second_segment_id BIGINT
-        second_distance DOUBLE
-        membership DOUBLE
-        margin DOUBLE
-        silhouette DOUBLE?
-        is_outlier BOOLEAN
-        is_imputed BOOLEAN
-    """,
-    "fct_feature_correlation": """
-        feature VARCHAR
-        other_feature VARCHAR
-        n_customers BIGINT
-        pearson DOUBLE?
-        spearman DOUBLE?
-    """,
-    "fct_feature_distribution": """
-        feature VARCHAR
-        gender VARCHAR
-        bin_from DOUBLE
-        bin_to DOUBLE
-        n_customers BIGINT
-        customer_share DOUBLE
-    """,
-    "fct_feature_drift": """
-        feature VARCHAR
-        population_stability_index DOUBLE?
-        reading VARCHAR?
-        ks_statistic DOUBLE?
-        ks_p_value DOUBLE?
-        previous_n_customers BIGINT?
-        current_n_customers BIGINT
-        previous_mean DOUBLE?
-        current_mean DOUBLE
-    """,
-    "fct_feature_pairs": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        gender VARCHAR
-        feature VARCHAR
-        other_feature VARCHAR
-        bin_from DOUBLE
-        bin_to DOUBLE
-        other_bin_from DOUBLE
-        other_bin_to DOUBLE
-        n_customers BIGINT
-    """,
-    "fct_feature_summary": """
-        feature VARCHAR
-        n_customers BIGINT
-        n_missing BIGINT
-        n_distinct BIGINT
-        mean DOUBLE
-        std DOUBLE
-        minimum DOUBLE
-        p25 DOUBLE
-        median DOUBLE
-        p75 DOUBLE
-        maximum DOUBLE
-        skewness DOUBLE?
-        lower_fence DOUBLE
-        upper_fence DOUBLE
-        n_outliers BIGINT
-    """,
-    "fct_input_counts": """
-        measure VARCHAR
-        subject VARCHAR?
-        n BIGINT
-    """,
-    "fct_principal_components": """
-        segmentation VARCHAR
-        component BIGINT
-        feature VARCHAR
-        loading DOUBLE
-        explained_variance DOUBLE
-        explained_variance_ratio DOUBLE?
-        cumulative_variance_ratio DOUBLE?
-    """,
-    "fct_rejected_customers": """
-        source_row BIGINT
-        customer_id VARCHAR?
-        gender_text VARCHAR?
-        <feature>_text VARCHAR?
-        rejection_reasons VARCHAR
-    """,
-    "fct_segment_demographics": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        gender VARCHAR
-        age_band VARCHAR
-        n_customers BIGINT
-        share_of_segment DOUBLE
-    """,
-    "fct_segment_feature_values": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        feature VARCHAR
-        value DOUBLE
-        n_customers BIGINT
-    """,
-    "fct_segment_migrations": """
-        segmentation VARCHAR
-        from_segment_id BIGINT?
-        from_segment_name VARCHAR?
-        to_segment_id BIGINT?
-        to_segment_name VARCHAR?
-        movement VARCHAR
-        n_customers BIGINT
-        previous_build_id VARCHAR
-        current_build_id VARCHAR
-    """,
-    "fct_segment_points": """
-        segmentation VARCHAR
-        point_id BIGINT
-        <feature> DOUBLE?
-        segment_id BIGINT
-        segment_name VARCHAR
-        distance DOUBLE
-        second_segment_id BIGINT
-        second_distance DOUBLE
-        membership DOUBLE
-        margin DOUBLE
-        silhouette DOUBLE?
-        is_outlier BOOLEAN
-        n_customers BIGINT
-    """,
-    "fct_segment_profiles": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        feature VARCHAR
-        n_customers BIGINT
-        mean DOUBLE
-        median DOUBLE
-        std DOUBLE
-        p10 DOUBLE
-        p90 DOUBLE
-        minimum DOUBLE
-        maximum DOUBLE
-        overall_mean DOUBLE
-        overall_std DOUBLE
-        z_score DOUBLE?
-        index_vs_overall DOUBLE?
-        difference_rank BIGINT
-    """,
-    "fct_segment_rules": """
-        segmentation VARCHAR
-        segment_id BIGINT
-        rule_id BIGINT
-        rule_sql VARCHAR
-        rule_text VARCHAR
-        precision DOUBLE
-        coverage DOUBLE
-        n_customers BIGINT
-        n_in_segment BIGINT
-        fidelity DOUBLE
-    """,
+    "dim_customers": """customer_id text, <category> text, <band> text, <number> number,
+        is_<number>_imputed boolean, is_imputed boolean""",
+    "dim_segments": """segmentation text, segment_id whole, segment_name text,
+        persona text, recommended_action text, n_customers whole, customer_share number,
+        n_outliers whole, mean_silhouette number?, stability_jaccard number?,
+        inertia_share number, outlier_distance number, centroid_<number> number?,
+        centroid_<category> text?, scaled_centroid_<number> number?, n_segments whole,
+        chosen_by text, scaler text, random_seed whole""",
+    "fct_algorithm_scores": """segmentation text, algorithm text, n_clusters whole?,
+        noise_share number?, silhouette number?, calinski_harabasz number?,
+        davies_bouldin number?, ari_to_kmeans number?, seconds number, parameters text,
+        n_customers whole, is_exact boolean, failure text?""",
+    "fct_cluster_count_scores": """segmentation text, n_segments whole, inertia number,
+        silhouette number?, calinski_harabasz number?, davies_bouldin number?,
+        gap number?, gap_standard_error number?, stability_ari number?,
+        lowest_jaccard number?, smallest_segment_share number, is_exact boolean,
+        is_chosen boolean, chosen_by text?""",
+    "fct_customer_movements": """segmentation text, customer_id text,
+        from_segment_id whole?, from_segment_name text?, to_segment_id whole?,
+        to_segment_name text?, change text""",
+    "fct_customer_segments": """segmentation text, customer_id text, segment_id whole,
+        segment_name text, persona text, distance number, second_segment_id whole?,
+        second_distance number?, membership number, is_outlier boolean,
+        is_imputed boolean, main_reason text, holdout_bucket whole""",
+    "fct_feature_correlation": """feature text, other_feature text, n_customers whole,
+        pearson number?, spearman number?""",
+    "fct_feature_distribution": """feature text, <gender> text, bin_from number,
+        bin_to number, n_customers whole, customer_share number""",
+    "fct_feature_drift": """feature text, population_stability_index number?,
+        reading text?, ks_statistic number?, ks_p_value number?,
+        previous_n_customers whole?, current_n_customers whole, previous_mean number?,
+        current_mean number?""",
+    "fct_feature_pairs": """segmentation text, segment_id whole, feature text,
+        other_feature text, bin_from number, bin_to number, other_bin_from number,
+        other_bin_to number, n_customers whole""",
+    "fct_feature_summary": """feature text, n_customers whole, n_missing whole,
+        n_distinct whole, mean number, std number, minimum number, p25 number,
+        median number, p75 number, maximum number, skewness number?, lower_fence number,
+        upper_fence number, n_outliers whole""",
+    "fct_input_counts": "measure text, subject text?, n whole",
+    "fct_principal_components": """segmentation text, component whole, feature text,
+        loading number, explained_variance number, explained_variance_ratio number?,
+        cumulative_variance_ratio number?""",
+    "fct_rejected_customers": """source_row whole, customer_id text?,
+        <column>_text text?, rejection_reasons text""",
+    "fct_segment_categories": """segmentation text, segment_id whole, feature text,
+        level text, n_customers whole, share_of_segment number, overall_share number,
+        index_vs_overall number?""",
+    "fct_segment_demographics": """segmentation text, segment_id whole,
+        <demographic> text, n_customers whole, share_of_segment number""",
+    "fct_segment_differences": """segmentation text, attribute text, test text,
+        statistic number?, p_value number?, effect_size number?, effect_reading text?,
+        is_fitted boolean""",
+    "fct_segment_feature_values": """segmentation text, segment_id whole, feature text,
+        value number, n_customers whole""",
+    "fct_segment_migrations": """segmentation text, from_segment_id whole?,
+        from_segment_name text?, to_segment_id whole?, to_segment_name text?,
+        movement text, n_customers whole, previous_build_id text,
+        current_build_id text""",
+    "fct_segment_points": """segmentation text, point_id whole, <number> number?,
+        <category> text?, segment_id whole, segment_name text, distance number,
+        second_segment_id whole?, second_distance number?, membership number,
+        silhouette number?, is_outlier boolean, n_customers whole""",
+    "fct_segment_profiles": """segmentation text, segment_id whole, feature text,
+        n_customers whole, mean number, median number, std number, p10 number,
+        p90 number, minimum number, maximum number, overall_mean number,
+        overall_std number, z_score number?, index_vs_overall number?,
+        difference_rank whole""",
+    "fct_segment_rules": """segmentation text, segment_id whole, rule_id whole,
+        rule_sql text, rule_text text, precision number, coverage number,
+        n_customers whole, n_in_segment whole, fidelity number""",
+    "fct_segmentation_verdicts": """segmentation text, verdict text, sentence text,
+        n_segments whole, silhouette number?, null_uniform_p95 number?,
+        null_gaussian_p95 number?, gap_choice whole?, lowest_jaccard number?,
+        smallest_segment_share number, hopkins number?""",
+}
+
+_TABLES_OF_ORDERS: Final = {
+    "dim_segments": _TABLES["dim_segments"] + ", ...",
+    "fct_customer_rfm": "customer_id text, rfm_segment text, ...",
+    "fct_rejected_orders": "rejection_reasons text, ...",
 }
 
 
 @dataclass(frozen=True)
 class Column:
-    """A published column: its name, its DuckDB type, and whether it may be empty."""
+    """A published column: its name, its type, and whether it may be empty."""
 
     name: str
     type: str
     is_optional: bool
 
 
-def published_tables(settings: Settings) -> Mapping[str, tuple[Column, ...]]:
-    """List the columns of every published table, in order.
+@dataclass(frozen=True)
+class Table:
+    """A published table; ``is_open`` allows columns besides those declared."""
 
-    Parameters
-    ----------
-    settings : Settings
-        The settings of the build; features and their order are read.
-    """
-    names = [feature.name for feature in settings.features]
-    return {
-        table: tuple(
-            Column(
-                name=name.replace("<feature>", feature),
-                type=kind.removesuffix("?"),
-                is_optional=kind.endswith("?"),
-            )
-            for name, kind in map(str.split, lines.strip().splitlines())
-            for feature in (names if "<feature>" in name else [""])
-        )
-        for table, lines in _TABLES.items()
+    columns: tuple[Column, ...]
+    is_open: bool
+
+
+def has_orders(settings: Settings) -> bool:
+    """Whether a build read orders."""
+    return bool(settings.orders_path or settings.orders_model)
+
+
+def published_tables(settings: Settings) -> Mapping[str, Table]:
+    """Return every table of a build with these settings, by name."""
+    declared = _TABLES | (_TABLES_OF_ORDERS if has_orders(settings) else {})
+    names = {
+        "<number>": [feature.name for feature in settings.numeric_features],
+        "<category>": [feature.name for feature in settings.categories],
+        "<column>": [feature.name for feature in settings.columns],
+        "<gender>": ["gender"] if settings.gender else [],
+        "<band>": bands(settings),
+        "<demographic>": demographics(settings),
     }
+    return {
+        table: Table(tuple(_columns(text, names)), is_open="..." in text)
+        for table, text in declared.items()
+    }
+
+
+def bands(settings: Settings) -> list[str]:
+    """Return the columns of bands, such as ``age_band``."""
+    return [each.bands.name for each in settings.numeric_features if each.bands]
+
+
+def demographics(settings: Settings) -> list[str]:
+    """Return the columns of the setting ``demographics`` that there are."""
+    there = {feature.name for feature in settings.categories} | set(bands(settings))
+    return [name for name in settings.demographics if name in there]
+
+
+def _columns(text: str, names: Mapping[str, list[str]]) -> Iterator[Column]:
+    for declaration in text.split(","):
+        if declaration.strip() == "...":
+            continue
+        name, kind = declaration.split()
+        place = next((each for each in names if each in name), None)
+        for filled in names[place] if place else [""]:
+            yield Column(
+                name.replace(place, filled) if place else name,
+                kind.removesuffix("?"),
+                kind.endswith("?"),
+            )

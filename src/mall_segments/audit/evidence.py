@@ -1,18 +1,21 @@
-"""What an audit looks at: a generation's tables, files, model and settings."""
+"""What an audit looks at: the databases of a generation and the one before, attached.
+
+The published tables need no qualification; the previous ones are ``previous.<table>``.
+Beside them lie small tables of what settings, manifest and model say, so that a suite
+can compare with them in plain SQL.
+"""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from functools import cache
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mall_segments.intake.csv_cells import neutralised
+from mall_segments.audit.contract import demographics
 from mall_segments.errors import ModelError, PublishError, SettingsError
+from mall_segments.model import Model, load_model
 from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
@@ -20,27 +23,43 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_generation,
 )
-from mall_segments.model_file import Model, load_model
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
-from mall_segments.publishing.tables import quote_text, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     import pandas as pd
-
-    from mall_segments.model_file import Segment, Segmentation
 
 AUDITED: Final = "audited"
 PREVIOUS: Final = "previous"
 
-# What suites may need. Each has a query that prepares it, once for all suites.
-MODEL_SEGMENTS: Final = "model_segments"
-CUSTOMER_GROUPS: Final = "customer_groups"
-SEGMENT_GROUPS: Final = "segment_groups"
-PREVIOUS_GENERATION: Final = "previous_generation"
+_PUBLISHING_ONLY: Final = (
+    "customers_path",
+    "orders_path",
+    "export_rows_limit",
+    "keep_generations",
+)
+"""Settings that say where customers are and what is published, not who they are."""
 
-_QUERIES: Final = Path(__file__).with_name("queries")
+_COUNTS: Final = {
+    "input rows": "rows",
+    "accepted customers": "accepted",
+    "rejected rows": "rejected",
+    "imputed customers": "imputed",
+}
+_SEGMENT_FIELDS: Final = {
+    "segment_name": "VARCHAR",
+    "persona": "VARCHAR",
+    "recommended_action": "VARCHAR",
+    "n_customers": "BIGINT",
+    "customer_share": "DOUBLE",
+    "mean_silhouette": "DOUBLE",
+    "stability_jaccard": "DOUBLE",
+    "inertia_share": "DOUBLE",
+    "outlier_distance": "DOUBLE",
+}
 
 
 class MissingEvidenceError(Exception):
@@ -55,36 +74,44 @@ class Evidence:
     generation : Generation
         The generation audited.
     previous : Generation or None
-        The one it replaced, if that is still kept and intact.
+        The one it replaced, if that is still kept and intact; else ``no_previous`` says
+        why there is none.
     settings : Settings
         The settings it was built with.
     model : Model or None
-        Its model; None if it cannot be read.
+        Its model; None, and ``no_model`` says why, if it cannot be read.
     connection : DuckDB connection
         Its database is attached as ``audited``, the previous one's as ``previous``.
     """
 
     def __init__(self, home: Path, generation: Generation) -> None:
         self.generation = generation
-        self._lacks: dict[str, str] = {}
-        self._prepared: set[str] = set()
         self.settings = _settings(generation)
-        self.model = self._load_model()
-        self.previous = self._find_previous(home)
-        self._resources = ExitStack()
+        self.model: Model | None = None
+        self.no_model = ""
+        self.previous: Generation | None = None
+        self.no_previous = ""
+        try:
+            self.model = load_model(generation.folder / MODEL)
+        except ModelError as error:
+            self.no_model = str(error)
+        try:
+            self.previous = _previous(home, generation)
+        except MissingEvidenceError as error:
+            self.no_previous = str(error)
         self.connection = duckdb.connect()
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        """Attach the databases and prepare what many suites read."""
+        """Attach the databases and write down what suites compare with."""
         with ExitStack() as resources:
             # Large joins may need more than memory.
             overflow = resources.enter_context(TemporaryDirectory())
             resources.enter_context(self.connection)
             self.connection.execute(f"SET temp_directory = {quote_text(overflow)}")
-            self._attach()
-            self.connection.execute(self.render("prepare/functions"))
-            self.connection.execute(self.render("prepare/settings"))
-            self._write_model()
+            with _refuse_duckdb():
+                self._attach()
+                self._write_down()
             self._resources = resources.pop_all()
         return self
 
@@ -92,72 +119,69 @@ class Evidence:
         """Close the databases."""
         self._resources.close()
 
-    def lacks(self, need: str) -> str | None:
-        """Say why something that suites need is not there; prepare it if it can be.
-
-        Parameters
-        ----------
-        need : str
-            One of the names of this module.
-
-        Returns
-        -------
-        str or None
-            The reason; None if it is there.
-        """
-        if need in (CUSTOMER_GROUPS, SEGMENT_GROUPS) and need not in self._prepared:
-            self._prepared.add(need)
-            try:
-                with _refuse_missing():
-                    self.connection.execute(self.render(f"prepare/{need}"))
-            except MissingEvidenceError as error:
-                self._lacks[need] = str(error)
-        return self._lacks.get(need)
-
-    def render(self, query: str, **values: object) -> str:
-        """Write a query of the folder ``queries`` for the settings of the build."""
-        counts = self.generation.manifest["input"]
-        template = _environment().get_template(f"{query}.sql")
-        return template.render(
-            settings=self.settings,
-            features=[feature.name for feature in self.settings.features],
-            segmentations=[
-                segmentation.name for segmentation in self.settings.segmentations
-            ],
-            accepted=counts["accepted"],
-            input_rows=counts["rows"],
-            **values,
+    @property
+    def has_same_input(self) -> bool:
+        """Whether both generations were made of the same files in the same way."""
+        if self.previous is None:
+            return False
+        now, before = (
+            (
+                [file["sha256"] for file in each.manifest["input"]["files"]],
+                each.manifest["versions"]["mall-segments"],
+                {
+                    name: value
+                    for name, value in each.manifest["settings"].items()
+                    if name not in _PUBLISHING_ONLY
+                },
+            )
+            for each in (self.generation, self.previous)
         )
+        return now == before and bool(now[0]) and None not in now[0]
 
-    def read(self, query: str, **values: object) -> pd.DataFrame:
-        """Run a query of the folder ``queries``.
-
-        Parameters
-        ----------
-        query : str
-            Its file name without the ending.
-        **values : object
-            What it needs besides the settings and the counts of the input.
-
-        Raises
-        ------
-        MissingEvidenceError
-            If a table or column it needs is not there or not as it should be.
-        """
-        return self.select(self.render(query, **values))
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What ``{"$PARAMETER": name}`` in a suite stands for."""
+        settings, manifest = self.settings, self.generation.manifest
+        n_numbers = len(settings.numeric_features)
+        return {
+            "segmentations": [each.name for each in settings.segmentations],
+            "features": [each.name for each in settings.columns],
+            "numbers": [each.name for each in settings.numeric_features],
+            "categories": [each.name for each in settings.categories],
+            "demographics": ["segmentation", "segment_id", *demographics(settings)],
+            "distribution": [
+                "feature",
+                *(["gender"] if settings.gender else []),
+                "bin_from",
+            ],
+            "n_segmentations": len(settings.segmentations),
+            "n_columns": len(settings.columns),
+            "n_numbers": n_numbers,
+            "n_pairs": n_numbers * (n_numbers - 1) // 2,
+            "n_correlations": n_numbers**2,
+            "n_categories": len(settings.categories),
+            "n_demographics": int(bool(demographics(settings))),
+            "n_comparable": len(self._comparable),
+            "n_previous": int(self.previous is not None),
+            "n_accepted": manifest["input"]["accepted"],
+            "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
+            "n_rejected": manifest["input"]["rejected"],
+            "build_id": manifest["build_id"],
+            "previous_build_id": manifest["previous_build_id"],
+        }
 
     def select(self, sql: str) -> pd.DataFrame:
-        """Run SQL; the audited tables need no qualification.
+        """Run SQL over what was published.
 
         Raises
         ------
         MissingEvidenceError
             If it cannot be run.
         """
-        with _refuse_missing():
+        with _refuse_duckdb():
             frame: pd.DataFrame = self.connection.execute(sql).df()
-        # Numbers that may be missing come in types whose missing value has no truth,
-        # which Great Expectations compares all the same.
+        # The missing value of masked types has no truth, which Great Expectations
+        # asks it for.
         masked = frame.select_dtypes(["Int64", "Int32", "boolean", "Float64"]).columns
         return frame.astype(
             {
@@ -174,11 +198,23 @@ class Evidence:
         MissingEvidenceError
             If it cannot be run.
         """
-        with _refuse_missing():
+        with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 
+    def tables(self) -> set[str]:
+        """Return the names of the tables and views in the published database."""
+        return {
+            name
+            for (name,) in self.rows(
+                "SELECT table_name FROM duckdb_tables() "  # noqa: S608
+                f"WHERE database_name = '{AUDITED}' "
+                "UNION ALL SELECT view_name FROM duckdb_views() "
+                f"WHERE database_name = '{AUDITED}' AND NOT internal"
+            )
+        }
+
     def columns(self, table: str) -> dict[str, str]:
-        """Map the columns of an audited table to their types; empty without it."""
+        """Map the columns of a published table to their types; empty without it."""
         return dict(
             self.rows(
                 "SELECT column_name, data_type FROM duckdb_columns() "  # noqa: S608
@@ -187,105 +223,134 @@ class Evidence:
             )
         )
 
+    @property
+    def _n_forgotten(self) -> int:
+        return int(self.generation.manifest.get("forgotten", 0))
+
+    @property
+    def _comparable(self) -> list[str]:
+        """Segmentations that both generations were asked for in the same words."""
+        if self.previous is None:
+            return []
+        now, before = (
+            {
+                each["name"]: each
+                for each in generation.manifest["settings"]["segmentations"]
+            }
+            for generation in (self.generation, self.previous)
+        )
+        return [name for name in now if now[name] == before.get(name)]
+
     def _attach(self) -> None:
         databases = {AUDITED: self.generation}
         if self.previous:
             databases[PREVIOUS] = self.previous
-        with _refuse_missing():
-            for name, generation in databases.items():
-                self.connection.execute(
-                    f"ATTACH {quote_text(str(generation.folder / DATABASE))} "
-                    f"AS {name} (READ_ONLY)"
-                )
-            # What the audit prepares goes first: no published table can pose as it.
+        for name, generation in databases.items():
             self.connection.execute(
-                f"SET search_path = {quote_text(f'memory.main,{AUDITED}.main')}"
+                f"ATTACH {quote_text(str(generation.folder / DATABASE))} "
+                f"AS {name} (READ_ONLY)"
             )
+        # What the audit writes down goes first: no published table can pose as it.
+        self.connection.execute(f"SET search_path = 'memory.main,{AUDITED}.main'")
 
-    def _write_model(self) -> None:
-        if self.model is None:
-            return
-        self.connection.execute(self.render(f"prepare/{MODEL_SEGMENTS}"))
-        names = [feature.name for feature in self.settings.features]
-        rows = [
-            _model_row(segmentation, segment, names)
-            for segmentation in self.model.segmentations
+    def _write_down(self) -> None:
+        """Write tables of what manifest, settings and model say."""
+        counts = self.generation.manifest["input"]
+        settings = self.settings.segmentations
+        fitted = self.model.segmentations if self.model else ()
+        segments = [
+            (segmentation.name, segment.segment_id, segment)
+            for segmentation in fitted
             for segment in segmentation.segments
         ]
-        places = ", ".join("?" * len(rows[0]))
-        self.connection.executemany(
-            f"INSERT INTO {MODEL_SEGMENTS} VALUES ({places})",  # noqa: S608
-            rows,
+        self._create(
+            "manifest_counts (measure VARCHAR, n BIGINT)",
+            [(measure, counts[key]) for measure, key in _COUNTS.items()],
         )
-
-    def _load_model(self) -> Model | None:
-        try:
-            return load_model(self.generation.folder / MODEL)
-        except ModelError as error:
-            self._lacks[MODEL_SEGMENTS] = str(error)
-            return None
-
-    def _find_previous(self, home: Path) -> Generation | None:
-        build_id = self.generation.manifest["previous_build_id"]
-        if build_id is None:
-            self._lacks[PREVIOUS_GENERATION] = "it is the first generation published"
-            return None
-        folder = generation_folder(home, build_id)
-        if not folder.is_dir():
-            self._lacks[PREVIOUS_GENERATION] = f"{build_id} is not kept any more"
-            return None
-        try:
-            previous = read_generation(folder)
-            previous.file(DATABASE)
-        except PublishError as error:
-            self._lacks[PREVIOUS_GENERATION] = str(error)
-            return None
-        return previous
-
-
-def same_input(evidence: Evidence) -> bool:
-    """Whether the previous generation was made of the same input in the same way.
-
-    That is the same files by content, settings and version of the project. Where the
-    input lies does not matter, nor what decides about publishing only.
-    """
-    if evidence.previous is None:
-        return False
-    inputs = [
-        (
-            [file["sha256"] for file in generation.manifest["input"]["files"]],
-            generation.manifest["versions"]["mall-segments"],
-            {
-                name: value
-                for name, value in generation.manifest["settings"].items()
-                if name
-                not in ("customers_path", "export_rows_limit", "keep_generations")
-            },
+        # Rows of customers who were forgotten since are missing, and rightly.
+        self.connection.execute(
+            "CREATE MACRO memory.main.unless_forgotten(found, expected) AS if("
+            f"expected - found BETWEEN 0 AND {self._n_forgotten}, found, expected)"
         )
-        for generation in (evidence.generation, evidence.previous)
-    ]
-    return inputs[0] == inputs[1] and None not in inputs[0][0]
+        self._create(
+            "set_segmentations (segmentation VARCHAR, scaler VARCHAR, "
+            "random_seed BIGINT, most_segments BIGINT)",
+            [
+                (each.name, each.scaler, each.random_seed, each.most_segments)
+                for each in settings
+            ],
+        )
+        self._create(
+            "set_features (segmentation VARCHAR, feature VARCHAR)",
+            [(each.name, feature) for each in settings for feature in each.features],
+        )
+        self._create(
+            "comparable_segmentations (segmentation VARCHAR)",
+            [(name,) for name in self._comparable],
+        )
+        self._create(
+            "model_segmentations (segmentation VARCHAR, scaler VARCHAR, "
+            "random_seed BIGINT, verdict VARCHAR)",
+            [
+                (each.name, each.scaler, each.random_seed, each.verdict)
+                for each in fitted
+            ],
+        )
+        self._create(
+            "model_segments (segmentation VARCHAR, segment_id BIGINT, "
+            + ", ".join(f"{name} {kind}" for name, kind in _SEGMENT_FIELDS.items())
+            + ")",
+            [
+                (name, number, *(getattr(segment, field) for field in _SEGMENT_FIELDS))
+                for name, number, segment in segments
+            ],
+        )
+        self._create(
+            "model_centroids (segmentation VARCHAR, segment_id BIGINT, "
+            "feature VARCHAR, number DOUBLE, level VARCHAR)",
+            [
+                (name, number, feature, None, value)
+                if isinstance(value, str)
+                else (name, number, feature, value, None)
+                for name, number, segment in segments
+                for feature, value in segment.centroid.items()
+            ],
+        )
+        self._view_centroids()
 
+    def _view_centroids(self) -> None:
+        """Make ``centroids``, a row per feature, of the columns of dim_segments."""
+        there = self.columns("dim_segments")
+        parts = [
+            f"SELECT segmentation, segment_id, {quote_text(each.name)} AS feature, "  # noqa: S608
+            + (
+                f"{column} AS number, NULL::VARCHAR AS level"
+                if each.type == "number"
+                else f"NULL::DOUBLE AS number, {column}::VARCHAR AS level"
+            )
+            + f" FROM {AUDITED}.main.dim_segments"
+            for each in self.settings.columns
+            if (name := f"centroid_{each.name}") in there
+            and (column := quote_identifier(name))
+        ]
+        if parts:
+            self.connection.execute(
+                f"CREATE VIEW memory.main.centroids AS {' UNION ALL '.join(parts)}"
+            )
 
-def _model_row(
-    segmentation: Segmentation, segment: Segment, names: Sequence[str]
-) -> list[object]:
-    """Write a segment of the model as a row of ``model_segments``."""
-    scalers = {feature.name: feature for feature in segmentation.features}
-    used = [scalers.get(name) for name in names]
-    return [
-        segmentation.name,
-        segment.segment_id,
-        segment.n_customers,
-        segment.outlier_distance,
-        *(segment.scaled_centroid.get(name) for name in names),
-        *(scaler.center if scaler else None for scaler in used),
-        *(scaler.scale if scaler else None for scaler in used),
-    ]
+    def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:
+        self.connection.execute(f"CREATE TABLE memory.main.{declaration}")
+        if rows:
+            places = ", ".join("?" * len(rows[0]))
+            name = declaration.split(" ", 1)[0]
+            self.connection.executemany(
+                f"INSERT INTO memory.main.{name} VALUES ({places})",  # noqa: S608
+                [list(row) for row in rows],
+            )
 
 
 @contextmanager
-def _refuse_missing() -> Iterator[None]:
+def _refuse_duckdb() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
@@ -293,7 +358,7 @@ def _refuse_missing() -> Iterator[None]:
 
 
 def _settings(generation: Generation) -> Settings:
-    configured = generation.manifest["settings"]
+    configured: Mapping[str, Any] = generation.manifest["settings"]
     try:
         return parse_settings(
             {name: configured[name] for name in SETTING_NAMES if name in configured}
@@ -305,14 +370,16 @@ def _settings(generation: Generation) -> Settings:
         ) from None
 
 
-@cache
-def _environment() -> Environment:
-    environment = Environment(  # noqa: S701 - SQL, not HTML; texts are quoted
-        loader=FileSystemLoader(_QUERIES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["quoted"] = quote_text
-    environment.filters["neutralised"] = neutralised
-    return environment
+def _previous(home: Path, generation: Generation) -> Generation:
+    build_id = generation.manifest["previous_build_id"]
+    if build_id is None:
+        raise MissingEvidenceError("it is the first generation published")
+    folder = generation_folder(home, build_id)
+    if not folder.is_dir():
+        raise MissingEvidenceError(f"{build_id} is not kept any more")
+    try:
+        previous = read_generation(folder)
+        previous.file(DATABASE)
+    except PublishError as error:
+        raise MissingEvidenceError(str(error)) from None
+    return previous

@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from mall_segments.audit.evidence import (
-    PREVIOUS_GENERATION,
-    Evidence,
-    MissingEvidenceError,
-)
-from mall_segments.audit.files import file_suites
-from mall_segments.audit.history import history_suites
-from mall_segments.audit.models import model_suites
+from mall_segments.audit.contract import has_orders
+from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
+from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
-from mall_segments.audit.tables import table_suites
-from mall_segments.audit.totals import schema_suites, total_suites
+from mall_segments.audit.suites import read_suites
 from mall_segments.audit.validation import Validator
 from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import generation_folder, read_generation
+from mall_segments.publishing.tables import quote_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
-    from mall_segments.audit.expectations import Suite
+    import pandas as pd
+
+    from mall_segments.audit.suites import Suite
 
 
 def audit_generation(
@@ -37,6 +34,7 @@ def audit_generation(
     *,
     accept_drift: bool = False,
     suites: Collection[str] = (),
+    project: Path | None = None,
     validator: Validator | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> Audit:
@@ -53,6 +51,8 @@ def audit_generation(
         warn, because they were changed on purpose.
     suites : collection of str
         The names of the suites to run; every suite by default.
+    project : Path, optional
+        A folder whose ``tests/quality`` may hold further suites.
     validator : Validator, optional
         One that is reused; by default a new one.
     progress : callable, optional
@@ -68,27 +68,25 @@ def audit_generation(
     ------
     PublishError
         If the manifest of the generation is damaged, so that nothing is known of it,
-        or a suite is named that it has not.
+        a suite is named that there is not, or a file of suites cannot be used.
     """
     start = time.perf_counter()
     generation = read_generation(generation_folder(home, build_id))
-    validator = validator or Validator()
     evidence = Evidence(home, generation)
+    chosen = _chosen(evidence, suites, project)
+    validator = validator or Validator()
     results: list[Result] = []
     try:
         with evidence:
-            chosen = _chosen(evidence, suites, accept_drift=accept_drift)
             for number, suite in enumerate(chosen):
                 if progress:
                     progress(suite.name, number / len(chosen))
-                results += _run(suite, evidence, validator)
+                results += _run(suite, evidence, validator, accept_drift=accept_drift)
     except MissingEvidenceError as error:
         results.append(_unchecked("database", f"cannot be opened: {error}"))
     return Audit(
         build_id=generation.build_id,
-        previous_build_id=(
-            evidence.previous.build_id if evidence.previous is not None else None
-        ),
+        previous_build_id=evidence.previous.build_id if evidence.previous else None,
         audited_at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=time.perf_counter() - start,
         versions={
@@ -101,9 +99,17 @@ def audit_generation(
 
 
 def _chosen(
-    evidence: Evidence, names: Collection[str], *, accept_drift: bool
+    evidence: Evidence, names: Collection[str], project: Path | None
 ) -> list[Suite]:
-    suites = list(_suites(evidence, accept_drift=accept_drift))
+    there = {
+        "orders": has_orders(evidence.settings),
+        "same input": evidence.has_same_input,
+    }
+    suites = [
+        suite
+        for suite in read_suites(project)
+        if there.get(suite.meta.needs or "", True)
+    ]
     known = [suite.name for suite in suites]
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -113,37 +119,45 @@ def _chosen(
     return [suite for suite in suites if not names or suite.name in names]
 
 
-def _suites(evidence: Evidence, *, accept_drift: bool) -> Iterator[Suite]:
-    yield from file_suites(evidence)
-    yield from model_suites()
-    yield from schema_suites(evidence)
-    yield from table_suites(evidence)
-    yield from total_suites(evidence)
-    yield from history_suites(evidence, accept_drift=accept_drift)
-
-
-def _run(suite: Suite, evidence: Evidence, validator: Validator) -> list[Result]:
-    for need in suite.needs:
-        reason = evidence.lacks(need)
-        if reason is not None:
-            if need == PREVIOUS_GENERATION:
-                return [
-                    _unchecked(
-                        suite.name,
-                        f"no previous generation: {reason}",
-                        outcome=Outcome.SKIPPED,
-                    )
-                ]
-            return [_unchecked(suite.name, f"cannot be checked: {reason}")]
+def _run(
+    suite: Suite, evidence: Evidence, validator: Validator, *, accept_drift: bool
+) -> list[Result]:
+    if suite.meta.needs == "previous" and evidence.previous is None:
+        return [
+            _unchecked(
+                suite.name,
+                f"no previous generation: {evidence.no_previous}",
+                outcome=Outcome.SKIPPED,
+            )
+        ]
     try:
-        frame = suite.frame(evidence)
+        frame = _frame(suite, evidence)
     except MissingEvidenceError as error:
         return [_unchecked(suite.name, f"cannot be checked: {error}")]
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         # Values that nobody can compute with are a finding, not an accident.
         kind = type(error).__name__
         return [_unchecked(suite.name, f"cannot be checked: {kind}: {error}")]
-    return validator.validate(suite.name, frame, suite.keys, suite.expectations)
+    return validator.validate(
+        suite, frame, evidence.parameters, accept_drift=accept_drift
+    )
+
+
+def _frame(suite: Suite, evidence: Evidence) -> pd.DataFrame:
+    meta = suite.meta
+    if meta.checks is not None:
+        return checks_frame(evidence, meta.checks)
+    if meta.query is not None:
+        return evidence.select(meta.query)
+    if meta.table is not None:
+        table = f"{AUDITED}.main.{quote_identifier(meta.table)}"
+        return evidence.select(f"SELECT * FROM {table}")  # noqa: S608
+    if meta.frame not in FRAMES:
+        raise PublishError(
+            f"the suite {suite.name!r} asks for the frame {meta.frame!r}; there are "
+            + ", ".join(FRAMES)
+        )
+    return FRAMES[meta.frame](evidence)
 
 
 def _unchecked(

@@ -14,9 +14,8 @@ import duckdb
 
 from mall_segments.audit.page import render_page
 from mall_segments.errors import MallSegmentsError, PublishError
-from mall_segments.publishing.generations import generation_folder, list_generations
 from mall_segments.home import published_folder
-from mall_segments.report import REPORT, copy_report
+from mall_segments.publishing.generations import generation_folder, list_generations
 from mall_segments.publishing.tables import quote_text, reason
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from mall_segments.publishing.generations import Generation
 
 AUDITS: Final = "audits"
+REPORT: Final = "report.html"
 JSON_FILE: Final = "audit.json"
 HTML_FILE: Final = "audit.html"
 TABLE_FILE: Final = "audit.parquet"
@@ -83,6 +83,8 @@ def save_audit(home: Path, audit: Audit) -> Path:
     write_json(folder / JSON_FILE, audit)
     write_page(folder / HTML_FILE, audit)
     write_table(folder / TABLE_FILE, audit)
+    from mall_segments.report import copy_report  # noqa: PLC0415 - only now needed
+
     try:
         copy_report(
             generation_folder(home, audit.build_id),

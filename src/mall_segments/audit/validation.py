@@ -1,4 +1,4 @@
-"""Run suites in Great Expectations, quietly, and read its answers."""
+"""Run suites as checkpoints of Great Expectations, quietly, and read its answers."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.audit.results import Outcome, Result
+from mall_segments.errors import PublishError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from mall_segments.audit.expectations import Expectation
+    from mall_segments.audit.suites import Expectation, Suite
 
 _SHOWN_CULPRITS: Final = 5
 _LONGEST_VALUE: Final = 300
@@ -37,37 +38,37 @@ class Validator:
                 ProgressBarsConfig,
             )
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        self._gx = great_expectations
         self.version: str = great_expectations.__version__
         context = great_expectations.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = ProgressBarsConfig(
             globally=False, metric_calculations=False
         )
-        source = context.data_sources.add_pandas("frames")
-        self._batches = source.add_dataframe_asset(
-            "frame"
-        ).add_batch_definition_whole_dataframe("whole")
-        self._make_suite = great_expectations.ExpectationSuite
+        self._context = context
+        frames = context.data_sources.add_pandas("frames").add_dataframe_asset("frame")
+        self._batches = frames.add_batch_definition_whole_dataframe("whole")
 
     def validate(
         self,
-        name: str,
+        suite: Suite,
         frame: pd.DataFrame,
-        keys: Sequence[str],
-        expectations: Sequence[Expectation],
+        parameters: Mapping[str, Any],
+        *,
+        accept_drift: bool = False,
     ) -> list[Result]:
         """Check one frame.
 
         Parameters
         ----------
-        name : str
-            The name of the suite.
+        suite : Suite
+            What is expected.
         frame : DataFrame
             What is checked.
-        keys : sequence of str
-            The columns by which a row is named where it breaks an expectation.
-        expectations : sequence of Expectation
-            What is expected.
+        parameters : mapping of str to object
+            What ``{"$PARAMETER": name}`` in the suite stands for.
+        accept_drift : bool
+            Whether a suite about drift only warns.
 
         Returns
         -------
@@ -75,25 +76,20 @@ class Validator:
             One per expectation, in their order.
         """
         frame = frame.reset_index(drop=True)
-        answers = self._ask(name, frame, expectations, "BOOLEAN_ONLY")
-        broken = [
-            place for place, answer in enumerate(answers) if not answer["success"]
-        ]
-        if broken:
+        expectations = [each.filled(parameters) for each in suite.expectations]
+        answers = self._ask(suite.name, expectations, frame, "BOOLEAN_ONLY")
+        if not all(answer["success"] for answer in answers):
             # Culprits cost time, so they are only looked for where there are some.
-            detailed = self._ask(
-                name, frame, [expectations[place] for place in broken], "SUMMARY"
-            )
-            for place, answer in zip(broken, detailed, strict=True):
-                answers[place] = answer
+            answers = self._ask(suite.name, expectations, frame, "SUMMARY")
+        only_warns = accept_drift and suite.meta.is_drift
         return [
             Result(
-                suite=name,
-                expectation=expectation.kind,
+                suite=suite.name,
+                expectation=expectation.type,
                 column=expectation.column,
                 meaning=expectation.meaning,
-                outcome=_outcome(expectation, answer),
-                observed=_observed(expectation, answer, frame, keys),
+                outcome=_outcome(expectation, answer, only_warns=only_warns),
+                observed=_observed(expectation, answer, frame, suite.meta.keys),
             )
             for expectation, answer in zip(expectations, answers, strict=True)
         ]
@@ -101,51 +97,67 @@ class Validator:
     def _ask(
         self,
         name: str,
-        frame: pd.DataFrame,
         expectations: Sequence[Expectation],
+        frame: pd.DataFrame,
         detail: str,
     ) -> list[dict[str, Any]]:
-        suite = self._make_suite(
-            name=name,
-            expectations=[
-                {
-                    "type": expectation.kind,
-                    "kwargs": dict(expectation.arguments),
-                    "meta": {_PLACE: place},
-                }
-                for place, expectation in enumerate(expectations)
-            ],
-        )
+        # Great Expectations answers in an order of its own.
+        entries = [
+            {**expectation.model_dump(), "meta": {_PLACE: place}}
+            for place, expectation in enumerate(expectations)
+        ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            batch = self._batches.get_batch({"dataframe": frame})
-            found = batch.validate(
-                suite,
+            found = self._checkpoint(name, entries, detail).run(
+                batch_parameters={"dataframe": frame}
+            )
+        answers: list[dict[str, Any]] = [{} for _ in entries]
+        for validation in found.run_results.values():
+            for answer in validation.results:
+                asked: Any = answer.expectation_config
+                answers[asked.meta[_PLACE]] = {
+                    "success": bool(answer.success),
+                    "result": dict(answer.result),
+                    "error": _error(answer.exception_info),
+                }
+        return answers
+
+    def _checkpoint(self, name: str, entries: list[dict[str, Any]], detail: str) -> Any:
+        gx, context = self._gx, self._context
+        try:
+            suite = gx.ExpectationSuite(name=name, expectations=entries)
+        except (ValueError, TypeError, gx.exceptions.GreatExpectationsError) as error:
+            reason = " ".join(str(error).split())
+            raise PublishError(
+                f"Great Expectations refuses the suite {name!r}: {reason}"
+            ) from None
+        definition = gx.ValidationDefinition(
+            name=name, data=self._batches, suite=context.suites.add_or_update(suite)
+        )
+        return context.checkpoints.add_or_update(
+            gx.Checkpoint(
+                name=name,
+                validation_definitions=[
+                    context.validation_definitions.add_or_update(definition)
+                ],
                 result_format={
                     "result_format": detail,
                     "partial_unexpected_count": _SHOWN_CULPRITS,
                 },
             )
-        # Great Expectations answers in an order of its own.
-        answers: list[dict[str, Any]] = [{} for _ in expectations]
-        for answer in found.results:
-            asked: Any = answer.expectation_config
-            place = asked.meta[_PLACE]
-            answers[place] = {
-                "success": bool(answer.success),
-                "result": dict(answer.result),
-                "error": _error(answer.exception_info),
-            }
-        return answers
+        )
 
 
-def _outcome(expectation: Expectation, answer: Mapping[str, Any]) -> Outcome:
+def _outcome(
+    expectation: Expectation, answer: Mapping[str, Any], *, only_warns: bool
+) -> Outcome:
     if answer["success"]:
         return Outcome.PASSED
     # An expectation that cannot be checked is no matter of degree.
-    if expectation.severity == "warning" and not answer["error"]:
-        return Outcome.WARNING
-    return Outcome.FAILED
+    if answer["error"]:
+        return Outcome.FAILED
+    is_mild = only_warns or expectation.severity == "warning"
+    return Outcome.WARNING if is_mild else Outcome.FAILED
 
 
 def _error(info: Mapping[str, Any]) -> str:
@@ -165,18 +177,21 @@ def _observed(
 ) -> str:
     if answer["error"]:
         return f"cannot be checked: {answer['error']}"
-    n_rows = len(frame)
+    n_rows, result = len(frame), answer["result"]
     if not expectation.column:
         return f"{n_rows:,} rows"
     if answer["success"]:
-        if n_rows == 1 and "column" in expectation.arguments:
-            return _written(frame[expectation.arguments["column"]].iloc[0])
+        if n_rows == 1 and "column" in expectation.kwargs:
+            return _written(frame[expectation.kwargs["column"]].iloc[0])
         return f"{n_rows:,} of {n_rows:,} rows"
-    n_broken = answer["result"]["unexpected_count"]
-    places = answer["result"]["partial_unexpected_index_list"]
+    places = result.get("partial_unexpected_index_list")
+    if places is None:
+        # About the whole column, such as its mean.
+        return _written(result.get("observed_value"))
     culprits = "; ".join(
         _culprit(expectation, frame.loc[place], keys) for place in places
     )
+    n_broken = result["unexpected_count"]
     more = n_broken - len(places)
     tail = f"; and {more:,} more" if more > 0 else ""
     return f"{n_broken:,} of {n_rows:,} rows: {culprits}{tail}"
@@ -185,22 +200,28 @@ def _observed(
 def _culprit(
     expectation: Expectation, row: Mapping[str, Any], keys: Sequence[str]
 ) -> str:
-    arguments = expectation.arguments
+    arguments = expectation.kwargs
     if "column_A" in arguments:
         left, right = arguments["column_A"], arguments["column_B"]
         found = f"{left} {_written(row[left])}, {right} {_written(row[right])}"
     else:
-        columns = arguments.get("column_list") or [arguments["column"]]
+        columns = arguments.get("column_list")
+        if not isinstance(columns, list):
+            columns = [arguments["column"]] if "column" in arguments else []
         found = ", ".join(f"{column} {_written(row[column])}" for column in columns)
     example = row.get(f"{arguments.get('column')}_example")
-    named = [f"{key} {_written(row[key])}" for key in keys]
-    if example is not None:
+    named = [f"{key} {_written(row[key])}" for key in keys if key in row]
+    if example is not None and not _is_nan(example):
         named.append(f"for example {_written(example)}")
     return f"{found} ({', '.join(named)})" if named else found
 
 
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
 def _written(value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or _is_nan(value):
         return "nothing"
     if hasattr(value, "item"):
         value = value.item()

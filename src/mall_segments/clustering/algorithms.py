@@ -1,10 +1,11 @@
 """Other clustering algorithms on the same customers, next to the published K-means.
 
 Each algorithm is tuned over a small grid, by one rule for all: of the grid's entries
-that give an allowed number of segments and leave at most half of the customers out as
+that give an allowed number of clusters and leave at most half of the customers out as
 noise, the one with the best mean silhouette over all customers is kept, where a noise
 customer counts as 0. Without that, an algorithm would win by keeping only the
-customers that are easy to group. Ties keep the earlier entry.
+customers that are easy to group. Ties keep the earlier entry. K-means is not tuned: its
+row is the published partition.
 
 Lengths in a grid (a radius, a bandwidth, a threshold) are taken from the distances
 between the customers, so that the grid fits any scaler and any number of features.
@@ -16,36 +17,34 @@ import json
 import time
 import warnings
 from dataclasses import dataclass
-from functools import partial
-from itertools import product
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 import sklearn
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import (
     DBSCAN,
     HDBSCAN,
+    OPTICS,
     AffinityPropagation,
     AgglomerativeClustering,
     Birch,
     BisectingKMeans,
     MeanShift,
     SpectralClustering,
-    cluster_optics_dbscan,
-    cluster_optics_xi,
-    compute_optics_graph,
 )
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import ParameterGrid
 
-from mall_segments.clustering.frames import read_settings, scaled_values
-from mall_segments.clustering.kmeans import (
-    assign_points,
-    fit_kmeans_range,
-    merge_points,
+from mall_segments.clustering.frames import (
+    coordinates_of,
+    each_fitted,
+    read_settings,
+    typed_frame,
 )
+from mall_segments.clustering.kmeans import assign_points
 from mall_segments.clustering.metrics import (
     adjusted_rand,
     calinski_harabasz,
@@ -55,10 +54,14 @@ from mall_segments.clustering.metrics import (
 from mall_segments.clustering.threads import use_one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    import pandas as pd
 
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.settings import Segmentation
+
+    Grid = Mapping[str, Iterable[Any]]
 
 SAMPLE_SIZE: Final = 500
 """Customers the algorithms run on at most; several of them need all distances."""
@@ -69,12 +72,11 @@ MAX_NOISE_SHARE: Final = 0.5
 NOISE: Final = -1
 """The label scikit-learn gives to a customer that belongs to no cluster."""
 
-_MEAN_SHIFT_DENSE_SHARE: Final = 0.02
-_OPTICS_NEIGHBOURS: Final = 10
+KMEANS: Final = "kmeans"
 
 _TYPES: Final = {
-    "segmentation": "object",
-    "algorithm": "object",
+    "segmentation": "text",
+    "algorithm": "text",
     "n_clusters": "Int64",
     "noise_share": "float64",
     "silhouette": "float64",
@@ -82,10 +84,10 @@ _TYPES: Final = {
     "davies_bouldin": "float64",
     "ari_to_kmeans": "float64",
     "seconds": "float64",
-    "parameters": "string",
+    "parameters": "text",
     "n_customers": "int64",
     "is_exact": "bool",
-    "failure": "string",
+    "failure": "text",
 }
 
 
@@ -97,18 +99,25 @@ class Customers:
     ----------
     values : array of shape (n_customers, n_features)
         Scaled features, a row per customer, in ascending order.
-    distances : array of shape (n_customers, n_customers)
-        Euclidean distances between them.
     n_segments : range
-        Numbers of segments that are allowed and can be formed.
+        Numbers of clusters that are allowed and can be formed.
     random_seed : int
         Seed of the algorithms that draw at random.
     """
 
     values: FloatArray
-    distances: FloatArray
     n_segments: range
     random_seed: int
+
+    @cached_property
+    def distances(self) -> FloatArray:
+        """Euclidean distances between the customers."""
+        return squareform(pdist(self.values))
+
+    @property
+    def spread(self) -> float:
+        """Root of the mean squared distance over all pairs."""
+        return float((self.distances**2).mean() ** 0.5)
 
     def neighbour_distances(self, n_neighbours: int) -> FloatArray:
         """Distance of each customer to the so many-th nearest, itself included."""
@@ -116,22 +125,19 @@ class Customers:
         nearest: FloatArray = np.partition(self.distances, place, axis=1)[:, place]
         return nearest
 
-    def mean_squared_distance(self) -> float:
-        """Mean over all pairs; twice the total variance."""
-        return float((self.distances**2).mean())
-
 
 @dataclass(frozen=True)
-class Candidate:
-    """One entry of an algorithm's grid: its parameters and how to run it."""
+class Algorithm:
+    """An estimator of scikit-learn, the grid it is tuned over, and what never varies."""
 
-    parameters: Mapping[str, float | str]
-    label: Callable[[], IntArray]
+    estimator: Callable[..., Any]
+    grid: Callable[[Customers], Grid]
+    fixed: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class _Partition:
-    parameters: Mapping[str, float | str]
+    parameters: Mapping[str, Any]
     labels: IntArray
     noise_share: float
     silhouette: float
@@ -155,11 +161,10 @@ def score_algorithms(
     Parameters
     ----------
     points : DataFrame
-        One row per segmentation and point: ``segmentation``, ``<feature>_scaled`` and
-        ``n_fitted``, the customers on the point without an imputed value.
+        Rows of ``int_points``, in any order.
     segments : DataFrame
-        The published segments: ``segmentation``, ``segment_id`` and
-        ``scaled_centroid_<feature>``.
+        The published segments: ``segmentation``, ``segment_id`` and their centroids as
+        ``coordinate_1``, ``coordinate_2``, ...
     settings : mapping of str to object
         The settings of the build, as dbt hands them over.
     sample_size : int
@@ -170,13 +175,13 @@ def score_algorithms(
     Returns
     -------
     DataFrame
-        One row per segmentation and algorithm, in the order of the settings and of
-        :data:`ALGORITHMS`. ``silhouette``, ``calinski_harabasz`` and
-        ``davies_bouldin`` leave noise out; in ``ari_to_kmeans`` (the adjusted Rand
-        index to the published segments) noise is a cluster of its own. ``seconds`` is
-        what the whole grid took, the only column that varies between runs.
-        ``is_exact`` says whether all ``n_customers`` there are were used. ``failure``
-        is the reason why an algorithm has no score, otherwise missing.
+        One row per segmentation and algorithm, the best mean silhouette over all
+        customers first, where noise counts as 0. ``silhouette``,
+        ``calinski_harabasz`` and ``davies_bouldin`` leave noise out; in
+        ``ari_to_kmeans`` (the adjusted Rand index to the published segments) noise is
+        a cluster of its own. ``seconds`` is what the whole grid took, the only column
+        that varies between runs. ``is_exact`` says whether all ``n_customers`` there
+        are were used. ``failure`` is the reason why an algorithm has no score.
 
     Raises
     ------
@@ -194,53 +199,53 @@ def score_algorithms(
     use_one_thread()
     # The customers are checked once, not again in each of the thousands of small steps.
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-        for segmentation in read_settings(settings).segmentations:
-            rows.extend(
-                _score_segmentation(
-                    points[points["segmentation"] == segmentation.name],
-                    segments[segments["segmentation"] == segmentation.name],
-                    segmentation,
-                    sample_size,
-                )
+        for segmentation, values, weights in each_fitted(
+            points, read_settings(settings)
+        ):
+            is_own = segments["segmentation"].to_numpy() == segmentation.name
+            centroids = coordinates_of(segments[is_own].sort_values("segment_id"))
+            own = _score_segmentation(
+                values, weights, centroids, segmentation, sample_size
             )
-    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+            rows += sorted(own, key=lambda row: -row["score"])
+    return typed_frame(rows, _TYPES)
 
 
 def _score_segmentation(
-    points: pd.DataFrame,
-    segments: pd.DataFrame,
+    points: FloatArray,
+    weights: IntArray,
+    centroids: FloatArray,
     segmentation: Segmentation,
     sample_size: int,
-) -> Iterator[dict[str, Any]]:
-    merged, counts = merge_points(
-        scaled_values(points, segmentation), points["n_fitted"].to_numpy(np.int64)
-    )
-    drawn = _draw_customers(counts, sample_size)
-    values = np.repeat(merged, drawn, axis=0)
+) -> list[dict[str, Any]]:
+    drawn = _draw_customers(weights, sample_size)
+    values = np.repeat(points, drawn, axis=0)
     customers = Customers(
         values=values,
-        distances=squareform(pdist(values)),
-        n_segments=_allowed_counts(segmentation, int((drawn > 0).sum()), len(values)),
+        n_segments=_allowed_counts(
+            segmentation, len(centroids), int((drawn > 0).sum()), len(values)
+        ),
         random_seed=segmentation.random_seed,
     )
-    in_order = segments.sort_values("segment_id")
-    published = assign_points(
-        values,
-        in_order[
-            [f"scaled_centroid_{feature}" for feature in segmentation.features]
-        ].to_numpy(np.float64),
-    )
-    for algorithm, grid in ALGORITHMS.items():
+    published = assign_points(values, centroids)
+    rows = []
+    for name in (KMEANS, *ALGORITHMS):
         start = time.perf_counter()
-        result = _tune(grid, customers)
-        yield {
-            "segmentation": segmentation.name,
-            "algorithm": algorithm,
-            **_describe(result, values, published),
-            "seconds": time.perf_counter() - start,
-            "n_customers": len(values),
-            "is_exact": len(values) == int(counts.sum()),
-        }
+        if name == KMEANS:
+            result = _published(published, len(centroids), customers)
+        else:
+            result = _tune(ALGORITHMS[name], customers)
+        rows.append(
+            {
+                "segmentation": segmentation.name,
+                "algorithm": name,
+                **_describe(result, values, published),
+                "seconds": time.perf_counter() - start,
+                "n_customers": len(values),
+                "is_exact": len(values) == int(weights.sum()),
+            }
+        )
+    return rows
 
 
 def _draw_customers(counts: IntArray, sample_size: int) -> IntArray:
@@ -253,57 +258,67 @@ def _draw_customers(counts: IntArray, sample_size: int) -> IntArray:
 
 
 def _allowed_counts(
-    segmentation: Segmentation, n_points: int, n_customers: int
+    segmentation: Segmentation, published: int, n_points: int, n_customers: int
 ) -> range:
-    """Numbers of segments to compare: the settings' range and the published number."""
-    published = segmentation.n_segments
-    least, most = segmentation.min_segments, segmentation.max_segments
-    if isinstance(published, int):
-        least, most = min(least, published), max(most, published)
+    """Numbers of clusters to compare: the settings' range and the published number."""
+    least = min(segmentation.min_segments, published)
+    most = max(segmentation.max_segments, published)
     return range(least, min(most, n_points, n_customers - 1) + 1)
 
 
-def _tune(
-    grid: Callable[[Customers], Iterator[Candidate]], customers: Customers
+def _published(
+    labels: IntArray, n_segments: int, customers: Customers
 ) -> _Partition | str:
+    silhouette = _silhouette(labels, labels != NOISE, customers)
+    if silhouette is None:
+        return "The published segments have no silhouette among these customers."
+    return _Partition({"n_clusters": n_segments}, labels, 0.0, silhouette, n_segments)
+
+
+def _tune(algorithm: Algorithm, customers: Customers) -> _Partition | str:
     """Best partition of a grid, or the reason why there is none."""
     if not customers.n_segments:
         return "There are too few distinct customers to form segments."
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # What has not converged depends on when it was stopped.
-            warnings.simplefilter("error", ConvergenceWarning)
-            return _best_partition(grid(customers), customers)
-    except Exception as error:  # noqa: BLE001 - its failure is this algorithm's result
-        return _reason(error)
-
-
-def _best_partition(
-    candidates: Iterator[Candidate], customers: Customers
-) -> _Partition | str:
     best: _Partition | None = None
     failures = []
-    n_tried = 0
-    for candidate in candidates:
-        n_tried += 1
+    grid = ParameterGrid(algorithm.grid(customers))
+    for parameters in grid:
         try:
-            labels = candidate.label().astype(np.int64)
+            labels = _label(algorithm, parameters, customers)
         except Exception as error:  # noqa: BLE001 - the grid has other entries
             failures.append(_reason(error))
             continue
-        partition = _judge(candidate.parameters, labels, customers)
+        partition = _judge(parameters, labels, customers)
         if partition and (best is None or partition.score > best.score):
             best = partition
     if best:
         return best
-    if failures and len(failures) == n_tried:
+    if failures and len(failures) == len(grid):
         return failures[0]
     allowed = customers.n_segments
     return (
-        f"None of the {n_tried} sets of parameters gave {allowed[0]} to {allowed[-1]} "
-        f"clusters with at most {MAX_NOISE_SHARE:.0%} of the customers as noise."
+        f"None of the {len(grid)} sets of parameters gave {allowed[0]} to "
+        f"{allowed[-1]} clusters with at most {MAX_NOISE_SHARE:.0%} of the customers "
+        "as noise."
     )
+
+
+def _label(
+    algorithm: Algorithm, parameters: Mapping[str, Any], customers: Customers
+) -> IntArray:
+    model = algorithm.estimator(**algorithm.fixed, **parameters)
+    options = model.get_params()
+    if "random_state" in options:
+        model.set_params(random_state=customers.random_seed)
+    is_precomputed = "precomputed" in (options.get("metric"), options.get("affinity"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # What has not converged depends on when it was stopped.
+        warnings.simplefilter("error", ConvergenceWarning)
+        labels: IntArray = model.fit_predict(
+            customers.distances if is_precomputed else customers.values
+        ).astype(np.int64)
+    return labels
 
 
 def _reason(error: Exception) -> str:
@@ -312,7 +327,7 @@ def _reason(error: Exception) -> str:
 
 
 def _judge(
-    parameters: Mapping[str, float | str], labels: IntArray, customers: Customers
+    parameters: Mapping[str, Any], labels: IntArray, customers: Customers
 ) -> _Partition | None:
     """Score a labelling, or ``None`` if it is not allowed."""
     kept = labels != NOISE
@@ -320,24 +335,29 @@ def _judge(
     noise_share = 1 - float(kept.mean())
     if n_clusters not in customers.n_segments or noise_share > MAX_NOISE_SHARE:
         return None
-    distances = customers.distances
-    silhouette = mean_silhouette(
-        customers.values[kept],
-        np.ones(int(kept.sum()), dtype=np.int64),
-        labels[kept],
-        distances=distances if kept.all() else distances[np.ix_(kept, kept)],
-    )
+    silhouette = _silhouette(labels, kept, customers)
     if silhouette is None:
         return None
     return _Partition(parameters, labels, noise_share, silhouette, n_clusters)
 
 
+def _silhouette(
+    labels: IntArray, kept: Any, customers: Customers
+) -> float | None:
+    return mean_silhouette(
+        customers.values[kept],
+        np.ones(int(kept.sum()), dtype=np.int64),
+        labels[kept],
+        distances=customers.distances[np.ix_(kept, kept)],
+    )
+
+
 def _describe(
     result: _Partition | str, values: FloatArray, published: IntArray
 ) -> dict[str, Any]:
-    """Columns of a row that depend on how the algorithm fared."""
+    """Columns of a row that depend on how the algorithm fared, and what it is sorted by."""
     if isinstance(result, str):
-        return {"failure": result}
+        return {"failure": result, "score": -np.inf}
     kept = result.labels != NOISE
     ones = np.ones(len(values), dtype=np.int64)
     clustered = (values[kept], ones[kept], result.labels[kept])
@@ -349,7 +369,7 @@ def _describe(
         "davies_bouldin": davies_bouldin(*clustered),
         "ari_to_kmeans": adjusted_rand(result.labels, published, ones),
         "parameters": json.dumps(result.parameters, separators=(",", ":")),
-        "failure": None,
+        "score": result.score,
     }
 
 
@@ -359,230 +379,98 @@ def _lengths(values: Iterable[float]) -> list[float]:
     return list(dict.fromkeys(value for value in rounded if value > 0))
 
 
-def _kmeans(customers: Customers) -> Iterator[Candidate]:
-    fits = fit_kmeans_range(
-        customers.values,
-        np.ones(len(customers.values), dtype=np.int64),
-        n_segments=customers.n_segments,
-        random_seed=customers.random_seed,
-    )
-    for n_clusters, fit in fits.items():
-        yield Candidate({"n_clusters": n_clusters}, fit.labels.copy)
+def _sizes(customers: Customers, shares: Iterable[float]) -> list[int]:
+    """Numbers of customers, at least 2."""
+    return [max(2, round(share * len(customers.values))) for share in shares]
 
 
-def _bisecting_kmeans(customers: Customers) -> Iterator[Candidate]:
-    for n_clusters in customers.n_segments:
-        model = BisectingKMeans(n_clusters, random_state=customers.random_seed)
-        yield Candidate(
-            {"n_clusters": n_clusters}, partial(model.fit_predict, customers.values)
-        )
+def _by_count(customers: Customers) -> Grid:
+    return {"n_clusters": customers.n_segments}
 
 
-class _OneTree:
-    """What scikit-learn takes for a cache: builds the tree of merges only once."""
-
-    def __init__(self) -> None:
-        self.tree: Any = None
-
-    def cache(self, build: Callable[..., Any]) -> Callable[..., Any]:
-        """Wrap a function that is always called with the same customers."""
-
-        def build_once(*values: Any, **options: Any) -> Any:
-            if self.tree is None:
-                self.tree = build(*values, **options)
-            return self.tree
-
-        return build_once
+def _by_radius(customers: Customers) -> Grid:
+    reach = customers.neighbour_distances(5)
+    return {
+        "eps": _lengths(np.quantile(reach, (0.5, 0.6, 0.7, 0.8, 0.9, 0.95))),
+        "min_samples": (3, 5, 10),
+    }
 
 
-def _ward(customers: Customers) -> Iterator[Candidate]:
-    memory = _OneTree()
-    for n_clusters in customers.n_segments:
-        model = AgglomerativeClustering(
-            n_clusters, linkage="ward", compute_full_tree=True, memory=memory
-        )
-        yield Candidate(
-            {"n_clusters": n_clusters}, partial(model.fit_predict, customers.values)
-        )
+def _by_density(customers: Customers) -> Grid:
+    return {
+        "min_cluster_size": _sizes(customers, (0.025, 0.05, 0.1)),
+        "min_samples": (1, 3, 5),
+    }
 
 
-def _average_linkage(customers: Customers) -> Iterator[Candidate]:
-    memory = _OneTree()
-    for n_clusters in customers.n_segments:
-        model = AgglomerativeClustering(
-            n_clusters,
-            linkage="average",
-            metric="precomputed",
-            compute_full_tree=True,
-            memory=memory,
-        )
-        yield Candidate(
-            {"n_clusters": n_clusters}, partial(model.fit_predict, customers.distances)
-        )
+def _by_steepness(customers: Customers) -> Grid:
+    return {
+        "min_samples": [min(10, len(customers.values))],
+        "min_cluster_size": _sizes(customers, (0.05,)),
+        "xi": (0.01, 0.03, 0.05, 0.1),
+    }
 
 
-def _dbscan(customers: Customers) -> Iterator[Candidate]:
-    for min_samples in (3, 5, 10):
-        reach = customers.neighbour_distances(min_samples)
-        for radius in _lengths(np.quantile(reach, (0.5, 0.6, 0.7, 0.8, 0.9))):
-            model = DBSCAN(eps=radius, min_samples=min_samples, metric="precomputed")
-            yield Candidate(
-                {"eps": radius, "min_samples": min_samples},
-                partial(model.fit_predict, customers.distances),
-            )
-
-
-def _hdbscan(customers: Customers) -> Iterator[Candidate]:
-    n_customers = len(customers.values)
-    for share, min_samples in product((0.025, 0.05, 0.1), (1, 3, 5)):
-        size = max(2, round(share * n_customers))
-        model = HDBSCAN(min_cluster_size=size, min_samples=min_samples, copy=True)
-        yield Candidate(
-            {"min_cluster_size": size, "min_samples": min_samples},
-            partial(model.fit_predict, customers.values),
-        )
-
-
-def _optics(customers: Customers) -> Iterator[Candidate]:
-    min_samples = min(_OPTICS_NEIGHBOURS, len(customers.values))
-    ordering, core_distances, reachability, predecessor = compute_optics_graph(
-        customers.distances,
-        min_samples=min_samples,
-        max_eps=np.inf,
-        metric="precomputed",
-        p=2,
-        metric_params=None,
-        algorithm="brute",
-        leaf_size=30,
-        n_jobs=None,
-    )
-    for steepness, size in product((0.01, 0.03, 0.05, 0.1, 0.15), (0.05, 0.1)):
-        yield Candidate(
-            {"min_samples": min_samples, "xi": steepness, "min_cluster_size": size},
-            partial(
-                _steep_areas,
-                reachability=reachability,
-                predecessor=predecessor,
-                ordering=ordering,
-                min_samples=min_samples,
-                min_cluster_size=size,
-                xi=steepness,
-            ),
-        )
-    for radius in _lengths(np.quantile(core_distances, (0.6, 0.7, 0.8, 0.9))):
-        yield Candidate(
-            {"min_samples": min_samples, "cluster_method": "dbscan", "eps": radius},
-            partial(
-                cluster_optics_dbscan,
-                reachability=reachability,
-                core_distances=core_distances,
-                ordering=ordering,
-                eps=radius,
-            ),
-        )
-
-
-def _steep_areas(**graph: Any) -> IntArray:
-    """Label by the steep areas of a reachability plot, without their hierarchy."""
-    labels: IntArray = cluster_optics_xi(**graph)[0]
-    return labels
-
-
-def _mean_shift(customers: Customers) -> Iterator[Candidate]:
-    n_customers = len(customers.values)
+def _by_bandwidth(customers: Customers) -> Grid:
     # Climbs begin where customers are dense; from elsewhere they end on strays.
-    least = max(1, round(_MEAN_SHIFT_DENSE_SHARE * n_customers))
-    for bandwidth in _lengths(
-        customers.neighbour_distances(round(share * n_customers)).mean()
-        for share in (0.075, 0.1, 0.125)
-    ):
-        model = MeanShift(bandwidth=bandwidth, bin_seeding=True, min_bin_freq=least)
-        yield Candidate(
-            {"bandwidth": bandwidth, "min_bin_freq": least},
-            partial(model.fit_predict, customers.values),
-        )
+    return {
+        "bandwidth": _lengths(
+            customers.neighbour_distances(size).mean()
+            for size in _sizes(customers, (0.075, 0.1, 0.125))
+        ),
+        "min_bin_freq": [max(1, round(0.02 * len(customers.values)))],
+    }
 
 
-def _affinity_propagation(customers: Customers) -> Iterator[Candidate]:
-    similarities = -(customers.distances**2)
-    for factor in (0.25, 0.5, 1.0, 2.0):
-        preference = float(f"{factor * similarities.min():.6g}")
-        model = AffinityPropagation(
-            damping=0.9,
-            max_iter=500,
-            preference=preference,
-            affinity="precomputed",
-            random_state=customers.random_seed,
-        )
-        yield Candidate(
-            {"damping": 0.9, "preference": preference},
-            partial(model.fit_predict, similarities),
-        )
+def _by_preference(customers: Customers) -> Grid:
+    farthest = float((customers.distances**2).max())
+    return {
+        "preference": [
+            float(f"{-factor * farthest:.6g}") for factor in (0.25, 0.5, 1.0, 2.0)
+        ]
+    }
 
 
-def _spectral(customers: Customers) -> Iterator[Candidate]:
-    for factor in (4, 16):
-        (gamma,) = _lengths([factor / customers.mean_squared_distance()])
-        affinities = np.exp(-gamma * customers.distances**2)
-        for n_clusters in customers.n_segments:
-            model = SpectralClustering(
-                n_clusters,
-                affinity="precomputed",
-                assign_labels="cluster_qr",
-                random_state=customers.random_seed,
-            )
-            yield Candidate(
-                {"n_clusters": n_clusters, "gamma": gamma},
-                partial(model.fit_predict, affinities),
-            )
+def _by_kernel(customers: Customers) -> Grid:
+    return {
+        "gamma": _lengths(factor / customers.spread**2 for factor in (4, 16)),
+        "n_clusters": customers.n_segments,
+    }
 
 
-def _birch(customers: Customers) -> Iterator[Candidate]:
-    spread = customers.mean_squared_distance() ** 0.5
-    for threshold in _lengths(share * spread for share in (0.05, 0.1, 0.15)):
-        model = Birch(threshold=threshold, n_clusters=None).fit(customers.values)
-        for n_clusters in customers.n_segments:
-            yield Candidate(
-                {"n_clusters": n_clusters, "threshold": threshold},
-                partial(_regroup, model, n_clusters, customers.values),
-            )
+def _by_threshold(customers: Customers) -> Grid:
+    return {
+        "threshold": _lengths(share * customers.spread for share in (0.05, 0.1, 0.15)),
+        "n_clusters": customers.n_segments,
+    }
 
 
-def _regroup(model: Birch, n_clusters: int, values: FloatArray) -> IntArray:
-    """Group the subclusters of a fitted BIRCH tree once more."""
-    labels: IntArray = (
-        model.set_params(n_clusters=n_clusters).partial_fit().predict(values)
-    )
-    return labels
+def _by_covariance(customers: Customers) -> Grid:
+    return {
+        "covariance_type": ("full", "diag"),
+        "n_components": customers.n_segments,
+    }
 
 
-def _gaussian_mixture(customers: Customers) -> Iterator[Candidate]:
-    for covariance_type, n_components in product(
-        ("full", "diag"), customers.n_segments
-    ):
-        model = GaussianMixture(
-            n_components,
-            covariance_type=covariance_type,
-            random_state=customers.random_seed,
-        )
-        yield Candidate(
-            {"n_components": n_components, "covariance_type": covariance_type},
-            partial(model.fit_predict, customers.values),
-        )
-
-
-ALGORITHMS: dict[str, Callable[[Customers], Iterator[Candidate]]] = {
-    "kmeans": _kmeans,
-    "bisecting_kmeans": _bisecting_kmeans,
-    "ward": _ward,
-    "average_linkage": _average_linkage,
-    "dbscan": _dbscan,
-    "hdbscan": _hdbscan,
-    "optics": _optics,
-    "mean_shift": _mean_shift,
-    "affinity_propagation": _affinity_propagation,
-    "spectral": _spectral,
-    "birch": _birch,
-    "gaussian_mixture": _gaussian_mixture,
+ALGORITHMS: Final[dict[str, Algorithm]] = {
+    "bisecting_kmeans": Algorithm(BisectingKMeans, _by_count, {}),
+    "ward": Algorithm(AgglomerativeClustering, _by_count, {"linkage": "ward"}),
+    "average_linkage": Algorithm(
+        AgglomerativeClustering,
+        _by_count,
+        {"linkage": "average", "metric": "precomputed"},
+    ),
+    "dbscan": Algorithm(DBSCAN, _by_radius, {"metric": "precomputed"}),
+    "hdbscan": Algorithm(HDBSCAN, _by_density, {"copy": True}),
+    "optics": Algorithm(OPTICS, _by_steepness, {}),
+    "mean_shift": Algorithm(MeanShift, _by_bandwidth, {"bin_seeding": True}),
+    "affinity_propagation": Algorithm(
+        AffinityPropagation, _by_preference, {"damping": 0.9, "max_iter": 500}
+    ),
+    "spectral": Algorithm(
+        SpectralClustering, _by_kernel, {"assign_labels": "cluster_qr"}
+    ),
+    "birch": Algorithm(Birch, _by_threshold, {}),
+    "gaussian_mixture": Algorithm(GaussianMixture, _by_covariance, {}),
 }
-"""The grids, by name of the algorithm; K-means is the project's own."""
+"""The table of estimators, by the name that is published."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from mall_segments.clustering.frames import (
+from mall_segments.clustering.coordinates import (
+    coordinate_values,
     each_segmentation,
-    read_settings,
-    scaled_values,
+    parse_settings_of,
 )
 from mall_segments.clustering.threads import use_one_thread
 
@@ -113,16 +113,16 @@ def find_components(values: FloatArray, weights: IntArray) -> Components:
 
 
 def principal_components(
-    points: pd.DataFrame, settings: Mapping[str, Any]
+    points: pd.DataFrame, coordinates: pd.DataFrame, settings: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """Tabulate the principal components of each segmentation's scaled features.
+    """Tabulate the principal components of each segmentation's coordinates.
 
     Parameters
     ----------
     points : DataFrame
-        One row per segmentation and point: ``segmentation``, a column per feature in
-        original units, ``<feature>_scaled`` and ``n_fitted``, the customers on the
-        point without an imputed value. Only these count.
+        Rows of ``int_points``; customers with an imputed value do not count.
+    coordinates : DataFrame
+        Rows of ``int_coordinates``.
     settings : mapping of str to object
         The settings of the build, as dbt hands them over.
 
@@ -130,36 +130,41 @@ def principal_components(
     -------
     DataFrame
         One row per segmentation, component (from 1, by variance descending) and
-        feature: ``loading``, and the component's ``explained_variance`` in squared
-        scaled units, ``explained_variance_ratio`` and ``cumulative_variance_ratio``.
-        The ratios are missing where no feature varies.
+        feature, a level of a category as ``feature=level``: ``loading``, and the
+        component's ``explained_variance`` in squared scaled units,
+        ``explained_variance_ratio`` and ``cumulative_variance_ratio``. The ratios are
+        missing where nothing varies.
 
-    Raises
-    ------
-    ValueError
-        If a segmentation has fewer than 2 customers without an imputed value.
+    Notes
+    -----
+    Two standardised features always have the loadings 0.707 and ±0.707: their
+    components say no more than the sign of their correlation.
     """
     rows: list[dict[str, Any]] = []
-    for segmentation, own in each_segmentation(points, read_settings(settings)):
+    for segmentation, axes, own in each_segmentation(
+        points, coordinates, parse_settings_of(settings)
+    ):
         found = find_components(
-            scaled_values(own, segmentation), own["n_fitted"].to_numpy(np.int64)
+            coordinate_values(own), own["n_fitted"].to_numpy(np.int64)
         )
         total = float(found.variances.sum())
         ratios = found.variances / (total or np.nan)
         cumulative = np.cumsum(ratios)
+        names = [
+            axis.feature if axis.level is None else f"{axis.feature}={axis.level}"
+            for _, axis in axes
+        ]
         for component, loadings in enumerate(found.loadings):
             rows.extend(
                 {
                     "segmentation": segmentation.name,
                     "component": component + 1,
-                    "feature": feature,
+                    "feature": name,
                     "loading": loading,
                     "explained_variance": found.variances[component],
                     "explained_variance_ratio": ratios[component],
                     "cumulative_variance_ratio": cumulative[component],
                 }
-                for feature, loading in zip(
-                    segmentation.features, loadings, strict=True
-                )
+                for name, loading in zip(names, loadings, strict=True)
             )
     return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)

@@ -1,6 +1,6 @@
-"""How customers have changed since the last generation, and how well each one fits.
+"""How the customers' values have changed since the last generation.
 
-Both work on distinct values and points with customer counts, never on customers.
+This works on distinct values with customer counts, never on customers.
 """
 
 from __future__ import annotations
@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from mall_segments.clustering.frames import (
-    each_segmentation,
-    features_of,
-    read_settings,
-)
-from mall_segments.clustering.kmeans import assign_points
-from mall_segments.clustering.metrics import silhouettes
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike
 
     from mall_segments.clustering import FloatArray, IntArray
@@ -32,9 +22,6 @@ SMALLEST_SHARE: Final = 1e-4
 MODERATE_INDEX: Final = 0.1
 MAJOR_INDEX: Final = 0.25
 """Where the usual reading of the population stability index changes."""
-
-MAX_SILHOUETTE_POINTS: Final = 20_000
-"""Points up to which silhouettes are computed: they need all pairs of points."""
 
 _DRIFT_TYPES: Final = {
     "feature": "string",
@@ -214,62 +201,6 @@ def feature_drift(
         for feature in sorted(current_values["feature"].unique())
     ]
     return pd.DataFrame(rows, columns=list(_DRIFT_TYPES)).astype(_DRIFT_TYPES)
-
-
-def silhouette_points(
-    points: pd.DataFrame,
-    segments: pd.DataFrame,
-    settings: Mapping[str, Any],
-    *,
-    max_points: int = MAX_SILHOUETTE_POINTS,
-) -> pd.DataFrame:
-    """Compute the silhouette of a customer on each point.
-
-    Parameters
-    ----------
-    points : DataFrame
-        One row per segmentation and point: ``segmentation``, ``point_id``, a column
-        per feature in original units, ``<feature>_scaled`` and ``n_fitted``, the
-        customers on the point without an imputed value. Only these are measured.
-    segments : DataFrame
-        The segments: ``segmentation``, ``segment_id`` and a column
-        ``scaled_centroid_<feature>`` for each feature.
-    settings : mapping of str to object
-        The settings of the build, as dbt hands them over.
-    max_points : int
-        A segmentation with more points than this has no silhouettes: their distances
-        grow with the square of the points.
-
-    Returns
-    -------
-    DataFrame
-        One row per segmentation and point: ``segmentation``, ``point_id``,
-        ``silhouette`` from -1 (misplaced) to 1 (well separated). It is missing on
-        points without such a customer, and beyond ``max_points``.
-    """
-    tables = []
-    read = read_settings(settings)
-    for segmentation, own in each_segmentation(points, read):
-        own["silhouette"] = np.nan
-        is_fitted = own["n_fitted"].to_numpy() > 0
-        if is_fitted.any() and is_fitted.sum() <= max_points:
-            fitted = own[is_fitted]
-            names = [feature.name for feature in features_of(segmentation, read)]
-            scaled = fitted[[f"{name}_scaled" for name in names]].to_numpy(np.float64)
-            centroids = (
-                segments[segments["segmentation"] == segmentation.name]
-                .sort_values("segment_id")[[f"scaled_centroid_{n}" for n in names]]
-                .to_numpy(np.float64)
-            )
-            (values,) = silhouettes(
-                scaled,
-                fitted["n_fitted"].to_numpy(np.int64),
-                [assign_points(scaled, centroids)],
-            )
-            if values is not None:
-                own.loc[is_fitted, "silhouette"] = values
-        tables.append(own[["segmentation", "point_id", "silhouette"]])
-    return pd.concat(tables, ignore_index=True)
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,24 @@
 
 K-means numbers its segments anew in every fit. Readers need segment 3 to stay the
 same customers, so a new fit takes over the ids of the published generation by
-matching centroids, and an id that is given up is never used again.
+matching centroids. An id that is given up is kept for a segment that lies there again.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.clustering import FloatArray
 
-REACH = 0.5
+REACH: Final = 0.5
 """Share of the way to the nearest other segment that a segment may move."""
 
 
@@ -61,23 +61,19 @@ def first_identities(n_segments: int, used_ids: Collection[int] = ()) -> list[Id
 
 def match_identities(
     centroids: FloatArray,
-    previous_centroids: FloatArray,
-    previous_ids: IntArray,
-    *,
-    used_ids: Collection[int] = (),
+    published: Sequence[tuple[int, Sequence[float]]],
+    retired: Sequence[tuple[int, Sequence[float]]] = (),
 ) -> list[Identity]:
-    """Give new segments the ids of the previous ones they continue.
+    """Give new segments the ids of the former ones they continue.
 
     Parameters
     ----------
-    centroids : array of shape (n_segments, n_features)
+    centroids : array of shape (n_segments, n_coordinates)
         Centroids of the new fit, in its scaled units.
-    previous_centroids : array of shape (n_previous, n_features)
-        Published centroids, scaled as the new fit scales.
-    previous_ids : array of shape (n_previous,)
-        Their segment ids.
-    used_ids : collection of int
-        Every id ever used in this segmentation, retired ones included.
+    published : sequence of (int, sequence of float)
+        Id and centroid of each published segment, scaled as the new fit scales.
+    retired : sequence of (int, sequence of float)
+        The same of those given up before.
 
     Returns
     -------
@@ -88,14 +84,15 @@ def match_identities(
     Raises
     ------
     ValueError
-        If the shapes disagree or an id occurs twice.
+        If an id occurs twice.
 
     Notes
     -----
-    A segment may continue a previous one if its centroid has moved at most half the
-    way from there to the nearest other previous centroid: farther, and it would be in
+    A segment may continue a former one if its centroid has moved at most half the way
+    from there to the nearest other published centroid: farther, and it would be in
     another segment's territory. Among the pairs allowed, as many as possible are
-    matched, with the least sum of squared distances [1]_. A previous segment alone
+    matched, with the least sum of squared distances [1]_. What continues no published
+    segment may continue one that was retired, within the same reach. A segment alone
     in its generation has no neighbour and is always continued by the nearest.
 
     References
@@ -106,47 +103,48 @@ def match_identities(
     Examples
     --------
     >>> identities = match_identities(
-    ...     np.array([[9.9], [0.2], [30.0]]),
-    ...     np.array([[0.0], [10.0]]),
-    ...     np.array([1, 2]),
+    ...     np.array([[9.9], [0.2], [30.0], [51.0]]),
+    ...     [(1, [0.0]), (2, [10.0])],
+    ...     [(3, [50.0])],
     ... )
     >>> [identity.segment_id for identity in identities]
-    [2, 1, 3]
+    [2, 1, 4, 3]
     """
-    if previous_ids.shape != (len(previous_centroids),):
-        raise ValueError(
-            f"previous_ids has shape {previous_ids.shape}; it must be "
-            f"({len(previous_centroids)},), one per previous centroid"
-        )
-    if len(set(previous_ids.tolist())) != len(previous_ids):
-        raise ValueError(f"previous_ids holds an id twice: {previous_ids.tolist()}")
-    used = {*used_ids, *previous_ids.tolist()}
-    if not len(previous_centroids):
-        return first_identities(len(centroids), used)
-    # A fixed order of rows, so that ties do not depend on the order given.
-    order = np.argsort(previous_ids)
-    previous_centroids, previous_ids = previous_centroids[order], previous_ids[order]
+    used = [segment_id for segment_id, _ in (*published, *retired)]
+    if len(set(used)) < len(used):
+        raise ValueError(f"an id occurs twice among {used}")
+    found: dict[int, Identity] = {}
+    for former in (sorted(published), sorted(retired)):
+        rows = [row for row in range(len(centroids)) if row not in found]
+        for row, place, distance in _pairs(centroids[rows], former, published):
+            segment_id = former[place][0]
+            found[rows[row]] = Identity(segment_id, segment_id, distance)
+    newcomers = iter(first_identities(len(centroids), used))
+    return [
+        found[row] if row in found else next(newcomers) for row in range(len(centroids))
+    ]
 
-    distances = cdist(centroids, previous_centroids)
-    separations = cdist(previous_centroids, previous_centroids)
-    np.fill_diagonal(separations, np.inf)
+
+def _pairs(
+    centroids: FloatArray,
+    former: Sequence[tuple[int, Sequence[float]]],
+    published: Sequence[tuple[int, Sequence[float]]],
+) -> list[tuple[int, int, float]]:
+    """Return rows of new and of former segments that belong together."""
+    if not len(centroids) or not former:
+        return []
+    places = np.array([place for _, place in former])
+    neighbours = np.array([place for _, place in published])
+    distances = cdist(centroids, places)
+    separations = cdist(places, neighbours)
+    is_same = [[own == other for other, _ in published] for own, _ in former]
+    separations[np.array(is_same)] = np.inf
     allowed = distances <= REACH * separations.min(axis=1)
     costs = np.where(allowed, distances**2, 0)
     # One pair that is not allowed costs more than all that are, so none replaces one.
     costs[~allowed] = 1 + len(costs) * costs.max()
-    matched = {
-        int(row): int(column)
-        for row, column in zip(*linear_sum_assignment(costs), strict=True)
-        if allowed[row, column]
-    }
-    newcomers = iter(first_identities(len(centroids), used))
     return [
-        Identity(
-            segment_id=int(previous_ids[matched[row]]),
-            previous_segment_id=int(previous_ids[matched[row]]),
-            distance_moved=float(distances[row, matched[row]]),
-        )
-        if row in matched
-        else next(newcomers)
-        for row in range(len(centroids))
+        (int(row), int(place), float(distances[row, place]))
+        for row, place in zip(*linear_sum_assignment(costs), strict=True)
+        if allowed[row, place]
     ]

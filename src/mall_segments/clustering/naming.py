@@ -1,10 +1,11 @@
-"""Names, personas and actions from the level of each feature in a segment."""
+"""Names, personas and actions from what stands out in a segment."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import SettingsError
 
@@ -15,18 +16,71 @@ if TYPE_CHECKING:
 
     from mall_segments.settings import Feature
 
-LEVELS = ("low", "average", "high")
+LEVELS: Final = ("low", "average", "high")
 
-LEVEL_THRESHOLD = 0.5
+LEVEL_THRESHOLD: Final = 0.5
 """Standard deviations from the customers' mean at which a level is not average."""
 
-MAX_FEATURES_NAMED = 3
+MAX_FEATURES_NAMED: Final = 3
 """Features a name mentions; with more, only the most unusual of them."""
 
-MAX_DIGITS = 15
+MAX_DIGITS: Final = 15
 """Significant digits tried to tell two centroids apart."""
 
-PERSONAS = "seeds/segment_personas.csv"
+MOSTLY: Final = 0.5
+"""Share of a segment from which a level of a category may stand for it."""
+
+UNUSUAL: Final = 0.15
+"""How far that share must exceed the share of all customers."""
+
+PERSONAS: Final = "seeds/segment_personas.csv"
+
+NO_ACTION: Final = "None: these customers do not form segments."
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a segment is named by.
+
+    Attributes
+    ----------
+    z_scores : mapping of str to float
+        Per number: centroid less the mean of all customers, in their standard
+        deviations, both in the unit that distances are taken in.
+    means : mapping of str to float
+        Per number: the mean in original units.
+    shares : mapping of str to mapping of str to (float, float)
+        Per category and level: its share of the segment and of all customers.
+    """
+
+    z_scores: Mapping[str, float]
+    means: Mapping[str, float]
+    shares: Mapping[str, Mapping[str, tuple[float, float]]]
+
+    def levels(self) -> dict[str, str]:
+        """Return the level of each number and the typical level of each category."""
+        found = {name: level_of(score) for name, score in self.z_scores.items()}
+        for name in self.shares:
+            if typical := self.typical(name):
+                found[name] = typical
+        return found
+
+    def typical(self, category: str) -> str | None:
+        """Return the level that most of the segment has and most others have not."""
+        unusual = [
+            (own - overall, level)
+            for level, (own, overall) in self.shares[category].items()
+            if own >= MOSTLY and own - overall >= UNUSUAL
+        ]
+        return max(unusual)[1] if unusual else None
+
+    def unusualness(self, feature: Feature) -> float:
+        """Say by how much a feature sets the segment apart."""
+        if feature.type == "number":
+            return abs(self.z_scores[feature.name])
+        shares = self.shares[feature.name].values()
+        # A difference of one half is as telling as two standard deviations.
+        return max((4 * (own - overall) for own, overall in shares), default=0.0)
 
 
 def level_of(z_score: float) -> str:
@@ -54,25 +108,20 @@ def level_of(z_score: float) -> str:
 
 
 def name_segments(
-    z_scores: Sequence[Mapping[str, float]],
-    centroids: Sequence[Mapping[str, float]],
+    segments: Sequence[Traits],
     features: Sequence[Feature],
-    *,
-    taken: Collection[str] = (),
+    previous_names: Sequence[str | None],
 ) -> list[str]:
     """Name the segments of one segmentation, no two alike.
 
     Parameters
     ----------
-    z_scores : sequence of mappings from feature name to float
-        Centroid of each segment in standard deviations from all customers.
-    centroids : sequence of mappings from feature name to float
-        The same centroids in original units.
+    segments : sequence of Traits
+        What each segment is like.
     features : sequence of Feature
-        Settings of the features in use, of which ``name``, ``label`` and
-        ``level_words`` are read.
-    taken : collection of str
-        Names other segments of this segmentation already have.
+        Settings of the features in use.
+    previous_names : sequence of str or None
+        What each segment was called before; kept as long as it is true.
 
     Returns
     -------
@@ -88,108 +137,159 @@ def name_segments(
     Examples
     --------
     >>> from mall_segments.settings import Feature
-    >>> income, spending = (
-    ...     Feature(name=name, label=name, aliases=(), minimum=0, maximum=200)
-    ...     for name in ("income", "spending")
-    ... )
-    >>> name_segments(
-    ...     [{"income": 1.2, "spending": -0.9}],
-    ...     [{"income": 88, "spending": 17}],
-    ...     [income, spending],
-    ... )
+    >>> features = [Feature(name="income"), Feature(name="spending")]
+    >>> traits = Traits({"income": 1.2, "spending": -0.9}, {}, {})
+    >>> name_segments([traits], features, [None])
     ['High income and low spending']
     """
-    plain = [_plain_name(scores, features) for scores in z_scores]
+    plain = [_plain_name(traits, features) for traits in segments]
+    names = [
+        before
+        if before and (before == name or before.startswith(f"{name} ("))
+        else None
+        for name, before in zip(plain, previous_names, strict=True)
+    ]
     counts = Counter(plain)
-    names: list[str] = []
-    used = set(taken)
+    used = {name for name in names if name}
     for place, name in enumerate(plain):
-        alike = [other for other, text in enumerate(plain) if text == name]
+        if names[place]:
+            continue
         if counts[name] > 1 or name in used:
+            alike = [other for other, text in enumerate(plain) if text == name]
             name = _qualified_name(  # noqa: PLW2901
-                name, place, alike, z_scores, centroids, features, used
+                name, place, alike, segments, features, used
             )
         used.add(name)
-        names.append(name)
-    return names
+        names[place] = name
+    return [name or "" for name in names]
+
+
+def name_parts(segments: Sequence[Traits], features: Sequence[Feature]) -> list[str]:
+    """Name parts that are no segments by where they lie: "Part 1 of 4 along income".
+
+    The feature is the number in which they differ most; parts are counted by its mean.
+    """
+    numbers = [feature for feature in features if feature.type == "number"]
+    if not numbers:
+        return [
+            f"Part {place + 1} of {len(segments)}" for place in range(len(segments))
+        ]
+
+    def spread(feature: Feature) -> float:
+        scores = [traits.z_scores[feature.name] for traits in segments]
+        return max(scores) - min(scores)
+
+    feature = max(numbers, key=spread)
+    order = sorted(
+        range(len(segments)), key=lambda place: segments[place].z_scores[feature.name]
+    )
+    return [
+        f"Part {order.index(place) + 1} of {len(segments)} along {feature.label}"
+        for place in range(len(segments))
+    ]
 
 
 def choose_personas(
-    levels: Sequence[Mapping[str, str]], personas: pd.DataFrame
+    segments: Sequence[Traits],
+    names: Sequence[str],
+    features: Sequence[Feature],
+    personas: pd.DataFrame,
 ) -> list[tuple[str, str]]:
-    """Find the persona and the recommended action for each of some segments.
+    """Find the persona and the recommended action for each segment of a segmentation.
 
     Parameters
     ----------
-    levels : sequence of mappings from feature name to level
-        For each segment, of the features the segmentation uses.
+    segments : sequence of Traits
+        What each segment is like.
+    names : sequence of str
+        Their names, of which a persona is made where no rule fits.
+    features : sequence of Feature
+        Settings of the features in use.
     personas : pandas.DataFrame
         Rows of ``seeds/segment_personas.csv``: ``priority``, one column per feature
         holding a level or nothing for any, ``persona``, ``recommended_action``.
 
     Returns
     -------
-    list of tuples of str
+    list of (str, str)
         Persona and recommended action of the first row by priority whose levels all
-        hold. A level asked of a feature that the segmentation does not use never
-        holds; a feature without a column may have any level.
+        hold; a row without any level fits no segment, but its absence would leave
+        some without: those are called by their name. No two personas are alike.
 
     Raises
     ------
     SettingsError
-        If a column is missing, a cell holds no level, or no row matches.
+        If a column is missing or a cell holds no level.
     """
-    if not levels:
-        return []
-    names = [str(column) for column in personas.columns]
-    cells = (personas[column].tolist() for column in personas.columns)
-    rows = [dict(zip(names, row, strict=True)) for row in zip(*cells, strict=True)]
-    features = _check_personas(rows, names)
-    # dbt loads seeds as text, whose order would put 100 before 20.
-    rows.sort(key=lambda row: int(row["priority"]))
-    return [_choose_persona(own, rows, features) for own in levels]
+    rows, columns = _persona_rows(personas)
+    found = []
+    for traits, name in zip(segments, names, strict=True):
+        row = _fitting(rows, columns, traits.levels())
+        found.append(
+            (str(row["persona"]), str(row["recommended_action"]))
+            if row
+            else (name, _action(traits, features))
+        )
+    counts = Counter(persona for persona, _ in found)
+    return [
+        (
+            persona
+            if counts[persona] == 1
+            else f"{persona}: {name[0].lower()}{name[1:]}",
+            action,
+        )
+        for (persona, action), name in zip(found, names, strict=True)
+    ]
 
 
-def _choose_persona(
-    levels: Mapping[str, str],
-    rows: Sequence[Mapping[Any, Any]],
-    features: Sequence[str],
-) -> tuple[str, str]:
-    for row in rows:
-        asked = {name: _cell(row[name]) for name in features}
-        if all(not level or levels.get(name) == level for name, level in asked.items()):
-            return str(row["persona"]), str(row["recommended_action"])
-    found = ", ".join(f"{name} {level}" for name, level in levels.items())
-    raise SettingsError(
-        f"{PERSONAS} has no row for a segment with {found}; its last row must leave "
-        "every feature blank to match any segment."
+def _action(traits: Traits, features: Sequence[Feature]) -> str:
+    """Recommend what can be said of any segment: where to begin and what to measure."""
+    feature = max(features, key=traits.unusualness)
+    return (
+        f"Start from what sets them apart, {_phrase(traits, feature)}: try one offer "
+        "that answers it with half of them and measure it against the other half."
     )
 
 
-def _plain_name(z_scores: Mapping[str, float], features: Sequence[Feature]) -> str:
+def _phrase(traits: Traits, feature: Feature) -> str:
+    """Say one feature of a segment in words: "low income", "contract monthly"."""
+    if feature.type == "category":
+        typical = traits.typical(feature.name)
+        return f"{feature.label} {typical}" if typical else f"mixed {feature.label}"
+    level = level_of(traits.z_scores[feature.name])
+    word = str(getattr(feature.level_words, level))
+    return f"{word} {feature.label}" if word == level else word
+
+
+def _is_average(traits: Traits, feature: Feature) -> bool:
+    if feature.type == "category":
+        return traits.typical(feature.name) is None
+    return level_of(traits.z_scores[feature.name]) == "average"
+
+
+def _plain_name(traits: Traits, features: Sequence[Feature]) -> str:
     """Join a phrase per feature; features that are average in a row share one."""
-    mentioned = list(features)
+    mentioned = [
+        feature
+        for feature in features
+        if feature.type == "number" or not _is_average(traits, feature)
+    ]
     if len(mentioned) > MAX_FEATURES_NAMED:
         unusual = sorted(
-            (
-                feature
-                for feature in mentioned
-                if level_of(z_scores[feature.name]) != "average"
-            ),
-            key=lambda feature: -abs(z_scores[feature.name]),
+            (feature for feature in mentioned if not _is_average(traits, feature)),
+            key=lambda feature: -traits.unusualness(feature),
         )[:MAX_FEATURES_NAMED]
         mentioned = [feature for feature in mentioned if feature in unusual]
     phrases: list[str] = []
     average: list[str] = []
     for feature in mentioned:
-        level = level_of(z_scores[feature.name])
-        word = str(getattr(feature.level_words, level))
-        if word == level == "average":
+        phrase = _phrase(traits, feature)
+        if phrase == f"average {feature.label}":
             average.append(feature.label)
             continue
         phrases += _average_phrase(average)
         average = []
-        phrases.append(f"{word} {feature.label}" if word == level else word)
+        phrases.append(phrase)
     phrases += _average_phrase(average)
     text = _enumerate(phrases) or "average customers"
     return text[0].upper() + text[1:]
@@ -214,26 +314,27 @@ def _qualified_name(
     name: str,
     place: int,
     alike: Sequence[int],
-    z_scores: Sequence[Mapping[str, float]],
-    centroids: Sequence[Mapping[str, float]],
+    segments: Sequence[Traits],
     features: Sequence[Feature],
     used: Collection[str],
 ) -> str:
-    """Add the value of the feature in which segments of the same name differ most."""
+    """Add the value of the number in which segments of the same name differ most."""
+    numbers = [feature for feature in features if feature.type == "number"]
 
     def spread(feature: Feature) -> float:
-        values = [z_scores[other][feature.name] for other in alike]
-        return max(values) - min(values)
+        scores = [segments[other].z_scores[feature.name] for other in alike]
+        return max(scores) - min(scores)
 
-    feature = max(features, key=spread)
-    values = [centroids[other][feature.name] for other in alike]
-    value = centroids[place][feature.name]
-    for digits in range(2, MAX_DIGITS + 1):
-        text = _number(value, digits)
-        qualified = f"{name} ({feature.label} {text})"
-        shared = [_number(other, digits) for other in values].count(text) > 1
-        if not shared and qualified not in used:
-            return qualified
+    if numbers:
+        feature = max(numbers, key=spread)
+        values = [segments[other].means[feature.name] for other in alike]
+        value = segments[place].means[feature.name]
+        for digits in range(2, MAX_DIGITS + 1):
+            text = _number(value, digits)
+            qualified = f"{name} ({feature.label} {text})"
+            shared = [_number(other, digits) for other in values].count(text) > 1
+            if not shared and qualified not in used:
+                return qualified
     number = 2
     while f"{name} ({number})" in used:
         number += 1
@@ -252,15 +353,28 @@ def _number(value: float, digits: int) -> str:
     return f"{rounded:.15g}"
 
 
+def _fitting(
+    rows: Sequence[Mapping[str, object]],
+    columns: Sequence[str],
+    levels: Mapping[str, str],
+) -> Mapping[str, object] | None:
+    for row in rows:
+        asked = {name: level for name in columns if (level := _cell(row[name]))}
+        if asked and all(levels.get(name) == level for name, level in asked.items()):
+            return row
+    return None
+
+
 def _cell(value: object) -> str:
     """Return the level in a cell, or nothing for a blank, None or NaN."""
     return value.strip() if isinstance(value, str) else ""
 
 
-def _check_personas(
-    rows: Sequence[Mapping[Any, Any]], columns: Sequence[str]
-) -> list[str]:
-    """Return the feature columns, all of whose cells hold a level or nothing."""
+def _persona_rows(
+    personas: pd.DataFrame,
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Return the rules by priority and their feature columns, or refuse them."""
+    columns = [str(column) for column in personas.columns]
     required = ("priority", "persona", "recommended_action")
     missing = [column for column in required if column not in columns]
     if missing:
@@ -268,7 +382,9 @@ def _check_personas(
             f"{PERSONAS} has no column {', '.join(missing)}; its columns are "
             f"{', '.join(columns)}."
         )
-    features = [column for column in columns if column not in required]
+    rows: list[dict[str, object]] = [
+        dict(zip(columns, row, strict=True)) for row in personas.to_numpy(dtype=object)
+    ]
     for row in rows:
         if not re.fullmatch("[0-9]+", str(row["priority"])):
             raise SettingsError(
@@ -281,11 +397,6 @@ def _check_personas(
                     f"{PERSONAS}, priority {row['priority']}: {column} is empty; "
                     "every row needs one."
                 )
-        for feature in features:
-            level = _cell(row[feature])
-            if level not in ("", *LEVELS):
-                raise SettingsError(
-                    f"{PERSONAS}, priority {row['priority']}: {feature} is "
-                    f"'{level}'; allowed are {', '.join(LEVELS)} or nothing for any."
-                )
-    return features
+    # dbt loads seeds as text, whose order would put 100 before 20.
+    rows.sort(key=lambda row: int(str(row["priority"])))
+    return rows, [column for column in columns if column not in required]

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from mall_segments.clustering.frames import each_segmentation, read_settings
+from mall_segments.clustering.coordinates import parse_settings_of
+from mall_segments.publishing.tables import quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,6 @@ TARGET_FIDELITY: Final = 0.95
 
 _TREE_SEED: Final = 0
 _MOST_DIGITS: Final = 15
-_RELATIVE_SLACK: Final = 1e-9
 
 _TYPES: Final = {
     "segmentation": "string",
@@ -51,13 +51,22 @@ _TYPES: Final = {
 
 
 @dataclass(frozen=True)
+class _Column:
+    """A number, or whether a customer has one level of a category, as 0 or 1."""
+
+    feature: Feature
+    is_whole: bool = False
+    level: str | None = None
+
+
+@dataclass(frozen=True)
 class _Points:
     """The points of one segmentation, in ascending order.
 
-    ``ranks`` counts the distinct values of each feature from 0.
+    ``ranks`` counts the distinct values of each column from 0.
     """
 
-    features: Sequence[Feature]
+    columns: Sequence[_Column]
     values: FloatArray
     ranks: IntArray
     weights: IntArray
@@ -108,13 +117,10 @@ def describe_segments(
     Parameters
     ----------
     points : DataFrame
-        One row per segmentation and point: ``segmentation``, ``point_id`` and a column
-        per feature in original units.
+        Rows of ``int_points``: ``segmentation``, ``point_id``, ``n_customers`` and a
+        column per feature in original units.
     segment_points : DataFrame
-        The segments of each point: ``segmentation``, ``point_id``, ``segment_id`` and
-        ``n_customers``, the accepted customers on the point that are in the segment.
-        Customers with values between the steps of a resolution share a point, but not
-        always the segment.
+        The segment of each point: ``segmentation``, ``point_id`` and ``segment_id``.
     segments : DataFrame
         Names: ``segmentation``, ``segment_id``, ``segment_name``.
     settings : mapping of str to object
@@ -152,9 +158,7 @@ def describe_segments(
     matters for a split, and ranks are exact where scikit-learn's single-precision
     copies of the values would not be.
 
-    A threshold has the fewest digits that separate the two values around it. It keeps
-    half a step of the feature's resolution from both, so that values between the
-    steps follow the step they are rounded to.
+    A threshold has the fewest digits that separate the two values around it.
 
     References
     ----------
@@ -163,24 +167,27 @@ def describe_segments(
     """
     if max_leaves < 2:  # noqa: PLR2004 - fewer leaves separate nothing
         raise ValueError(f"max_leaves={max_leaves} is below 2")
-    read = read_settings(settings)
+    read = parse_settings_of(settings)
     names = {
         (segmentation, segment_id): name
         for segmentation, segment_id, name in segments[
             ["segmentation", "segment_id", "segment_name"]
         ].itertuples(index=False)
     }
-    labelled = points.drop(columns="n_customers", errors="ignore").merge(
-        segment_points[["segmentation", "point_id", "segment_id", "n_customers"]],
+    labelled = points.merge(
+        segment_points[["segmentation", "point_id", "segment_id"]],
         on=["segmentation", "point_id"],
-        validate="one_to_many",
-    )
+        validate="one_to_one",
+    ).sort_values("point_id")
     rows: list[dict[str, Any]] = []
-    for segmentation, own in each_segmentation(labelled, read):
-        values = own[list(segmentation.features)].to_numpy(np.float64)
+    for segmentation in read.segmentations:
+        own = labelled[labelled["segmentation"] == segmentation.name]
+        columns, values = _columns(
+            own, [read.feature(name) for name in segmentation.features]
+        )
         rules = _rules(
             _Points(
-                features=[read.feature(name) for name in segmentation.features],
+                columns=columns,
                 values=values,
                 ranks=np.column_stack(
                     [np.unique(column, return_inverse=True)[1] for column in values.T]
@@ -202,6 +209,26 @@ def describe_segments(
     return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
 
 
+def _columns(
+    own: pd.DataFrame, features: Sequence[Feature]
+) -> tuple[list[_Column], FloatArray]:
+    """List what a tree can ask of points: each number, each level of a category."""
+    columns: list[_Column] = []
+    values: list[FloatArray] = []
+    for feature in features:
+        if feature.type == "number":
+            numbers = own[feature.name].to_numpy(np.float64)
+            is_whole = bool((numbers == np.round(numbers)).all())
+            columns.append(_Column(feature, is_whole=is_whole))
+            values.append(numbers)
+            continue
+        levels = own[feature.name].astype(str).to_numpy()
+        for level in sorted(set(levels)):
+            columns.append(_Column(feature, level=level))
+            values.append((levels == level).astype(np.float64))
+    return columns, np.column_stack(values)
+
+
 def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
     """Columns of a segmentation's rules, in the order of their ids."""
     leaves = _choose_leaves(points, max_leaves)
@@ -210,7 +237,7 @@ def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
         own = points.segment_ids == leaf.segment_id
         n_customers = int(points.weights[leaf.members].sum())
         n_in_segment = int(points.weights[leaf.members & own].sum())
-        rule_sql, rule_text = _write(leaf, points.features)
+        rule_sql, rule_text = _write(leaf, points.columns)
         rules.append(
             {
                 "segment_id": leaf.segment_id,
@@ -315,7 +342,7 @@ def _read_leaves(
         threshold = _threshold(
             float(points.values[left, column].max()),
             float(points.values[right, column].min()),
-            points.features[column],
+            points.columns[column],
         )
         before, after = bounds[:column], bounds[column + 1 :]
         leaves = [
@@ -336,40 +363,44 @@ def _read_leaves(
 
     return below(
         0,
-        tuple(_Bounds() for _ in points.features),
+        tuple(_Bounds() for _ in points.columns),
         np.ones(len(points.values), dtype=np.bool_),
     )
 
 
-def _threshold(low: float, high: float, feature: Feature) -> _Threshold:
+def _threshold(low: float, high: float, column: _Column) -> _Threshold:
     """Return the number with the fewest digits that separates two values.
 
     Of numbers with as many digits it is the one nearest to the middle.
     """
     middle = (low + high) / 2
-    if feature.is_whole:
+    if column.is_whole:
         for digits in range(-_MOST_DIGITS, 1):
             value = round(middle, digits) if digits else float(math.ceil(middle))
             if low < value <= high:
                 return _Threshold(value, belongs_above=True)
-    # Values between two steps are rounded to one of them, and halves away from zero.
-    margin = feature.resolution / 2
-    slack = feature.resolution * _RELATIVE_SLACK
-    lowest, highest = low + margin - slack, high - margin + slack
-    if lowest > highest:
-        lowest, highest = low, high
     for digits in range(-_MOST_DIGITS, _MOST_DIGITS + 1):
         value = round(middle, digits)
-        if low < value < high and lowest <= value <= highest:
+        if low < value < high:
             return _Threshold(value, belongs_above=value >= 0)
     return _Threshold(high, belongs_above=True)
 
 
-def _write(leaf: _Leaf, features: Sequence[Feature]) -> tuple[str, str]:
+def _write(leaf: _Leaf, columns: Sequence[_Column]) -> tuple[str, str]:
     """Write a rule as SQL and in words."""
     predicates = []
     statements = []
-    for feature, bounds in zip(features, leaf.bounds, strict=True):
+    for column, bounds in zip(columns, leaf.bounds, strict=True):
+        if bounds.lower is None and bounds.upper is None:
+            continue
+        feature = column.feature
+        if column.level is not None:
+            has_level = bounds.lower is not None
+            sign = "=" if has_level else "<>"
+            predicates.append(f"{feature.name} {sign} {quote_text(column.level)}")
+            verb = "is" if has_level else "is not"
+            statements.append(f"{feature.label} {verb} {column.level}")
+            continue
         words = []
         if bounds.lower:
             is_included = bounds.lower.belongs_above
@@ -382,18 +413,17 @@ def _write(leaf: _Leaf, features: Sequence[Feature]) -> tuple[str, str]:
             predicates.append(
                 f"{feature.name} {'<=' if is_included else '<'} {bounds.upper}"
             )
-            words.append(_upper_words(feature, bounds.upper))
-        if words:
-            statements.append(f"{feature.label} is {' and '.join(words)}")
+            words.append(_upper_words(column, bounds.upper))
+        statements.append(f"{feature.label} is {' and '.join(words)}")
     if not predicates:
         return "true", "Every customer"
     text = " and ".join(statements)
     return " and ".join(predicates), text[0].upper() + text[1:]
 
 
-def _upper_words(feature: Feature, threshold: _Threshold) -> str:
+def _upper_words(column: _Column, threshold: _Threshold) -> str:
     if not threshold.belongs_above:
         return f"at most {threshold}"
-    if feature.is_whole and threshold.value.is_integer():
+    if column.is_whole and threshold.value.is_integer():
         return f"at most {_Threshold(threshold.value - 1, belongs_above=False)}"
     return f"below {threshold}"

@@ -32,6 +32,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--html", "html_file", type=_FILE, help="Write the results here as a page."
 )
 @click.option(
+    "--project",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=".",
+    help="Run the suites in tests/quality of this folder, too.  [default: this one]",
+)
+@click.option(
     "--accept-drift",
     is_flag=True,
     help="Only warn about customers that differ much from those before: they were "
@@ -46,6 +52,7 @@ def command(
     suites: tuple[str, ...],
     json_file: Path | None,
     html_file: Path | None,
+    project: Path,
     accept_drift: bool,  # noqa: FBT001 - click passes options by keyword
     is_complete: bool,  # noqa: FBT001
     quiet: bool,  # noqa: FBT001
@@ -74,6 +81,7 @@ def command(
             build_id,
             accept_drift=accept_drift,
             suites=suites,
+            project=project,
             progress=bar.show,
         )
     from mall_segments.audit.console import render_table  # noqa: PLC0415

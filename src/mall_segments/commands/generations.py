@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from mall_segments.errors import PublishError
+from mall_segments.errors import FormatError, ModelError, PublishError
 from mall_segments.publishing.generations import (
+    MODEL,
     current_generation,
     generation_folder,
     list_generations,
@@ -28,8 +29,15 @@ def command(home: Path) -> None:
 
 
 def _summary(folder: Path) -> str:
+    from mall_segments.model import load_model  # noqa: PLC0415 - heavy
+
     try:
         manifest = read_generation(folder).manifest
-    except PublishError:
+        load_model(folder / MODEL)
+    except FormatError as error:
+        return str(error).partition(" ")[2]
+    except (ModelError, PublishError) as error:
+        if "has the format" in str(error):
+            return str(error).partition(" ")[2]
         return "damaged: mall-segments verify says where"
     return f"{manifest['input']['accepted']:,} customers"

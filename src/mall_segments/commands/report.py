@@ -1,5 +1,7 @@
 """``mall-segments report``."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ from mall_segments.publishing.generations import DATABASE, MODEL, read_current
 
 
 @click.command("report")
+@click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
 @click.option(
     "-o",
     "--output",
@@ -28,7 +31,12 @@ from mall_segments.publishing.generations import DATABASE, MODEL, read_current
 )
 @click.pass_obj
 def command(
-    home: Path, output: Path | None, pictures: Path | None, audit: Path | None
+    home: Path,
+    *,
+    is_opened: bool,
+    output: Path | None,
+    pictures: Path | None,
+    audit: Path | None,
 ) -> None:
     """Say where the report of the current generation is, or write it elsewhere.
 
@@ -44,19 +52,24 @@ def command(
     if audit and not output:
         raise click.UsageError("--audit needs --output: a generation never changes")
     generation = read_current(home)
-    if not (output or pictures):
-        click.echo(full_report(home, generation))
-        return
-    for name in (MODEL, DATABASE):
-        generation.file(name)
-    saved = audit_folder(home, generation.build_id) / JSON_FILE
-    with ProgressBar() as bar:
-        copy_report(
-            generation.folder,
-            output=output,
-            audit=audit or (saved if saved.is_file() else None),
-            pictures=pictures,
-            progress=bar.show,
-        )
-    for written in filter(None, (output, pictures)):
-        click.echo(written)
+    if output or pictures:
+        for name in (MODEL, DATABASE):
+            generation.file(name)
+        saved = audit_folder(home, generation.build_id) / JSON_FILE
+        with ProgressBar() as bar:
+            copy_report(
+                generation.folder,
+                output=output,
+                audit=audit or (saved if saved.is_file() else None),
+                pictures=pictures,
+                progress=bar.show,
+            )
+        written = list(filter(None, (output, pictures)))
+    else:
+        written = [full_report(home, generation)]
+    for path in written:
+        click.echo(path)
+    if is_opened:
+        page = written[0] if output or not pictures else full_report(home, generation)
+        # A machine without a browser has been told the path already.
+        click.launch(page.absolute().as_uri())

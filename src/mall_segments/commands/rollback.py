@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mall_segments.publishing.generations import rollback
+from mall_segments.publishing.switching import rollback
 
 
 @click.command("rollback")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from mall_segments.model import load_model
 from mall_segments.publishing.generations import MODEL, read_current
-from mall_segments.model_file import load_model
 
 
 @click.command("serve")

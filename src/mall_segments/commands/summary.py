@@ -1,42 +1,96 @@
 """``mall-segments summary``."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mall_segments.publishing.generations import MODEL, Generation, read_current
-from mall_segments.model_file import Model, Segmentation, load_model
+from mall_segments.publishing.generations import (
+    DATABASE,
+    MODEL,
+    Generation,
+    read_current,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mall_segments.model import Model, ModelSegmentation
 
 
 @click.command("summary")
+@click.option("--next-steps", is_flag=True, help="Also say what can be done with it.")
 @click.pass_obj
-def command(home: Path) -> None:
+def command(home: Path, /, **flags: bool) -> None:
     """Say in a few lines what the current generation found and where to look."""
-    from mall_segments.audit.saving import (  # noqa: PLC0415
+    from mall_segments.audit.saving import (  # noqa: PLC0415 - heavy
         JSON_FILE,
         audit_folder,
         full_report,
     )
+    from mall_segments.model import load_model  # noqa: PLC0415 - heavy
 
     generation = read_current(home)
     model = load_model(generation.file(MODEL))
     for segmentation in model.segmentations:
         click.echo(f"{segmentation.name}: {_describe(segmentation)}")
+    for sentence in _said_by_tables(generation):
+        click.echo(sentence)
     found = [_counts(generation), _segments(model)]
     audit = audit_folder(home, generation.build_id) / JSON_FILE
     if audit.is_file():
         found.append(_audit(audit))
     click.echo(f"{'; '.join(found)}: see {full_report(home, generation)}")
+    if flags["next_steps"]:
+        largest = _largest_first(model.segmentation())[0]
+        click.echo(
+            "\nNext:\n"
+            "  mall-segments report --open            look at it\n"
+            "  mall-segments export                   lists of all segments, in Excel\n"
+            f"  mall-segments export --segment {largest.segment_id} -o list.csv   "
+            f"the {largest.n_customers:,} of {largest.persona!r}\n"
+            "  mall-segments score FILE               segments of other customers"
+        )
 
 
-def _describe(segmentation: Segmentation) -> str:
-    largest_first = sorted(
+def _largest_first(segmentation: ModelSegmentation) -> list[Any]:
+    return sorted(
         segmentation.segments,
         key=lambda segment: (-segment.n_customers, segment.segment_id),
     )
+
+
+def _describe(segmentation: ModelSegmentation) -> str:
     return ", ".join(
-        f"{segment.persona} {segment.customer_share:.0%}" for segment in largest_first
+        f"{segment.persona} {segment.customer_share:.0%}"
+        for segment in _largest_first(segmentation)
     )
+
+
+def _said_by_tables(generation: Generation) -> list[str]:
+    """Return how sure each segmentation is, and which segments got other names."""
+    import duckdb  # noqa: PLC0415 - heavy
+
+    tables = generation.manifest["tables"]
+    sentences: list[str] = []
+    database = str(generation.file(DATABASE))
+    with duckdb.connect(database, read_only=True) as connection:
+        if "fct_segmentation_verdicts" in tables:
+            rows = connection.execute(
+                "SELECT segmentation || ': ' || sentence "
+                "FROM fct_segmentation_verdicts ORDER BY segmentation"
+            ).fetchall()
+            sentences += [row[0] for row in rows]
+        if "fct_segment_migrations" in tables:
+            rows = connection.execute(
+                "SELECT DISTINCT segmentation || ': segment ' || to_segment_id "
+                "|| ' is now ' || to_segment_name || ', no longer ' "
+                "|| from_segment_name AS said FROM fct_segment_migrations "
+                "WHERE movement = 'renamed' ORDER BY said"
+            ).fetchall()
+            sentences += [row[0] for row in rows]
+    return sentences
 
 
 def _counts(generation: Generation) -> str:
@@ -49,13 +103,13 @@ def _counts(generation: Generation) -> str:
 
 def _segments(model: Model) -> str:
     return ", ".join(
-        f"{len(segmentation.segments)} segments in {segmentation.name}"
+        f"{segmentation.n_segments} segments in {segmentation.name}"
         for segmentation in model.segmentations
     )
 
 
 def _audit(path: Path) -> str:
-    from mall_segments.report.page import read_audit  # noqa: PLC0415
+    from mall_segments.report.page import read_audit  # noqa: PLC0415 - heavy
 
     audit = read_audit(path)
     verdict = "passed" if audit.has_passed else "failed"

@@ -4,13 +4,7 @@ from pathlib import Path
 
 import click
 
-from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import (
-    generation_folder,
-    list_generations,
-    read_current,
-    verify_generation,
-)
+from mall_segments.publishing.generations import find_generation, verify_generation
 
 
 @click.command("verify")
@@ -21,15 +15,7 @@ def command(home: Path, build_id: str | None) -> None:
 
     Without BUILD_ID it is the current generation.
     """
-    if build_id is None:
-        folder = read_current(home).folder
-    elif build_id in list_generations(home):
-        folder = generation_folder(home, build_id)
-    else:
-        raise PublishError(
-            f"there is no generation {build_id}; kept are "
-            + (", ".join(list_generations(home)) or "none")
-        )
+    folder = find_generation(home, build_id).folder
     manifest = verify_generation(folder, deep=True).manifest
     click.echo(
         f"{folder.name} is intact: "

@@ -1,4 +1,4 @@
-"""Find the customer id, the gender and the features among the columns of a file.
+"""Find the customer id and the columns of the settings among those of a file.
 
 Headers and aliases are compared without case, spaces, punctuation, accents and units,
 so ``Annual_Income_(k$)``, ``AnnualIncome`` and ``annual income`` are one name. A header
@@ -15,47 +15,74 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
 from mall_segments.errors import InputError
-from mall_segments.settings import CustomerIdColumn, Feature, GenderColumn, shorten
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-_UNIT_WORDS: Final = frozenset(
-    word
-    for text in (
-        "k mil miles thousand thousands",
-        "cop dolares dollar dollars eur euro euros gbp inr keur kusd mxn usd",
-        "ano anos puntos year years yr yrs",
+    from mall_segments.settings import CustomerIdColumn, Feature
+
+
+def compact_words(text: str) -> list[str]:
+    """Return the words of a text in lower case, without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    # The dotless i of Turkish is an i in most headers.
+    bare = "".join(
+        "i" if character == "\u0131" else character
+        for character in decomposed
+        if not unicodedata.combining(character)
     )
-    for word in text.split()
+    return re.findall(r"[^\W_]+", bare)
+
+
+# As headers are compared, where marks of sounds are left out.
+_UNIT_WORDS: Final = frozenset(
+    compact_words(
+        """
+        k mil miles mille mila tausend tsd thousand thousands ribu bin 千 万
+        brl chf cny cop dolar dolares dolari dollar dollari dollars eur euro euros
+        gbp idr inr jpy keur krw kusd lira mxn reais rupiah rub tl try usd yen yuan
+        ドル 千ドル 万ドル 円 千円 万円 美元 千美元 万美元 元 千元 万元 人民币
+        ano anos anni annees ans jahr jahre jahren punkte puntos puan tahun yas
+        year years yil yr yrs 岁 歳 年 分
+        """
+    )
 )
-_UNIT_LINKS: Final = frozenset({"a", "de", "en", "in", "of", "out", "sobre", "to"})
+_UNIT_LINKS: Final = frozenset(compact_words("a de di do da em en in of out sobre to"))
+_FILLERS: Final = ("de", "del", "des", "di", "do", "da", "du")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.,]*%?")
+_MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
 _SHOWN_COLUMNS: Final = 12
 _SHOWN_ALIASES: Final = 4
 _LONGEST_SPLIT: Final = 4
 _SHORTEST_SCALED: Final = 3
 _LONGEST_SUGGESTED: Final = 40
+_MOST_SUGGESTED_WORDS: Final = 6
 _LONGEST_COMPARED: Final = 200
 _MOST_COMPARED: Final = 200
-_SHORTEST_SHARED: Final = 3
+_SHORTEST_SHARED: Final = 5
 _LEAST_LIKENESS: Final = 0.75
+_LEAST_NUMBERS: Final = 0.5
 
 
 class ColumnSettings(Protocol):
-    """The part of the settings that says which columns a file must have."""
+    """The part of the settings that says which columns a file may have."""
 
     @property
     def customer_id(self) -> CustomerIdColumn:
         """How the customer id is recognised."""
 
     @property
-    def gender(self) -> GenderColumn:
-        """How the gender is recognised."""
+    def columns(self) -> Sequence[Feature]:
+        """Every other column, each with its aliases."""
 
-    @property
-    def features(self) -> Sequence[Feature]:
-        """The features, each with its aliases."""
+
+@dataclass(frozen=True, kw_only=True)
+class KnownColumns:
+    """The columns a file may have, where there are no settings to ask."""
+
+    customer_id: CustomerIdColumn
+    columns: Sequence[Feature]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +92,20 @@ class RecognisedColumns:
     Attributes
     ----------
     columns : mapping of str to str
-        Canonical name (``customer_id``, ``gender``, each feature) to the header as it
-        stands in the file. ``gender`` is absent where the file has no such column.
+        Canonical name to the header as it stands in the file; a column that the file
+        lacks is absent.
+    positions : mapping of str to int
+        The same as places in the header, from 0.
     extra : tuple of str
         Headers that are not read, in the order of the file.
+    absent : tuple of str
+        Canonical names that the file could do without, and does.
     """
 
     columns: Mapping[str, str]
+    positions: Mapping[str, int]
     extra: tuple[str, ...]
+    absent: tuple[str, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -80,8 +113,11 @@ class RecognisedColumns:
         notes = []
         if self.extra:
             notes.append(f"Columns not read: {list_columns(self.extra)}.")
-        if "gender" not in self.columns:
-            notes.append("No gender column: gender is unknown for every customer.")
+        notes += [
+            f"No {name} column: {name} is unknown for every customer."
+            for name in self.absent
+            if name != "customer_id"
+        ]
         return tuple(notes)
 
 
@@ -116,12 +152,8 @@ def _words(header: str) -> list[str]:
     # "AnnualIncome" is two words, as "annual_income" is.
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header[:_LONGEST_COMPARED])
     # A currency is a unit as good as a word, and "/100" is "of 100".
-    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(r"[$£¥€]", " usd ", spaced))
-    decomposed = unicodedata.normalize("NFKD", spaced.casefold())
-    bare = "".join(
-        character for character in decomposed if not unicodedata.combining(character)
-    )
-    return re.findall(r"[^\W_]+", bare)
+    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(r"[$£¥€₺₹₽]", " usd ", spaced))
+    return compact_words(spaced)
 
 
 def _without_units(words: list[str]) -> list[str]:
@@ -131,7 +163,7 @@ def _without_units(words: list[str]) -> list[str]:
         while len(kept) > 1 and kept[-1] in _UNIT_LINKS:
             kept = kept[:-1]
     # "ID de cliente" is "ID cliente", and "Puntuación del gasto" "puntuación gasto".
-    return [word for word in kept if word not in ("de", "del")] or kept
+    return [word for word in kept if word not in _FILLERS] or kept
 
 
 def _without_scale(words: list[str]) -> list[str]:
@@ -148,54 +180,91 @@ def _without_scale(words: list[str]) -> list[str]:
 
 
 def recognise_columns(
-    header: Sequence[str], settings: ColumnSettings, *, source: str = "the file"
+    header: Sequence[str],
+    settings: ColumnSettings,
+    *,
+    source: str = "the file",
+    required: Collection[str] | None = None,
+    rows: Sequence[Sequence[str]] = (),
+    is_sealed: bool = False,
 ) -> RecognisedColumns:
-    """Map the customer id, the gender and each feature to a column of the file.
+    """Map the customer id and each column of the settings to a column of the file.
 
     Of several columns that fit, the one whose alias comes first is read; one that
-    agrees with the alias in its unit, too, goes before one that does not.
+    agrees with the alias in its unit, too, goes before one that does not. A column
+    without a name is called ``column_1``, ``column_2``, … by its place.
 
     Parameters
     ----------
     header : sequence of str
         The columns in the order of the file.
     settings : ColumnSettings
-        The aliases: ``Settings``, or anything with ``customer_id``, ``gender`` and
-        ``features``.
+        The aliases: ``Settings``, or anything with ``customer_id`` and ``columns``.
     source : str
         How errors name the file.
+    required : collection of str, optional
+        Canonical names that must be there; by default the id, unless it is generated,
+        and every number.
+    rows : sequence of sequence of str
+        Some rows, by which a hint tells columns of numbers from others.
+    is_sealed : bool
+        Whether the aliases are those of a model that was built before.
 
     Returns
     -------
     RecognisedColumns
-        Where everything is. A file without a gender column is accepted, since no
-        segment depends on gender.
+        Where everything is.
 
     Raises
     ------
     InputError
-        If the customer id or a feature has no column, or two that fit equally well.
-        It lists the columns found, those missing, and how to name an alias.
+        If a required column is missing, or two fit equally well. It lists the columns
+        found, those missing, and how to name an alias.
     """
     aliases = _aliases(settings)
+    if required is None:
+        required = required_columns(settings)
     found: dict[str, int] = {}
     for name, best in match_columns(header, settings).items():
         if len(best) > 1:
             raise InputError(_ambiguous(name, [header[at] for at in best], source))
         if best:
             found[name] = best[0]
-    for feature in settings.features:
-        parts = _split_parts(header, aliases[feature.name], found.get(feature.name))
+    for name in required:
+        if name == "customer_id":
+            continue
+        parts = _split_parts(header, aliases[name], found.get(name))
         if parts:
-            raise InputError(_split(feature.name, parts, source))
-    missing = [name for name in aliases if name != "gender" and name not in found]
+            raise InputError(_split(name, parts, source))
+    missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        raise InputError(_unrecognised(header, aliases, found, missing, source))
+        refusal = _Unrecognised(header, settings, found, missing, rows)
+        raise InputError(refusal.message(source, is_sealed=is_sealed))
     read = set(found.values())
     return RecognisedColumns(
         columns={name: header[at] for name, at in found.items()},
+        positions=found,
         extra=tuple(text for at, text in enumerate(header) if at not in read),
+        absent=tuple(name for name in aliases if name not in found),
     )
+
+
+def required_columns(settings: ColumnSettings) -> tuple[str, ...]:
+    """Return what a build cannot do without: the id and the numbers.
+
+    A category may be absent unless a segmentation clusters on it.
+    """
+    clustered = {
+        feature
+        for segmentation in getattr(settings, "segmentations", ())
+        for feature in segmentation.features
+    }
+    needed = [
+        column.name
+        for column in settings.columns
+        if column.type == "number" or column.name in clustered
+    ]
+    return (*(() if settings.customer_id.generate else ("customer_id",)), *needed)
 
 
 def match_columns(
@@ -216,10 +285,18 @@ def match_columns(
         Canonical name to positions in the header: none if nothing fits, several if
         they fit equally well.
     """
-    names = _HeaderNames.of(header)
+    names = _HeaderNames.of(name_blanks(header))
     return {
         name: names.best(spellings) for name, spellings in _aliases(settings).items()
     }
+
+
+def name_blanks(header: Sequence[str]) -> list[str]:
+    """Call columns without a name by their place, such as ``column_1``."""
+    return [
+        text if text.strip() else f"column_{place}"
+        for place, text in enumerate(header, start=1)
+    ]
 
 
 def count_recognised(cells: Sequence[str], settings: ColumnSettings) -> int:
@@ -286,11 +363,7 @@ def _aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
     """Every spelling by the column it names, the column's own name first."""
     return {
         "customer_id": ("customer_id", *settings.customer_id.aliases),
-        "gender": ("gender", *settings.gender.aliases),
-        **{
-            feature.name: (feature.name, *feature.aliases)
-            for feature in settings.features
-        },
+        **{column.name: (column.name, *column.aliases) for column in settings.columns},
     }
 
 
@@ -337,46 +410,100 @@ def _split(name: str, parts: list[str], source: str) -> str:
     )
 
 
-def _unrecognised(
-    header: Sequence[str],
-    aliases: Mapping[str, tuple[str, ...]],
-    found: Mapping[str, int],
-    missing: Sequence[str],
-    source: str,
-) -> str:
-    recognised = ", ".join(
-        f"{name} = {shorten(header[at], limit=40)}" for name, at in found.items()
-    )
-    unread = [text for at, text in enumerate(header) if at not in found.values()]
-    lines = [
-        f"{source}: no column is recognised as {', '.join(missing)}.",
-        f"  Columns found ({len(header):,}): {list_columns(header)}.",
-        f"  Recognised: {recognised or 'none'}.",
-    ]
-    for name in missing:
-        known = list_columns(aliases[name][1:], limit=_SHOWN_ALIASES)
-        lines.append(f"  Missing: {name}, also known as {known or 'nothing else'}.")
-        likely = _likely_columns(unread, aliases[name])
-        if likely:
-            lines.append(f"    Is it {' or '.join(shorten(text) for text in likely)}?")
-    settings = ", ".join(map(_setting, missing))
-    lines.append(
-        f"  To read a column, add its header as it stands in the file to {settings} "
-        "in dbt_project.yml."
-    )
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class _Unrecognised:
+    """A header in which required columns are missing, and how to say so."""
+
+    header: Sequence[str]
+    settings: ColumnSettings
+    found: Mapping[str, int]
+    missing: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def message(self, source: str, *, is_sealed: bool) -> str:
+        recognised = ", ".join(
+            f"{name} = {shorten(self.header[at], limit=40)}"
+            for name, at in self.found.items()
+        )
+        lines = [
+            f"{source}: no column is recognised as {', '.join(self.missing)}.",
+            f"  Columns found ({len(self.header):,}): {list_columns(self.header)}.",
+            f"  Recognised: {recognised or 'none'}.",
+        ]
+        for name in self.missing:
+            known = list_columns(_aliases(self.settings)[name][1:], _SHOWN_ALIASES)
+            lines.append(f"  Missing: {name}, also known as {known or 'nothing else'}.")
+            likely = self._likely_columns(name)
+            if likely:
+                options = " or ".join(shorten(text) for text in likely)
+                lines.append(f"    Is it {options}?")
+        lines += self._remedies(is_sealed=is_sealed)
+        return "\n".join(lines)
+
+    def _remedies(self, *, is_sealed: bool) -> list[str]:
+        settings = ", ".join(map(_setting, self.missing))
+        lines = []
+        if len(self.header) > len(self.found) and is_sealed:
+            lines.append(
+                "  The model knows the aliases it was built with: rename the column in "
+                f"the file, or add its header to {settings} in dbt_project.yml and "
+                "build again."
+            )
+        elif len(self.header) > len(self.found):
+            lines.append(
+                "  To read a column, add its header as it stands in the file to "
+                f"{settings} in dbt_project.yml."
+            )
+        if "customer_id" in self.missing and not is_sealed:
+            lines.append(
+                "  Without ids, `customer_id: {generate: true}` numbers the rows."
+            )
+        return lines
+
+    def _likely_columns(self, name: str) -> list[str]:
+        """Return up to two unread columns that resemble a missing one in name and kind.
+
+        A column without a name may be the id, as data frames write their index.
+        """
+        wanted = [normalise(spelling) for spelling in _aliases(self.settings)[name]]
+        is_number = any(
+            column.name == name and column.type == "number"
+            for column in self.settings.columns
+        )
+        likely = []
+        for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
+            is_index = name == "customer_id" and not self.header[at].strip()
+            if (
+                at not in self.found.values()
+                and (is_index or _resembles(text, wanted))
+                and _is_name(text)
+                and (not is_number or self._holds_numbers(at))
+            ):
+                likely.append(text)
+        return likely[:2]
+
+    def _holds_numbers(self, at: int) -> bool:
+        cells = [row[at].strip() for row in self.rows if at < len(row)]
+        values = [cell for cell in cells if cell]
+        n_numbers = sum(any(map(str.isdigit, value)) for value in values)
+        return not values or n_numbers >= _LEAST_NUMBERS * len(values)
 
 
-def _likely_columns(unread: Sequence[str], spellings: Sequence[str]) -> list[str]:
-    """Return up to two unread columns whose name resembles one of the spellings."""
-    wanted = [normalise(spelling) for spelling in spellings]
-    likely = []
-    short = [text for text in unread if len(text) <= _LONGEST_SUGGESTED]
-    for text in short[:_MOST_COMPARED]:
-        name = normalise(text)
-        if name and (
-            any(len(word) >= _SHORTEST_SHARED and word in name for word in wanted)
-            or difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS)
-        ):
-            likely.append(text)
-    return likely[:2]
+def _is_name(text: str) -> bool:
+    """Whether a header reads like a name: no marker, no sentence."""
+    return (
+        len(text) <= _LONGEST_SUGGESTED
+        and len(text.split()) <= _MOST_SUGGESTED_WORDS
+        and not _MARKER.match(text)
+    )
+
+
+def _resembles(text: str, wanted: Sequence[str]) -> bool:
+    name, words = normalise(text), _words(text)
+    return bool(name) and (
+        any(
+            word in words or (len(word) >= _SHORTEST_SHARED and word in name)
+            for word in wanted
+        )
+        or bool(difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS))
+    )

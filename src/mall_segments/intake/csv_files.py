@@ -1,69 +1,56 @@
-"""Find out how a CSV file is written: encoding, delimiter, where its header stands.
+"""Find out how a CSV file is written, and copy what the engine would misread.
 
-Files called CSV come in many dialects, and some are no tables at all. What is read
-here are bytes: the head of the file to find its form, and one pass over the whole of
-it to be sure of its encoding. Its rows are the engine's to read.
+The engine reads what is plain: UTF-8, one kind of line end, quotes that its strict
+reader takes. Everything else is read by Python's ``csv`` and copied to a file without a
+name, which the system removes when the process ends, however it does.
 """
 
 from __future__ import annotations
 
 import codecs
+import csv
 import gzip
-import hashlib
-import os
+import io
 import re
+import sys
 import tempfile
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from mall_segments.intake.columns import count_recognised, list_columns, looks_like_data
 from mall_segments.errors import InputError
-from mall_segments.settings import shorten
+from mall_segments.intake.columns import count_recognised
+from mall_segments.intake.strange_files import (
+    LEAST_RECOGNISED,
+    refuse_binary,
+    refuse_odd_tables,
+    refuse_other_text,
+)
+from mall_segments.intake.text_encodings import (
+    check_encoding,
+    guess_encoding,
+    is_wide,
+    marked_encoding,
+)
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mall_segments.intake.columns import ColumnSettings
 
-DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-ENGINE_ENCODINGS: Final = ("utf-8", "latin-1")
+DELIMITERS: Final = (",", ";", "\t", "|")
 
 _HEAD_SIZES: Final = (2**16, 2**20, 2**24)
-# Larger ones take memory from the system each time.
 _CHUNK_SIZE: Final = 2**18
-_LINES_LOOKED_AT: Final = 20
+_SAMPLED_BYTES: Final = 2**16
+_SAMPLED_ROWS: Final = 30
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_BYTE_ORDER_MARKS: Final = (
-    (b"\xef\xbb\xbf", "utf-8"),
-    (b"\xff\xfe\x00\x00", "utf-32"),
-    (b"\x00\x00\xfe\xff", "utf-32"),
-    (b"\xff\xfe", "utf-16"),
-    (b"\xfe\xff", "utf-16"),
-)
-_BINARY_KINDS: Final = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x7fELF", "a program"),
-)
-_CONTROL_BYTES: Final = bytes(
-    byte for byte in (*range(32), 127) if byte not in b"\t\n\r\x0c\x1a"
-)
-_LATIN_1_CONTROLS: Final = bytes(range(0x80, 0xA0))
-_WINDOWS_1252_GAPS: Final = b"\x81\x8d\x8f\x90\x9d"
-_LARGEST_CONTROL_SHARE: Final = 0.01
-_LEAST_WIDE_SHARE: Final = 0.3
-_LEAST_RECOGNISED: Final = 2
-_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+_NEEDS_QUOTES: Final = re.compile(r'[",\r\n]')
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)", re.IGNORECASE)
+_LONGEST_CELL: Final = 2**26
+USUAL_LINE: Final = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,42 +59,46 @@ class CsvFile:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    path : str
+        The file, or the copy of it.
     encoding : str
-        One of ``ENGINE_ENCODINGS``, which the engine reads, or another codec name,
-        which means that the file is copied to UTF-8 first.
-    is_gzip : bool
-        Whether it is compressed.
+        Name of a codec.
     delimiter : str
-        One of the keys of ``DELIMITERS``.
+        One of ``DELIMITERS``.
     n_lines_before_header : int
-        Comments and blank lines above the header.
-    header : tuple of str
-        The header as it stands in the file.
-    has_rows : bool
-        Whether anything but blank lines follows the header.
-    n_quotes : int
-        How many bytes read as a quotation mark.
+        Comments and blank lines above the header; it is in the line after them.
+    has_header : bool
+        Whether there is a header, which copies have not.
+    has_quotes, is_gzip, is_plain : bool
+        Whether a quotation mark occurs, whether it is compressed, and whether the
+        engine may read it as it is.
     longest_line : int
         Bytes in the longest line, at least; exact beyond 1 MB.
+    rows : tuple of tuple of str
+        The header as it stands in the file, and some of the rows below.
+    has_rows : bool
+        Whether anything but blank lines follows the header.
     notes : tuple of str
         What a user should know about how the file is read.
     """
 
-    path: Path
-    encoding: str
-    is_gzip: bool
-    delimiter: str
-    n_lines_before_header: int
-    header: tuple[str, ...]
-    has_rows: bool
-    n_quotes: int
-    longest_line: int
-    notes: tuple[str, ...]
+    path: str
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    n_lines_before_header: int = 0
+    has_header: bool = True
+    has_quotes: bool = False
+    is_gzip: bool = False
+    is_plain: bool = True
+    longest_line: int = 0
+    rows: tuple[tuple[str, ...], ...] = ()
+    has_rows: bool = True
+    notes: tuple[str, ...] = ()
 
 
-def inspect_csv(path: Path, settings: ColumnSettings, *, source: str) -> CsvFile:
+def inspect_csv(
+    path: Path, settings: ColumnSettings, *, source: str, encoding: str | None = None
+) -> CsvFile:
     """Find out how a CSV file is written, or why it is none.
 
     Parameters
@@ -118,6 +109,8 @@ def inspect_csv(path: Path, settings: ColumnSettings, *, source: str) -> CsvFile
         The aliases, by which the header is told from other lines.
     source : str
         How errors name the file.
+    encoding : str, optional
+        The encoding, where the user says so.
 
     Returns
     -------
@@ -127,145 +120,174 @@ def inspect_csv(path: Path, settings: ColumnSettings, *, source: str) -> CsvFile
     Raises
     ------
     InputError
-        If it is empty, binary, a web page, an LFS pointer, a file with unresolved
-        merge conflicts, or has no header that can be found.
+        If it is empty, no text, no table, or has no header that can be found.
     OSError
         If it cannot be read.
     """
-    head = _read_head(path, _HEAD_SIZES[0])
+    with _open(path) as file:
+        head = file.read(_HEAD_SIZES[0])
     if not head:
         raise InputError(f"{source} is empty: it has no header and no rows.")
-    encoding = _marked_encoding(head)
-    if not encoding.startswith("utf-16") and not encoding.startswith("utf-32"):
-        _refuse_binary(path, head, source)
-    scan = _Scan.of(path)
-    if not encoding.startswith(("utf-16", "utf-32")):
-        if scan.nul_line is not None:
-            raise InputError(
-                f"{source} holds a NUL byte, first in line {scan.nul_line:,}: it is no "
-                "text, or a damaged copy. Export it again."
-            )
-        encoding = scan.encoding
-    header = _find_header(path, encoding, settings, source)
+    codec = check_encoding(encoding) if encoding else marked_encoding(head)
+    if not is_wide(codec):
+        refuse_binary(head, path.suffix, source)
+    scan = _Scan(path)
+    if not is_wide(codec) and scan.nul_line is not None:
+        raise InputError(
+            f"{source} holds a NUL byte, first in line {scan.nul_line:,}: it is no "
+            "text, or a damaged copy. Export it again."
+        )
+    if not encoding and not is_wide(codec):
+        codec = (
+            "utf-8"
+            if scan.is_utf_8
+            else guess_encoding(bytes(scan.sample), settings, source=source)
+        )
+    if codec == "utf-8" and not scan.is_utf_8:
+        raise InputError(
+            f"{source} is not the UTF-8 that `encoding` says, first in line "
+            f"{scan.broken_line:,}."
+        )
+    header = _find_header(path, codec, settings, source)
+    notes = []
+    if codec != "utf-8":
+        why = "`encoding` says so" if encoding else "it is not UTF-8"
+        hint = "" if encoding or is_wide(codec) else "; `encoding` names another"
+        notes.append(f"Read as {codec}, since {why}{hint}.")
+    if header.n_lines_before:
+        notes.append(f"Skipped {header.n_lines_before} lines above the header.")
     return CsvFile(
-        path=path,
-        encoding=encoding,
-        is_gzip=_is_gzip(path),
+        path=str(path.absolute()),
+        encoding=codec,
         delimiter=header.delimiter,
         n_lines_before_header=header.n_lines_before,
-        header=header.cells,
-        has_rows=header.has_rows,
-        n_quotes=scan.n_quotes,
+        has_quotes=scan.has_quotes,
+        is_gzip=_is_gzip(path),
+        is_plain=codec == "utf-8" and scan.n_kinds_of_line_ends <= 1,
         longest_line=scan.longest_line,
-        notes=tuple(_notes(encoding, header)),
+        rows=header.rows,
+        has_rows=header.has_rows,
+        notes=tuple(notes),
     )
 
 
-def copy_as_utf_8(file: CsvFile, folder: Path, *, source: str) -> Path:
-    """Copy a file in an encoding that the engine does not read to UTF-8.
+def copy_plainly(
+    rows: Iterable[Sequence[str]], n_columns: int
+) -> tuple[CsvFile, IO[bytes]]:
+    """Write rows as the engine reads them without a doubt.
 
     Parameters
     ----------
-    file : CsvFile
-        The file to copy, of any size: it is copied in chunks.
-    folder : Path
-        Where copies are kept. A copy that is as old as its file is used again.
-    source : str
-        How errors name the file.
+    rows : iterable of sequence of str
+        The rows without the header, of any length. Empty ones are left out.
+    n_columns : int
+        How many cells a row has; one more holds the first cell beyond that says
+        something.
 
     Returns
     -------
-    Path
-        The copy.
+    file : CsvFile
+        The form of the copy.
+    handle : file object
+        The copy exists as long as this is open; it has no name in any folder.
+    """
+    handle: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
+    path = Path(f"/proc/self/fd/{handle.fileno()}")
+    if not path.exists():
+        handle.close()
+        handle = cast("IO[bytes]", tempfile.NamedTemporaryFile(suffix=".csv"))  # noqa: SIM115
+        path = Path(handle.name)
+    text = io.TextIOWrapper(handle, encoding="utf-8", newline="")
+    longest = 0
+    for row in rows:
+        if not row:
+            continue
+        surplus = next((cell for cell in row[n_columns:] if cell), "")
+        padding = [""] * (n_columns - len(row))
+        cells = [*row[:n_columns], *padding, surplus]
+        longest = max(longest, text.write(",".join(map(_quoted, cells)) + "\n"))
+    text.flush()
+    text.detach()
+    copy = CsvFile(
+        path=str(path), has_header=False, has_quotes=True, longest_line=longest * 4
+    )
+    return copy, handle
+
+
+def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
+    """Yield the rows below the header, as Python's ``csv`` reads them.
 
     Raises
     ------
     InputError
-        If the file breaks its own encoding.
-    OSError
-        If the copy cannot be written.
+        If a quote is not properly closed, or the file breaks its encoding.
     """
-    name = hashlib.sha256(os.fsencode(file.path.absolute())).hexdigest()[:32]
-    copy = folder / f"{name}.csv"
-    modified = file.path.stat().st_mtime_ns
-    if copy.exists() and copy.stat().st_mtime_ns == modified:
-        return copy
-    folder.mkdir(parents=True, exist_ok=True)
-    decoder = codecs.getincrementaldecoder(file.encoding)()
-    handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".unfinished")
+    previous = csv.field_size_limit(_LONGEST_CELL)
+    path = Path(file.path)
+    line = 1
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as target:
-            for chunk in _chunks(file.path):
-                target.write(decoder.decode(chunk))
-            target.write(decoder.decode(b"", final=True))
-        os.utime(unfinished, ns=(modified, modified))
-        Path(unfinished).replace(copy)
-    except UnicodeError as error:
+        with (
+            _open(path) as raw,
+            io.TextIOWrapper(raw, encoding=_codec(file.encoding), newline="") as text,
+        ):
+            for _ in range(file.n_lines_before_header):
+                text.readline()
+            reader = csv.reader(
+                _without_nul(text, source), delimiter=file.delimiter, strict=True
+            )
+            for row in reader:
+                if line > 1:
+                    yield row
+                line = reader.line_num + 1
+    except csv.Error as error:
+        if "field limit" in str(error):
+            raise InputError(
+                f"{source} has a cell of more than {_LONGEST_CELL:,} characters in "
+                f"line {line + file.n_lines_before_header:,}. Is a line break missing?"
+            ) from None
         raise InputError(
-            f"{source} looks like {file.encoding} but breaks its rules "
-            f"({error.reason if isinstance(error, UnicodeDecodeError) else error}): "
-            "it may be cut off. Save it as UTF-8."
+            unclosed_quote(source, line + file.n_lines_before_header)
+        ) from None
+    except UnicodeError as error:
+        reason = error.reason if isinstance(error, UnicodeDecodeError) else error
+        raise InputError(
+            f"{source} looks like {file.encoding} but breaks its rules ({reason}): it "
+            "may be cut off or in another encoding, which `encoding` names. Save it as "
+            "UTF-8."
         ) from None
     finally:
-        Path(unfinished).unlink(missing_ok=True)
-    return copy
+        csv.field_size_limit(previous)
 
 
-def split_record(
-    text: str, start: int, delimiter: str
-) -> tuple[tuple[str, ...], int | None]:
-    r"""Split the record that begins at a position into its cells.
-
-    Parameters
-    ----------
-    text : str
-        Text of a CSV file.
-    start : int
-        Where the record begins.
-    delimiter : str
-        The character between cells.
-
-    Returns
-    -------
-    cells : tuple of str
-        The cells, without their quotes.
-    end : int or None
-        Where the next record begins; None if the text ends within a quote.
-
-    Examples
-    --------
-    >>> split_record('a,"b ""x"", c"\r\n1,2', 0, ",")
-    (('a', 'b "x", c'), 16)
-    """
-    ends = re.compile(rf"{re.escape(delimiter)}|\r\n|\n|\r")
-    cells: list[str] = []
-    at = start
-    while True:
-        cell = ""
-        if text.startswith('"', at):
-            close = _closing_quote(text, at)
-            if close is None:
-                return tuple(cells), None
-            cell = text[at + 1 : close].replace('""', '"')
-            at = close + 1
-        found = ends.search(text, at)
-        cells.append(cell + text[at : found.start() if found else len(text)])
-        if found is None:
-            return tuple(cells), len(text)
-        at = found.end()
-        if found.group() != delimiter:
-            return tuple(cells), at
+def unclosed_quote(source: str, line: int | None) -> str:
+    """Say that a quote is left open, and where."""
+    place = f" in line {line:,}" if line else ""
+    return (
+        f"{source}: a quote{place} is opened and not properly closed, so the file "
+        "may be cut off, and where its rows end is unclear. Close it, or double a "
+        "quote that belongs to a value."
+    )
 
 
-def _closing_quote(text: str, opening: int) -> int | None:
-    at = opening + 1
-    while True:
-        close = text.find('"', at)
-        if close < 0:
-            return None
-        if not text.startswith('"', close + 1):
-            return close
-        at = close + 2
+def _quoted(cell: str) -> str:
+    # Python's writer leaves a return bare where lines end with a feed.
+    if _NEEDS_QUOTES.search(cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
+def _without_nul(lines: Iterable[str], source: str) -> Iterator[str]:
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            raise InputError(
+                f"{source} holds a NUL character, first in line {number:,}: it is no "
+                "text, or a damaged copy. Export it again."
+            )
+        yield line
+
+
+def _codec(encoding: str) -> str:
+    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def _is_gzip(path: Path) -> bool:
@@ -279,113 +301,76 @@ def _open(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _read_head(path: Path, size: int) -> bytes:
-    with _open(path) as file:
-        return file.read(size)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with _open(path) as file:
-        while chunk := file.read(_CHUNK_SIZE):
-            yield chunk
-
-
-def _marked_encoding(head: bytes) -> str:
-    """Return the encoding that a byte order mark or the place of NULs tells, or ''."""
-    for mark, encoding in _BYTE_ORDER_MARKS:
-        if head.startswith(mark):
-            return encoding
-    sample = head[:4096]
-    half = max(len(sample) // 2, 1)
-    even, odd = sample[0::2].count(0) / half, sample[1::2].count(0) / half
-    if odd >= _LEAST_WIDE_SHARE and even == 0:
-        return "utf-16-le"
-    if even >= _LEAST_WIDE_SHARE and odd == 0:
-        return "utf-16-be"
-    return ""
-
-
-def _refuse_binary(path: Path, head: bytes, source: str) -> None:
-    kind = next((kind for magic, kind in _BINARY_KINDS if head.startswith(magic)), "")
-    n_controls = len(head) - len(head.translate(None, _CONTROL_BYTES))
-    if kind or n_controls > _LARGEST_CONTROL_SHARE * len(head):
-        what = kind or "a binary file"
-        raise InputError(
-            f"{source} is {what}, whatever its name ends in ({path.suffix or 'nothing'}"
-            "): a customer file is CSV or Parquet. Export it as one of them."
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Scan:
-    """What one pass over the bytes of a file found."""
+    """What one pass over the bytes of a file finds."""
 
-    encoding: str
-    n_quotes: int
-    longest_line: int
-    nul_line: int | None
-
-    @classmethod
-    def of(cls, path: Path) -> _Scan:
+    def __init__(self, path: Path) -> None:
+        self.is_utf_8 = True
+        self.has_quotes = False
+        self.longest_line = 0
+        self.nul_line: int | None = None
+        self.broken_line = 0
+        self.sample = bytearray()
+        ends = {b"\r\n": 0, b"\n": 0, b"\r": 0}
         decoder = codecs.getincrementaldecoder("utf-8")()
-        is_utf_8, n_quotes, n_bytes, line_length, longest_line = True, 0, 0, 0, 0
-        nul_place: int | None = None
-        high_controls: set[int] = set()
-        for chunk in _chunks(path):
-            # Nearly all is ASCII, and asking costs a tenth of decoding.
-            if not chunk.isascii() or decoder.getstate()[0]:
-                is_utf_8 = is_utf_8 and _continues(decoder, chunk)
-                high_controls.update(filter(chunk.__contains__, _LATIN_1_CONTROLS))
-            if b'"' in chunk:
-                n_quotes += chunk.count(b'"')
-            if nul_place is None and (at := chunk.find(0)) >= 0:
-                nul_place = n_bytes + at
-            n_bytes += len(chunk)
-            first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
-            line_length += first if first >= 0 else len(chunk)
-            longest_line = max(longest_line, line_length)
-            if last >= 0:
-                line_length = len(chunk) - last
-        is_utf_8 = is_utf_8 and _continues(decoder, b"", final=True)
-        return cls(
-            encoding="utf-8" if is_utf_8 else _single_byte_encoding(high_controls),
-            n_quotes=n_quotes,
-            longest_line=longest_line,
-            nul_line=None if nul_place is None else _line_of(path, nul_place),
-        )
+        n_lines, line_length, last = 1, 0, b""
+        with _open(path) as file:
+            while chunk := file.read(_CHUNK_SIZE):
+                if chunk.endswith(b"\r"):
+                    chunk += file.read(1)
+                # Nearly all is ASCII, and asking costs a tenth of decoding.
+                if self.is_utf_8 and (not chunk.isascii() or decoder.getstate()[0]):
+                    self._decode(decoder, chunk, n_lines)
+                if not chunk.isascii() and len(self.sample) < _SAMPLED_BYTES:
+                    self._keep(last + chunk, is_first=n_lines == 1)
+                self.has_quotes = self.has_quotes or b'"' in chunk
+                if self.nul_line is None and (at := chunk.find(0)) >= 0:
+                    self.nul_line = n_lines + chunk.count(b"\n", 0, at)
+                both, feeds, returns = map(chunk.count, (b"\r\n", b"\n", b"\r"))
+                ends[b"\r\n"] += both
+                ends[b"\n"] += feeds - both
+                ends[b"\r"] += returns - both
+                n_lines += feeds
+                line_length = self._measure(chunk, line_length)
+                last = chunk[chunk.rfind(b"\n") + 1 :][:_SAMPLED_BYTES]
+        if self.is_utf_8:
+            self._decode(decoder, b"", n_lines, is_last=True)
+        self.n_kinds_of_line_ends = sum(map(bool, ends.values()))
 
+    def _decode(
+        self,
+        decoder: codecs.IncrementalDecoder,
+        chunk: bytes,
+        n_lines: int,
+        *,
+        is_last: bool = False,
+    ) -> None:
+        try:
+            decoder.decode(chunk, is_last)
+        except UnicodeDecodeError as error:
+            self.is_utf_8 = False
+            self.broken_line = n_lines + chunk.count(b"\n", 0, error.start)
 
-def _line_of(path: Path, place: int) -> int:
-    """Return the number of the line in which a byte of a file is."""
-    line = 1
-    for chunk in _chunks(path):
-        line += chunk.count(b"\n", 0, max(place, 0))
-        place -= len(chunk)
-    return line
+    def _keep(self, text: bytes, *, is_first: bool) -> None:
+        for number, line in enumerate(text.splitlines(keepends=True)):
+            if not line.isascii() or (is_first and number == 0):
+                self.sample += line
+            if len(self.sample) >= _SAMPLED_BYTES:
+                return
 
-
-def _continues(
-    decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False
-) -> bool:
-    try:
-        decoder.decode(chunk, final)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _single_byte_encoding(high_controls: set[int]) -> str:
-    if not high_controls:
-        return "latin-1"
-    # The engine refuses these bytes in Latin-1; Windows gives most of them a meaning.
-    return "iso8859-1" if high_controls.intersection(_WINDOWS_1252_GAPS) else "cp1252"
+    def _measure(self, chunk: bytes, line_length: int) -> int:
+        end = b"\n" if b"\n" in chunk else b"\r"
+        first, last = chunk.find(end), chunk.rfind(end)
+        line_length += first if first >= 0 else len(chunk)
+        self.longest_line = max(self.longest_line, line_length)
+        return len(chunk) - last if last >= 0 else line_length
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Header:
-    """Where the header stands, and what it says."""
+    """Where the header stands, and what it and the rows below say."""
 
-    cells: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
     delimiter: str
     n_lines_before: int
     has_rows: bool
@@ -395,30 +380,35 @@ def _find_header(
     path: Path, encoding: str, settings: ColumnSettings, source: str
 ) -> _Header:
     for size in _HEAD_SIZES:
-        head = _read_head(path, size + 1)
+        with _open(path) as file:
+            head = file.read(size + 1)
         is_whole = len(head) <= size
-        codec = "utf-8-sig" if encoding == "utf-8" else encoding
-        decoder = codecs.getincrementaldecoder(codec)("replace")
+        decoder = codecs.getincrementaldecoder(_codec(encoding))("replace")
         text = decoder.decode(head, is_whole)
-        start, delimiters = _skip_preamble(text, settings)
-        if start == len(text) and is_whole:
+        lines = list(io.StringIO(text, newline=""))
+        start, delimiters = _skip_preamble(lines, settings)
+        if start == len(lines) and is_whole:
             raise InputError(
                 f"{source} holds nothing but blank or comment lines: it has no header."
             )
-        cells, end, delimiter = _best_split(text, start, delimiters, settings)
-        if end is not None and (end < len(text) or is_whole):
-            _refuse_other_kinds(text, start, cells, settings, source)
-            rest = text[end:].strip().strip(delimiter + '"').strip()
+        body = lines[start:] if is_whole else lines[start:-1]
+        split = _best_split(body, delimiters, settings)
+        if split is not None:
+            rows, delimiter = split
+            if count_recognised(rows[0], settings) < LEAST_RECOGNISED:
+                refuse_other_text("".join(body), source)
+            refuse_odd_tables(rows, settings, source=source, first_line=start + 1)
             return _Header(
-                cells=cells,
+                rows=rows,
                 delimiter=delimiter,
-                n_lines_before=len(_LINE_END.findall(text, 0, start)),
-                has_rows=not is_whole or bool(rest),
+                n_lines_before=start,
+                has_rows=not is_whole or any(map(any, rows[1:])),
             )
         if is_whole:
+            refuse_other_text("".join(body), source)
             raise InputError(
                 f"{source}: the header opens a quote that is never closed: "
-                f"{shorten(text[start : start + 200])}."
+                f"{shorten(''.join(body)[:200])}."
             )
     raise InputError(
         f"{source}: the first line is longer than {_HEAD_SIZES[-1] // 2**20} MB: it is "
@@ -426,104 +416,50 @@ def _find_header(
     )
 
 
-def _skip_preamble(text: str, settings: ColumnSettings) -> tuple[int, tuple[str, ...]]:
-    """Return where the first line begins that is neither blank nor a comment."""
-    delimiters = tuple(DELIMITERS)
-    at = 0
-    while at < len(text):
-        found = _LINE_END.search(text, at)
-        end, following = (found.span()) if found else (len(text), len(text))
-        line = text[at:end].strip()
-        separator = _SEPARATOR_LINE.fullmatch(text[at:end].strip('\ufeff "'))
+def _skip_preamble(
+    lines: Sequence[str], settings: ColumnSettings
+) -> tuple[int, tuple[str, ...]]:
+    """Return which line is the first that is neither blank nor a comment."""
+    delimiters: tuple[str, ...] = DELIMITERS
+    for at, line in enumerate(lines):
+        bare = line.strip()
+        separator = _SEPARATOR_LINE.fullmatch(line.strip('\ufeff\r\n "'))
         if separator and separator.group(1) in DELIMITERS:
             delimiters = (separator.group(1),)
-        elif line.startswith("#"):
-            cells, _, _ = _best_split(text, at, delimiters, settings)
-            if count_recognised(cells, settings) >= _LEAST_RECOGNISED:
-                break
-        elif line.strip(',;\t|" '):
-            break
-        at = following
-    return at, delimiters
+        elif bare.startswith("#"):
+            split = _best_split([line], delimiters, settings)
+            if split and count_recognised(split[0][0], settings) >= LEAST_RECOGNISED:
+                return at, delimiters
+        elif bare.strip(',;\t|" '):
+            return at, delimiters
+    return len(lines), delimiters
 
 
 def _best_split(
-    text: str, start: int, delimiters: tuple[str, ...], settings: ColumnSettings
-) -> tuple[tuple[str, ...], int | None, str]:
+    lines: Sequence[str], delimiters: Sequence[str], settings: ColumnSettings
+) -> tuple[tuple[tuple[str, ...], ...], str] | None:
     """Split by the delimiter that gives most known columns, then most columns."""
     splits = [
-        (*split_record(text, start, delimiter), delimiter) for delimiter in delimiters
+        (rows, delimiter)
+        for delimiter in delimiters
+        if (rows := _first_rows(lines, delimiter))
     ]
     return max(
-        splits, key=lambda split: (count_recognised(split[0], settings), len(split[0]))
+        splits,
+        key=lambda split: (count_recognised(split[0][0], settings), len(split[0][0])),
+        default=None,
     )
 
 
-def _refuse_other_kinds(
-    text: str,
-    start: int,
-    cells: tuple[str, ...],
-    settings: ColumnSettings,
-    source: str,
-) -> None:
-    """Refuse what is no table, or has its header elsewhere; a header passes."""
-    n_recognised = count_recognised(cells, settings)
-    if n_recognised >= _LEAST_RECOGNISED:
-        return
-    first = text[start : start + 200]
-    if first.startswith("version https://git-lfs"):
-        raise InputError(
-            f"{source} is a Git LFS pointer, not the file it points to: run "
-            "`git lfs pull`."
-        )
-    if re.match(r"(<{7}|={7}|>{7}|\|{7})(\s|$)", first):
-        raise InputError(
-            f"{source} begins with a merge-conflict marker "
-            f"({shorten(first.splitlines()[0])}): resolve the conflict first."
-        )
-    if re.match(r"<(!doctype|\?xml|!--|[a-z]+[\s>/])", first, re.IGNORECASE):
-        raise InputError(
-            f"{source} is a web page or XML, not CSV: it begins "
-            f"{shorten(first.splitlines()[0])}. Download the file itself."
-        )
-    if re.match(r"[{[]\s*[\"{\[\]}]", first):
-        raise InputError(
-            f"{source} is JSON, not CSV: a customer file is CSV or Parquet."
-        )
-    _refuse_header_elsewhere(text, start, n_recognised, settings, source)
-    if looks_like_data(cells):
-        raise InputError(
-            f"{source} has no header: its first row looks like a customer's values, "
-            f"{list_columns(cells)}. Add a first row that names the columns."
-        )
-    if len(cells) == 1:
-        raise InputError(
-            f"{source} is not CSV: its first line is one cell, {list_columns(cells)}. "
-            f"Columns must be separated by one of: {', '.join(DELIMITERS.values())}."
-        )
-
-
-def _refuse_header_elsewhere(
-    text: str, start: int, n_recognised: int, settings: ColumnSettings, source: str
-) -> None:
-    n_lines = len(_LINE_END.findall(text, 0, start)) + 1
-    at = start
-    for line_number in range(n_lines, n_lines + _LINES_LOOKED_AT):
-        cells, _, _ = _best_split(text, at, tuple(DELIMITERS), settings)
-        n_columns = count_recognised(cells, settings)
-        if n_columns > n_recognised and n_columns >= _LEAST_RECOGNISED:
-            raise InputError(
-                f"{source}: the header stands in line {line_number}, below "
-                f"{shorten(text[start:].splitlines()[0])}. Remove the lines above it."
-            )
-        found = _LINE_END.search(text, at)
-        if found is None:
-            return
-        at = found.end()
-
-
-def _notes(encoding: str, header: _Header) -> Iterator[str]:
-    if encoding != "utf-8":
-        yield f"Read as {encoding}, since it is not UTF-8."
-    if header.n_lines_before:
-        yield f"Skipped {header.n_lines_before} lines above the header."
+def _first_rows(lines: Sequence[str], delimiter: str) -> tuple[tuple[str, ...], ...]:
+    previous = csv.field_size_limit(sys.maxsize)
+    rows: list[tuple[str, ...]] = []
+    try:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        rows.extend(tuple(row) for row in islice(filter(None, reader), _SAMPLED_ROWS))
+    except csv.Error:
+        # The rows before it are a sample, too.
+        pass
+    finally:
+        csv.field_size_limit(previous)
+    return tuple(rows)

@@ -10,7 +10,6 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from mall_segments.errors import MallSegmentsError
 from mall_segments.intake.functions import register_functions
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
@@ -69,8 +68,7 @@ class Plugin(BasePlugin):
         _LOCKS[folder] = lock
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the functions, and let refusals be read without a stack."""
-        MallSegmentsError.hides_stack = True
+        """Register the functions that macros ask."""
         register_functions(conn)
 
 

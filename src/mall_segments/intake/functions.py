@@ -11,25 +11,23 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import yaml
 from duckdb.func import SPECIAL
 
+from mall_segments.errors import InputError, MallSegmentsError
+from mall_segments.home import find_home
 from mall_segments.intake.columns import recognise_columns
-from mall_segments.errors import MallSegmentsError
-from mall_segments.home import find_home, warehouse_file
-from mall_segments.intake.inputs import (
-    SURPLUS_COLUMN,
-    CustomerInput,
-    inspect_input,
-    inspect_seed,
-)
-from mall_segments.intake.preflight import check_disk, check_points
+from mall_segments.intake.preflight import build_notes, check_disk, open_for_build
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import duckdb
+    from mall_segments.intake.opening import OpenedCustomers
+
+# What the last preflight opened: the models read the same, and its copies live on.
+_OPENED: list[tuple[Settings, str, OpenedCustomers]] = []
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -60,9 +58,9 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
         ``settings`` (the vars, as a mapping or as YAML, which can say more than
         JSON); optionally ``command_line_vars`` (likewise), ``project_path``
         (folder of ``dbt_project.yml``, whose vars are checked for misspelt names),
-        ``seed_path`` (absolute path of the seed), ``copies`` (folder for copies) and
-        ``reads_files`` (false where the engine reads ``customers_path`` on machines
-        of its own, so that the file cannot be inspected here).
+        ``seed_path`` (absolute path of the seed) and ``reads_files`` (false where the
+        engine reads ``customers_path`` on machines of its own, so that the file cannot
+        be inspected here).
 
     Returns
     -------
@@ -80,11 +78,11 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     )
     settings = _settings(request)
     check_disk(find_home())
-    if settings.customers_path is not None and not request.get("reads_files", True):
+    _OPENED.clear()
+    is_elsewhere = settings.customers_path and not request.get("reads_files", True)
+    if settings.customers_model or is_elsewhere or not settings.has_customers:
         return {"notes": []}
-    customers = _inspect(request, settings)
-    check_points(customers, settings)
-    return {"notes": list(customers.notes)}
+    return {"notes": list(build_notes(_open(request, settings), settings))}
 
 
 def recognise(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -120,26 +118,35 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``relation`` (what follows ``from``), ``source_row`` (the expression that
-        numbers its rows), ``header`` (its columns, without the surplus one),
-        ``columns`` and ``extra`` as :func:`recognise`, ``surplus_column`` (name or
-        null), ``paths`` and ``notes``.
+        The fields of `OpenedCustomers` as JSON has them. ``columns`` maps a canonical
+        name to ``column``, ``kind``, ``text_sql``, ``number_sql`` and ``id_sql``.
 
     Raises
     ------
     MallSegmentsError
         If the file cannot be read.
     """
-    customers = _inspect(request, _settings(request))
+    opened = _open(request, _settings(request))
     return {
-        "relation": customers.relation,
-        "source_row": customers.source_row,
-        "header": list(customers.column_names),
-        "columns": dict(customers.columns.columns),
-        "extra": list(customers.columns.extra),
-        "surplus_column": SURPLUS_COLUMN if customers.has_surplus_column else None,
-        "paths": [str(path.absolute()) for path in customers.paths],
-        "notes": list(customers.notes),
+        "source": opened.source,
+        "paths": [str(path.absolute()) for path in opened.paths],
+        "relation": opened.relation,
+        "source_row": opened.source_row,
+        "header": list(opened.header),
+        "column_names": list(opened.column_names),
+        "columns": {
+            name: {
+                "column": column.column,
+                "kind": column.kind,
+                "text_sql": column.text_sql,
+                "number_sql": column.number_sql,
+                "id_sql": column.id_sql,
+            }
+            for name, column in opened.columns.items()
+        },
+        "surplus_column": opened.surplus_column,
+        "is_temporary": opened.is_temporary,
+        "notes": list(opened.notes),
     }
 
 
@@ -170,7 +177,7 @@ FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
 
 
 def _settings(request: Mapping[str, Any]) -> Settings:
-    return parse_settings(_read_yaml(request.get("settings", {})))
+    return parse_settings(_read_yaml(request.get("settings", {}))).of_customer_files()
 
 
 def _read_yaml(value: Any) -> Any:
@@ -184,9 +191,20 @@ def _project_vars(project_path: str | None) -> Any:
     return yaml.safe_load(text).get("vars")
 
 
-def _inspect(request: Mapping[str, Any], settings: Settings) -> CustomerInput:
-    copies = request.get("copies")
-    folder = Path(copies) if copies else warehouse_file(find_home()).parent / "copies"
-    if settings.customers_path is not None:
-        return inspect_input(settings.customers_path, settings, copies=folder)
-    return inspect_seed(request["seed_path"], settings, copies=folder)
+def _open(request: Mapping[str, Any], settings: Settings) -> OpenedCustomers:
+    """Open the file once for all models of a build."""
+    path = settings.customers_path
+    if path is None:
+        seed = Path(request["seed_path"])
+        if not seed.exists():
+            raise InputError(
+                f"{str(seed)!r} does not exist: it is the seed with the customers."
+            )
+        path = str(seed)
+    for known, name, opened in _OPENED:
+        if (known, name) == (settings, path):
+            return opened
+    with duckdb.connect() as connection:
+        opened = open_for_build(connection, settings, path)
+    _OPENED[:] = [(settings, path, opened)]
+    return opened

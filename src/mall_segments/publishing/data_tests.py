@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mall_segments.publishing.docs import read_manifest
 from mall_segments.errors import PublishError
+from mall_segments.publishing.docs import read_manifest
 
 DATA_TESTS = "data_tests.json"
 PUBLISHING_NODE = "fct_published_tables"
@@ -54,7 +54,7 @@ def write_data_tests(
     database : Path
         Its DuckDB file.
     target, invocation
-        See `mall_segments.dbt_docs.read_manifest`.
+        See `mall_segments.publishing.docs.read_manifest`.
 
     Raises
     ------

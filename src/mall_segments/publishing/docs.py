@@ -1,11 +1,13 @@
 """dbt's own documentation of a build, as one file in its generation.
 
-``dbt docs generate --static`` parses the project and asks the database anew, and could
-only run once the generation is sealed. dbt has written its manifest by the time it runs
-the first model, so the same page is made from that within the build.
+This module alone reaches into dbt. ``dbt docs generate --static`` parses the project
+and asks the database anew, and could only run once the generation is sealed; dbt has
+written its manifest by the time it runs the first model, so the same page is made from
+that, in the same way, within the build.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mall_segments.errors import PublishError
+from mall_segments.home import HOME_VARIABLE, find_home
 
 DOCS = "dbt_docs.html"
 
@@ -229,5 +232,8 @@ def _catalog(
 
 
 def _inline(content: Mapping[str, Any]) -> str:
-    """Write JSON that no text in it can make the end of a script."""
-    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+    """Write JSON that no text in it can make the end of a script, and names no home."""
+    text = json.dumps(content, separators=(",", ":"))
+    for home in {str(find_home()), os.environ.get(HOME_VARIABLE, "")} - {"", ".", "/"}:
+        text = text.replace(json.dumps(home)[1:-1], ".")
+    return text.replace("<", "\\u003c")

@@ -1,34 +1,98 @@
 """What the last published generation tells the next build.
 
-Customers are compared with it and drift is measured against it. Before anything is
-published, every table here is empty.
+Segments keep its ids, customers are compared with it and drift is measured against it.
+Before anything is published, every table here is empty.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from mall_segments.engine import is_spark, to_engine
-from mall_segments.publishing.generations import current_generation, read_current
-from mall_segments.home import find_home
+from mall_segments.engine import is_spark, text_type
+from mall_segments.errors import ModelError, PublishError
+from mall_segments.home import find_home, published_folder
+from mall_segments.model import load_model
+from mall_segments.publishing.generations import (
+    CURRENT,
+    DATABASE,
+    MODEL,
+    current_generation,
+    read_current,
+)
 from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    import pandas as pd
 
-_ALIAS = quote_identifier("mall_segments previous generation")
+    from mall_segments.model import Model
+
+_ALIAS: Final = quote_identifier("mall_segments previous generation")
 
 
-def previous_customer_segments(session: Any, home: str) -> Any:
+def published_model(home: str | None) -> Model | None:
+    """Read the published model, if there is one.
+
+    Raises
+    ------
+    PublishError
+        If it is damaged or of another format; the message says what to do.
+    """
+    folder = find_home(home)
+    if current_generation(folder) is None:
+        return None
+    try:
+        return load_model(read_current(folder).file(MODEL))
+    except (ModelError, PublishError) as error:
+        raise PublishError(
+            f"{error}\nSegment ids are kept from build to build, so this needs a "
+            "decision: switch to an intact generation with `mall-segments rollback`, "
+            f"or delete {published_folder(folder) / CURRENT} to number segments anew."
+        ) from None
+
+
+def published_counts(home: str | None) -> dict[str, int]:
+    """Return the published number of segments by segmentation."""
+    model = published_model(home)
+    segmentations = model.segmentations if model else ()
+    return {each.name: each.n_segments for each in segmentations}
+
+
+def read_published_segments(home: str | None) -> pd.DataFrame:
+    """Tabulate the segments that readers see now.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per segmentation and segment: ``segmentation``, ``segment_id``,
+        ``segment_name`` and ``persona``.
+    """
+    import pandas as pd  # noqa: PLC0415 - heavy
+
+    model = published_model(home)
+    rows = [
+        (each.name, segment.segment_id, segment.segment_name, segment.persona)
+        for each in (model.segmentations if model else ())
+        for segment in each.segments
+    ]
+    types: dict[str, Any] = {
+        "segmentation": text_type(),
+        "segment_id": "int64",
+        "segment_name": text_type(),
+        "persona": text_type(),
+    }
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def previous_customer_segments(session: Any, home: str | None) -> Any:
     """Read each customer's segment in the last published generation.
 
     Parameters
     ----------
     session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
         The session of the build; the rows stay in the engine.
-    home : str
+    home : str or None
         The folder that holds ``published/``.
 
     Returns
@@ -43,8 +107,8 @@ def previous_customer_segments(session: Any, home: str) -> Any:
     PublishError
         If the published database is not the one its manifest describes.
     """
-    build_id = None if is_spark(session) else _attach(session, home)
-    if build_id is None:
+    folder = find_home(home)
+    if is_spark(session) or current_generation(folder) is None:
         return session.sql(
             """
             select
@@ -56,6 +120,11 @@ def previous_customer_segments(session: Any, home: str) -> Any:
             where false
             """
         )
+    generation = read_current(folder)
+    session.execute(
+        f"attach if not exists {quote_text(str(generation.file(DATABASE)))} "
+        f"as {_ALIAS} (read_only)"
+    )
     return session.sql(
         f"""
         select
@@ -63,82 +132,47 @@ def previous_customer_segments(session: Any, home: str) -> Any:
             customer_id,
             segment_id,
             segment_name,
-            {quote_text(build_id)} as previous_build_id
+            {quote_text(generation.build_id)} as previous_build_id
         from {_ALIAS}.main.fct_customer_segments
         """  # noqa: S608 - the build id is a checked folder name, and quoted
     )
 
 
-def previous_feature_values(
-    session: Any,
-    home: str,
-    features: Sequence[Mapping[str, Any]],
-) -> Any:
-    """Count the observed values of each feature in the last published generation.
+def previous_feature_values(home: str | None) -> pd.DataFrame:
+    """Count the observed values of each number in the last published generation.
 
-    Parameters
-    ----------
-    session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
-        The session of the build. DuckDB counts, the build's own or one for this.
-    home : str
-        The folder that holds ``published/``.
-    features : sequence of mapping
-        The features of the build that asks, each with its ``name`` and the
-        ``resolution`` to which values are grouped; one that the generation lacks has
-        no row.
+    Values are counted to five significant digits, as the build counts them.
 
     Returns
     -------
-    duckdb.DuckDBPyRelation or pyspark.sql.DataFrame
-        One row per feature and value: feature, value (in the feature's own unit),
-        n_customers. Imputed values are not counted.
-
-    Raises
-    ------
-    PublishError
-        If the published database is not the one its manifest describes.
+    pandas.DataFrame
+        One row per feature and value: ``feature``, ``value`` in the feature's own unit
+        and ``n_customers``. Imputed values are not counted.
     """
-    if is_spark(session):
-        with duckdb.connect() as engine:
-            counts = previous_feature_values(engine, home, features).df()
-        return to_engine(session, counts)
-    known: set[str] = set()
-    if _attach(session, home) is not None:
-        described = session.execute(f"describe {_ALIAS}.main.dim_customers").fetchall()
-        known = {row[0] for row in described}
-    counts = [
-        f"""
-        select
-            {quote_text(feature["name"])} as feature,
-            {_on_grid(feature)} as value,
-            count(*) as n_customers
-        from {_ALIAS}.main.dim_customers
-        where not {quote_identifier(f"is_{feature['name']}_imputed")}
-        group by {_on_grid(feature)}
-        """  # noqa: S608 - feature names are checked identifiers, and quoted
-        for feature in features
-        if feature["name"] in known
-    ]
-    nothing = """
-        select '' as feature, cast(0 as double) as value, 0::bigint as n_customers
-        where false
-        """
-    return session.sql(" union all ".join([nothing, *counts]))
+    import pandas as pd  # noqa: PLC0415 - heavy
 
-
-def _on_grid(feature: Mapping[str, Any]) -> str:
-    """Group values as the macro of the same name does."""
-    name, resolution = quote_identifier(feature["name"]), feature["resolution"]
-    return f"round({name} / {resolution}) * {resolution}"
-
-
-def _attach(session: Any, home: str) -> str | None:
-    """Attach the current generation's database; answer its build id, if any."""
-    if current_generation(find_home(home)) is None:
-        return None
-    generation = read_current(find_home(home))
-    database = generation.file("mall_segments.duckdb")
-    session.execute(
-        f"attach if not exists {quote_text(str(database))} as {_ALIAS} (read_only)"
-    )
-    return generation.build_id
+    model = published_model(home)
+    nothing = pd.DataFrame({"feature": [], "value": [], "n_customers": []})
+    if model is None:
+        return nothing
+    database = read_current(find_home(home)).file(DATABASE)
+    counts = [nothing.astype({"n_customers": "int64"})]
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for column in model.columns:
+            if column.type != "number":
+                continue
+            name = quote_identifier(column.name)
+            imputed = quote_identifier(f"is_{column.name}_imputed")
+            step = f"power(10, floor(log10(abs({name}))) - 4)"
+            counted = connection.execute(
+                f"""
+                select avg({name}) as value, count(*) as n_customers
+                from dim_customers
+                where not {imputed}
+                group by
+                    case when {name} = 0 then 0 else round({name} / {step}) * {step} end
+                """  # noqa: S608 - names are checked identifiers, and quoted
+            ).df()
+            counted.insert(0, "feature", column.name)
+            counts.append(counted)
+    return pd.concat(counts, ignore_index=True)

@@ -1,41 +1,48 @@
 """Tables in a published DuckDB file: how they are named, copied and compared."""
 
+from __future__ import annotations
+
 import errno
-import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from mall_segments.errors import PublishError
 
-# Any DuckDB from 1.0 on reads files of this storage version.
-STORAGE_VERSION = "v1.0.0"
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
-# Sorting a table beyond this many rows costs more than a readable order is worth.
-SORTED_ROWS_LIMIT = 1_000_000
+STORAGE_VERSION: Final = "v1.0.0"
+"""Any DuckDB from 1.0 on reads files of this storage version."""
 
-CHECKSUM_METHOD = (
+SORTED_ROWS_LIMIT: Final = 1_000_000
+"""Sorting a table beyond this many rows costs more than a readable order is worth."""
+
+CHECKSUM_METHOD: Final = (
     "sum over the rows of DuckDB's hash() of all columns in order; independent of the "
     "order of rows, comparable within one DuckDB version"
 )
 
 # Not a word anybody names a schema or table, so that `alias.schema.table` is clear.
-_ALIAS = "mall_segments published generation"
+_ALIAS: Final = "mall_segments published generation"
 
-_IDENTIFIER = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*)')
+_IDENTIFIER: Final = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*)')
+_KNOWN_FAILURES: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+)
 
 
 def quote_identifier(name: str) -> str:
     """Quote a name so that SQL takes it as nothing but a name.
 
-    Examples
-    --------
     >>> quote_identifier('a";drop table b')
     '"a"";drop table b"'
     """
@@ -45,8 +52,6 @@ def quote_identifier(name: str) -> str:
 def quote_text(text: str) -> str:
     """Quote a text as an SQL literal.
 
-    Examples
-    --------
     >>> quote_text("it's")
     "'it''s'"
     """
@@ -55,7 +60,7 @@ def quote_text(text: str) -> str:
 
 @contextmanager
 def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
-    """Attach a database file under a name of its own; detach it afterwards.
+    """Attach a database file and yield its schema, to be put before ``.<table>``.
 
     Parameters
     ----------
@@ -65,11 +70,6 @@ def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
         Created, in a storage version that older clients read, unless ``read_only``.
     read_only : bool
         Whether to open an existing file for reading.
-
-    Yields
-    ------
-    str
-        The qualified schema, ready to be put before ``.<table>``.
     """
     option = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     alias = quote_identifier(_ALIAS)
@@ -81,27 +81,16 @@ def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
     except BaseException:
         # A database that cannot be written cannot always be detached either; the
         # first error is the one to report.
-        with suppress(duckdb.Error):
-            cursor.execute(f"DETACH {alias}")
+        for cleaning in ("ROLLBACK", f"DETACH {alias}"):
+            with suppress(duckdb.Error):
+                cursor.execute(cleaning)
         raise
     cursor.execute(f"DETACH {alias}")
 
 
-@contextmanager
-def _transaction(cursor: Any) -> Iterator[None]:
-    cursor.execute("BEGIN TRANSACTION")
-    try:
-        yield
-    except BaseException:
-        with suppress(duckdb.Error):
-            cursor.execute("ROLLBACK")
-        raise
-    cursor.execute("COMMIT")
-
-
 def copy_tables(
     cursor: Any,
-    tables: Sequence[tuple[str, str]],
+    tables: Mapping[str, str],
     database: Path,
     *,
     views: Sequence[str] = (),
@@ -112,9 +101,9 @@ def copy_tables(
     ----------
     cursor : DuckDB connection
         A cursor that sees the relations.
-    tables : sequence of (name, relation)
-        The name of each copy, and the qualified name of what to copy. Tables of up
-        to a million rows are sorted by all their columns from left to right.
+    tables : mapping of str to str
+        The qualified relation to copy, by the name of its copy. Tables of up to a
+        million rows are sorted by all their columns from left to right.
     database : Path
         The file to create.
     views : sequence of str
@@ -122,26 +111,25 @@ def copy_tables(
         in the new file that they read in the old one.
     """
     with attached(cursor, database, read_only=False) as schema:
-        for name, relation in sorted(tables, key=lambda table: table[0] in views):
-            if name in views:
-                _copy_view(cursor, name, relation)
-                continue
-            target = f"{schema}.{quote_identifier(name)}"
-            ordering = (
-                " ORDER BY ALL"
-                if count_rows(cursor, relation) <= SORTED_ROWS_LIMIT
-                else ""
-            )
-            # The names chosen here are quoted; relations come from the dbt graph.
-            cursor.execute(
-                f"CREATE TABLE {target} AS SELECT * FROM {relation}{ordering}"  # noqa: S608
-            )
+        for name, relation in tables.items():
+            if name not in views:
+                few = count_rows(cursor, relation) <= SORTED_ROWS_LIMIT
+                rows = f"SELECT * FROM {relation}"  # noqa: S608 - of the dbt graph
+                cursor.execute(
+                    f"CREATE TABLE {schema}.{quote_identifier(name)} AS {rows}"
+                    + (" ORDER BY ALL" if few else "")
+                )
+        _copy_views(cursor, {name: tables[name] for name in views})
         # A commit for each of hundreds of comments would take half a second.
-        with _transaction(cursor):
-            for name, relation in tables:
-                target = f"{schema}.{quote_identifier(name)}"
-                kind = "VIEW" if name in views else "TABLE"
-                _copy_comments(cursor, relation, target, kind=kind)
+        cursor.execute("BEGIN TRANSACTION")
+        for name, relation in tables.items():
+            copy_comments(
+                cursor,
+                relation,
+                f"{schema}.{quote_identifier(name)}",
+                kind="VIEW" if name in views else "TABLE",
+            )
+        cursor.execute("COMMIT")
 
 
 def is_view(cursor: Any, relation: str) -> bool:
@@ -153,18 +141,6 @@ def count_rows(cursor: Any, relation: str) -> int:
     """Count the rows of a relation."""
     row = cursor.execute(f"SELECT count(*) FROM {relation}").fetchone()  # noqa: S608
     return int(row[0])
-
-
-def read_rows(cursor: Any, relation: str) -> list[dict[str, Any]]:
-    """Read a small relation as one mapping per row.
-
-    Decimals come as floats, and NaN as None: both mean the same to a JSON reader.
-    """
-    result = cursor.execute(f"SELECT * FROM {relation}")  # noqa: S608
-    names = [column[0] for column in result.description]
-    return [
-        dict(zip(names, map(_plain, row), strict=True)) for row in result.fetchall()
-    ]
 
 
 def describe_table(
@@ -220,36 +196,37 @@ def verify_tables(
     PublishError
         If the file cannot be opened, or a table is missing, surplus or different.
     """
+    compared = ["n_rows", "columns"]
+    if written_by == duckdb.__version__:
+        compared.append("checksum")
     try:
         with (
             duckdb.connect() as connection,
             attached(connection, database, read_only=True) as schema,
         ):
-            rows = connection.execute(
-                "SELECT table_name, false FROM duckdb_tables() "
-                "WHERE database_name = $1 "
-                "UNION ALL SELECT view_name, true FROM duckdb_views() "
-                "WHERE database_name = $1 AND NOT internal",
-                [_ALIAS],
-            ).fetchall()
-            are_views = dict(rows)
-            if are_views.keys() != set(tables):
+            found = dict(
+                connection.execute(
+                    "SELECT table_name, false FROM duckdb_tables() "
+                    "WHERE database_name = $1 "
+                    "UNION ALL SELECT view_name, true FROM duckdb_views() "
+                    "WHERE database_name = $1 AND NOT internal",
+                    [_ALIAS],
+                ).fetchall()
+            )
+            if found.keys() != set(tables):
                 raise PublishError(
                     f"{database} holds other tables than were published: "
-                    + ", ".join(sorted(are_views.keys() ^ set(tables)))
+                    + ", ".join(sorted(found.keys() ^ set(tables)))
                 )
             for name, published in tables.items():
-                description = describe_table(
-                    connection,
-                    f"{schema}.{quote_identifier(name)}",
-                    as_view=are_views[name],
-                )
-                _compare(
-                    f"table {name} in {database}",
-                    description,
-                    published,
-                    with_checksum=written_by == duckdb.__version__,
-                )
+                relation = f"{schema}.{quote_identifier(name)}"
+                table = describe_table(connection, relation, as_view=found[name])
+                for key in compared:
+                    if table[key] != published[key]:
+                        raise PublishError(
+                            f"table {name} in {database} is not the one published: "
+                            f"{key} is {table[key]}, published was {published[key]}"
+                        )
     except duckdb.Error as error:
         raise PublishError(f"{database} cannot be read: {reason(error)}") from None
 
@@ -257,41 +234,42 @@ def verify_tables(
 def reason(error: Exception) -> str:
     r"""Say in a few words why DuckDB, or the file system, failed.
 
-    Examples
-    --------
     >>> reason(duckdb.IOException("Could not write: No space left on device (28)"))
     'No space left on device'
     >>> reason(duckdb.BinderException("Binder Error: no column x\nLINE 1: ..."))
     'Binder Error: no column x'
     """
     text = str(error)
-    for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+    for number in _KNOWN_FAILURES:
         if os.strerror(number) in text:
             return os.strerror(number)
     return text.partition("\n")[0]
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    return value
-
-
-def _compare(
-    culprit: str,
-    found: Mapping[str, Any],
-    published: Mapping[str, Any],
-    *,
-    with_checksum: bool,
-) -> None:
-    for key in ("n_rows", "columns", "checksum")[: 3 if with_checksum else 2]:
-        if found[key] != published[key]:
-            raise PublishError(
-                f"{culprit} is not the one published: {key} is {found[key]}, "
-                f"published was {published[key]}"
+def copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
+    """Describe a copied relation and its columns as the original is described."""
+    parts = _parts(cursor, relation)
+    commented = cursor.execute(
+        """
+        SELECT NULL, comment FROM duckdb_tables()
+        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        UNION ALL
+        SELECT NULL, comment FROM duckdb_views()
+        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
+        UNION ALL
+        SELECT column_name, comment FROM duckdb_columns()
+        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        """,
+        parts,
+    ).fetchall()
+    for column, comment in commented:
+        if comment is not None:
+            described = (
+                f"{kind} {target}"
+                if column is None
+                else f"COLUMN {target}.{quote_identifier(column)}"
             )
+            cursor.execute(f"COMMENT ON {described} IS {quote_text(comment)}")
 
 
 def _view_query(cursor: Any, relation: str) -> str | None:
@@ -299,52 +277,43 @@ def _view_query(cursor: Any, relation: str) -> str | None:
     row = cursor.execute(
         """
         SELECT sql FROM duckdb_views()
-        WHERE database_name = $1 AND schema_name = $2 AND view_name = $3
+        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
         """,
         _parts(cursor, relation),
     ).fetchone()
     return None if row is None else str(row[0]).partition(" AS ")[2]
 
 
-def _copy_view(cursor: Any, name: str, relation: str) -> None:
-    """Make the same view in the attached database."""
+def _copy_views(cursor: Any, views: Mapping[str, str]) -> None:
+    """Make the same views in the attached database."""
+    queries = {name: _view_query(cursor, relation) for name, relation in views.items()}
     row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
-    query = _view_query(cursor, relation)
     cursor.execute(f"USE {quote_identifier(_ALIAS)}.main")
     try:
-        cursor.execute(f"CREATE VIEW {quote_identifier(name)} AS {query}")
+        create_views(
+            cursor,
+            {
+                name: f"CREATE VIEW {quote_identifier(name)} AS {query}"
+                for name, query in queries.items()
+            },
+        )
     finally:
         cursor.execute(f"USE {quote_identifier(row[0])}.{quote_identifier(row[1])}")
 
 
-def _copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
-    parts = _parts(cursor, relation)
-    commented = cursor.execute(
-        """
-        SELECT comment FROM duckdb_tables()
-        WHERE database_name = $1 AND schema_name = $2 AND table_name = $3
-        UNION ALL
-        SELECT comment FROM duckdb_views()
-        WHERE database_name = $1 AND schema_name = $2 AND view_name = $3
-        """,
-        parts,
-    ).fetchall()
-    for (comment,) in commented:
-        if comment is not None:
-            cursor.execute(f"COMMENT ON {kind} {target} IS {quote_text(comment)}")
-    columns = cursor.execute(
-        """
-        SELECT column_name, comment FROM duckdb_columns()
-        WHERE database_name = $1 AND schema_name = $2 AND table_name = $3
-        AND comment IS NOT NULL
-        """,
-        parts,
-    ).fetchall()
-    for column, comment in columns:
-        cursor.execute(
-            f"COMMENT ON COLUMN {target}.{quote_identifier(column)} "
-            f"IS {quote_text(comment)}"
-        )
+def create_views(cursor: Any, statements: Mapping[str, str]) -> None:
+    """Create views that may read each other, in whatever order works."""
+    waiting = dict(statements)
+    while waiting:
+        failures = {}
+        for name, statement in waiting.items():
+            try:
+                cursor.execute(statement)
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                failures[name] = error
+        if len(failures) == len(waiting):
+            raise next(iter(failures.values()))
+        waiting = {name: waiting[name] for name in failures}
 
 
 def _parts(cursor: Any, relation: str) -> list[str]:

@@ -1,4 +1,7 @@
-"""The report of a generation: one HTML file, and pictures of its charts."""
+"""The report of a generation: one HTML file, and pictures of its charts.
+
+It reads what is published, whatever the features, and never computes a segment anew.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,17 @@ from mall_segments.publishing.generations import DATABASE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mall_segments.report.reading import Progress
+    from mall_segments.report.sections import Progress
 
 REPORT = "report.html"
-PICTURES = "report"
 
 
 def write_report(folder: Path, database: Path) -> None:
-    """Write the report of a generation, and pictures of its charts.
+    """Write ``report.html`` into the folder of a generation.
 
-    An ``ArtefactWriter`` of `mall_segments.publishing.publish`: it reads ``model.json`` and,
-    if there is one, ``data_tests.json`` from the folder and adds ``report.html`` and
-    ``report/*.svg`` and ``report/*.png`` to it.
+    An ``ArtefactWriter`` of `mall_segments.publishing.publish`: it reads ``model.json``
+    and, if there is one, ``data_tests.json`` from the folder, and links the lists that
+    are there already.
 
     Parameters
     ----------
@@ -38,12 +40,10 @@ def write_report(folder: Path, database: Path) -> None:
         If the model file cannot be trusted.
     """
     from mall_segments.report.page import render_page  # noqa: PLC0415
-    from mall_segments.report.pictures import write_pictures  # noqa: PLC0415
-    from mall_segments.report.reading import read_report  # noqa: PLC0415
+    from mall_segments.report.sections import read_report  # noqa: PLC0415
 
-    reading = read_report(folder, database)
-    (folder / REPORT).write_text(render_page(reading, audit=None), encoding="utf-8")
-    write_pictures(folder / PICTURES, reading.views)
+    page = render_page(read_report(folder, database), audit=None, home=folder)
+    (folder / REPORT).write_text(page, encoding="utf-8")
 
 
 def copy_report(
@@ -61,11 +61,11 @@ def copy_report(
     folder : Path
         The generation's folder.
     output : Path, optional
-        The file to write the page to.
+        The file to write the page to; its links lead back to the folder.
     audit : Path, optional
         What ``mall-segments audit`` found, as JSON, to be shown on the page.
     pictures : Path, optional
-        The folder to write the pictures to.
+        The folder to write pictures of the charts to.
     progress : callable, optional
         Called with what is done next and the share done before.
 
@@ -79,17 +79,18 @@ def copy_report(
     """
     from mall_segments.report.page import read_audit, render_page  # noqa: PLC0415
     from mall_segments.report.pictures import write_pictures  # noqa: PLC0415
-    from mall_segments.report.reading import read_report  # noqa: PLC0415
+    from mall_segments.report.sections import read_report  # noqa: PLC0415
 
     found = read_audit(audit) if audit else None
     reading = read_report(folder, folder / DATABASE, progress=progress)
     try:
         if output:
+            page = render_page(reading, audit=found, home=output.absolute().parent)
             draft = output.with_name(f".{output.name}.unfinished")
-            draft.write_text(render_page(reading, audit=found), encoding="utf-8")
+            draft.write_text(page, encoding="utf-8")
             draft.replace(output)
         if pictures:
-            write_pictures(pictures, reading.views, progress=progress)
+            write_pictures(pictures, reading.views)
     except OSError as error:
         raise PublishError(
             f"{output or pictures} cannot be written: {error.strerror}"

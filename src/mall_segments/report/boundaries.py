@@ -1,23 +1,27 @@
 """Where the nearest centroid changes: the lines between segments, exactly.
 
-Segments are the cells of the Voronoi diagram of their centroids in scaled space.
-Scaling divides each feature by a constant, so the straight lines between cells stay
-straight when they are mapped back to original units.
+Segments are the cells of the Voronoi diagram of their centroids in scaled coordinates.
+A coordinate is a straight function of a transformed value, so the straight lines between
+cells stay straight where transformed values are drawn.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-from mall_segments.model_file import Segment, Segmentation
+if TYPE_CHECKING:
+    from mall_segments.model import ModelSegment, ModelSegmentation
 
 _SHORTEST = 1e-9
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The part of the plane that is drawn, in original units."""
+    """The part of the plane that is drawn, in transformed values."""
 
     x_minimum: float
     x_maximum: float
@@ -27,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Line:
-    """A straight line between two neighbouring segments, in original units."""
+    """A straight line between two neighbouring segments, in transformed values."""
 
     x1: float
     y1: float
@@ -36,33 +40,26 @@ class Line:
 
 
 def boundary_lines(
-    segmentation: Segmentation,
-    x: str,
-    y: str | None,
-    *,
-    frame: Frame,
-    elsewhere: Mapping[str, float],
+    segmentation: ModelSegmentation, x: int, y: int, frame: Frame
 ) -> list[Line]:
     """Find the lines at which the nearest centroid changes.
 
     Parameters
     ----------
-    segmentation : Segmentation
-        Scaler parameters and centroids.
-    x, y : str
-        The features drawn; without ``y`` the lines are vertical.
+    segmentation : ModelSegmentation
+        Its coordinates and segments.
+    x, y : int
+        The positions of the coordinates drawn. The lines are those of customers who
+        are average in every other one.
     frame : Frame
         Where the lines end.
-    elsewhere : mapping of str to float
-        The value, in original units, of every feature of the segmentation that is not
-        drawn: the lines are those of customers with these values.
 
     Returns
     -------
     list of Line
         One per pair of neighbours, in the order of the segments.
     """
-    plane = _Plane(segmentation, x, y, frame, elsewhere)
+    plane = _Plane(segmentation, x, y, frame, average_coordinates(segmentation))
     segments = segmentation.segments
     lines = []
     for first, second in combinations(segments, 2):
@@ -74,6 +71,14 @@ def boundary_lines(
         if line:
             lines.append(plane.unscaled(line))
     return lines
+
+
+def average_coordinates(segmentation: ModelSegmentation) -> list[float]:
+    """Return the coordinates of the average customer: centroids, by their shares."""
+    return [
+        sum(each.share * each.coordinates[axis] for each in segmentation.segments)
+        for axis in range(len(segmentation.coordinates))
+    ]
 
 
 @dataclass(frozen=True)
@@ -95,33 +100,35 @@ _FRAME = (
 
 @dataclass(frozen=True)
 class _Plane:
-    segmentation: Segmentation
-    x: str
-    y: str | None
+    segmentation: ModelSegmentation
+    x: int
+    y: int
     frame: Frame
-    elsewhere: Mapping[str, float]
+    average: Sequence[float]
 
-    def closer(self, segment: Segment, other: Segment) -> _HalfPlane:
+    def closer(self, segment: ModelSegment, other: ModelSegment) -> _HalfPlane:
         """Where the squared distance to a segment is at most that to another.
 
-        The difference of the two squared distances is linear in the features, as the
-        squares of the customer's own values cancel.
+        The difference of the two squared distances is linear in the coordinates, as
+        the squares of the customer's own cancel.
         """
         u = v = constant = 0.0
         frame = self.frame
-        for feature in self.segmentation.features:
-            here = segment.scaled_centroid[feature.name]
-            there = other.scaled_centroid[feature.name]
-            slope = 2 * (there - here) / feature.scale
-            constant += here**2 - there**2 - slope * feature.center
-            if feature.name == self.x:
+        for number, axis in enumerate(self.segmentation.coordinates):
+            here, there = segment.coordinates[number], other.coordinates[number]
+            slope = 2 * (there - here)
+            constant += here**2 - there**2
+            if number in (self.x, self.y):
+                slope *= axis.weight / axis.scale
+                constant -= slope * axis.center
+            if number == self.x:
                 constant += slope * frame.x_minimum
                 u = slope * (frame.x_maximum - frame.x_minimum)
-            elif feature.name == self.y:
+            elif number == self.y:
                 constant += slope * frame.y_minimum
                 v = slope * (frame.y_maximum - frame.y_minimum)
             else:
-                constant += slope * self.elsewhere[feature.name]
+                constant += slope * self.average[number]
         return _HalfPlane(u, v, constant)
 
     def unscaled(self, line: tuple[float, float, float, float]) -> Line:

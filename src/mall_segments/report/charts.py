@@ -1,38 +1,30 @@
 """The charts of the report: each a pure function from rows to marks."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from markupsafe import Markup
-
-from mall_segments.report.boundaries import Line
-from mall_segments.report.labels import label_offsets
-from mall_segments.report.markers import (
-    gender_marker,
-    marker,
-    shape_class,
-    size_number,
-)
+from mall_segments.report.features import shortened
+from mall_segments.report.labels import PHONE, WIDE, label_offsets
+from mall_segments.report.markers import marker, shape_class, size_number
 from mall_segments.report.plots import Plot, Strip, grid
-from mall_segments.report.svg import Axis, element, joined, nice_axis, share
+from mall_segments.report.svg import Axis, element, joined, nice_axis, share, tip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from markupsafe import Markup
+
+    from mall_segments.report.boundaries import Line
+    from mall_segments.report.cells import Cell, Cells
 
 LABEL_LENGTH: Final = 26
+PHONE_LABEL_LENGTH: Final = 18
 """Characters of a name that a direct label shows; the rest is in the table."""
-
-GENDERS: Final = ("female", "male", "unknown")
-AGE_BANDS: Final = (
-    "under 18",
-    "18-24",
-    "25-34",
-    "35-44",
-    "45-54",
-    "55-64",
-    "65 and over",
-    "unknown",
-)
 
 _FAINTEST = 0.35
 
@@ -40,37 +32,7 @@ _FAINTEST = 0.35
 _ROOM_FOR_A_LETTER: Final = 0.02
 _ROOM_ON_A_PHONE: Final = 0.032
 
-
-@dataclass(frozen=True)
-class Cell:
-    """Customers drawn as one mark: those on a point, or in a bin of a grid.
-
-    Attributes
-    ----------
-    x, y : float
-        Where they are, or the middle of their bin.
-    counts : tuple of (int, int)
-        Group (a segment id, or the position of a gender) and number of customers,
-        largest first.
-    """
-
-    x: float
-    y: float
-    counts: tuple[tuple[int, int], ...]
-
-    @property
-    def n_customers(self) -> int:
-        """Count all customers of the cell."""
-        return sum(n for _, n in self.counts)
-
-
-@dataclass(frozen=True)
-class Cells:
-    """All cells of a chart; ``width`` and ``height`` are None for points."""
-
-    cells: tuple[Cell, ...]
-    width: float | None = None
-    height: float | None = None
+_HALF_BAR: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -96,37 +58,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Bin:
-    """Customers between two values of a feature."""
+    """Customers of a group between two values of a feature; ``title`` says which."""
 
     group: int
     start: float
     end: float
     n_customers: int
-
-
-def cell_axes(cells: Cells) -> tuple[Axis, Axis]:
-    """Choose axes that hold all cells."""
-    half_width, half_height = (cells.width or 0) / 2, (cells.height or 0) / 2
-    xs = [cell.x for cell in cells.cells]
-    ys = [cell.y for cell in cells.cells]
-    # Markers on the edge need room; bins fill their place.
-    padding = 0.0 if cells.width else 0.02
-    return (
-        nice_axis(
-            min(xs) - half_width,
-            max(xs) + half_width,
-            n_ticks=6,
-            padding=padding,
-            is_clipped=True,
-        ),
-        nice_axis(
-            min(ys) - half_height,
-            max(ys) + half_height,
-            n_ticks=6,
-            padding=padding,
-            is_clipped=True,
-        ),
-    )
+    title: str = ""
 
 
 def map_chart(
@@ -135,13 +73,14 @@ def map_chart(
     *,
     name: str,
     title: str,
-    x_title: str,
-    y_title: str,
+    titles: tuple[str, str],
     description: str,
     height: int,
+    says: Callable[[Cell], str],
     lines: Sequence[Line] = (),
     is_slice: bool = False,
     centres: Sequence[Centre] = (),
+    is_shaded: bool = True,
 ) -> Plot:
     """Draw customers where they are, in the marker or the colour of their segment.
 
@@ -153,14 +92,18 @@ def map_chart(
         fainter the fewer they are.
     axes : tuple of Axis
         Horizontal and vertical.
-    name, title, x_title, y_title, description, height
-        See `Plot`.
+    name, title, description, height
+        See `Plot`; ``titles`` are those of the axes.
+    says : callable
+        What a mark says when pointed at.
     lines : sequence of Line
         Boundaries between segments.
     is_slice : bool
         Whether the boundaries hold only for customers with average other features.
     centres : sequence of Centre
         Centroids.
+    is_shaded : bool
+        Whether bins are drawn as rectangles; if not, as markers in their middle.
     """
     x_axis, y_axis = axes
     boundaries = [
@@ -177,70 +120,34 @@ def map_chart(
     return Plot(
         name=name,
         title=title,
-        x_title=x_title,
-        y_title=y_title,
+        x_title=titles[0],
+        y_title=titles[1],
         description=description,
         content=joined(
             grid(x_axis, y_axis),
-            element("g", *_cell_marks(cells, x_axis, y_axis), class_="cells"),
+            element("g", *_cell_marks(cells, axes, says, is_shaded), class_="cells"),
             *boundaries,
-            *(
-                _centre(centre, x_axis, y_axis, offset)
-                for centre, offset in zip(
-                    centres, _offsets(centres, cells, axes), strict=True
-                )
-            ),
+            *_centre_marks(centres, cells, axes),
         ),
         n_marks=len(cells.cells),
         height=height,
     )
 
 
-def pair_chart(
-    cells: Cells,
-    *,
-    name: str,
-    title: str,
-    x_title: str,
-    y_title: str,
-    description: str,
-    is_by_gender: bool,
-) -> Plot:
-    """Draw the most frequent group of every bin as a marker, larger for more."""
-    x_axis, y_axis = cell_axes(cells)
-    largest = max(cell.n_customers for cell in cells.cells)
-    place = gender_marker if is_by_gender else marker
-    marks = [
-        place(
-            cell.counts[0][0],
-            x=x_axis.along(cell.x),
-            y=y_axis.up(cell.y),
-            size=size_number(cell.n_customers, largest),
-            class_="mark",
-        )
-        for cell in cells.cells
-    ]
-    return Plot(
-        name=name,
-        title=title,
-        x_title=x_title,
-        y_title=y_title,
-        description=description,
-        content=joined(grid(x_axis, y_axis), *marks),
-        n_marks=len(marks),
-        height=220,
-    )
-
-
 def histogram(
     bins: Sequence[Bin],
+    classes: Sequence[str],
     *,
     name: str,
     title: str,
     x_title: str,
     description: str,
+    height: int = 170,
 ) -> Plot:
-    """Stack the bins of the groups, in the order of the groups."""
+    """Stack the bins of the groups, in the order of the groups.
+
+    ``classes`` are the style classes of the groups.
+    """
     x_axis = nice_axis(
         min(part.start for part in bins),
         max(part.end for part in bins),
@@ -259,11 +166,12 @@ def histogram(
         bars.append(
             element(
                 "rect",
+                tip(part.title),
                 x=x_axis.along(part.start),
                 y=y_axis.up(below + part.n_customers),
                 width=share(x_axis.percent(part.end) - x_axis.percent(part.start)),
                 height=share(y_axis.percent(part.n_customers)),
-                class_=f"mark bar gender-{part.group + 1}",
+                class_=f"mark bar {classes[part.group]}",
             )
         )
     return Plot(
@@ -274,7 +182,7 @@ def histogram(
         description=description,
         content=joined(grid(x_axis, y_axis), *bars),
         n_marks=len(bars),
-        height=170,
+        height=height,
     )
 
 
@@ -297,38 +205,24 @@ def criterion_chart(
     y_axis = nice_axis(low, high, n_ticks=4, padding=0.04, is_clipped=True)
     content = [grid(x_axis, y_axis)]
     for score in scores:
-        x = x_axis.along(score.n_segments)
+        x = score.n_segments
         if score.is_chosen:
-            content.append(
-                element("line", x1=x, y1="0%", x2=x, y2="100%", class_="chosen")
-            )
+            content.append(_line((x_axis, y_axis), x, y_axis.minimum, x, y_axis.maximum, "chosen"))
         if score.error:
-            content.append(
-                element(
-                    "line",
-                    x1=x,
-                    y1=y_axis.up(score.value - score.error),
-                    x2=x,
-                    y2=y_axis.up(score.value + score.error),
-                    class_="error",
-                )
-            )
+            below, above = score.value - score.error, score.value + score.error
+            content.append(_line((x_axis, y_axis), x, below, x, above, "error"))
     content += [
-        element(
-            "line",
-            x1=x_axis.along(score.n_segments),
-            y1=y_axis.up(score.value),
-            x2=x_axis.along(following.n_segments),
-            y2=y_axis.up(following.value),
-            class_="curve",
+        _line(
+            (x_axis, y_axis), one.n_segments, one.value, two.n_segments, two.value, "curve"
         )
-        for score, following in pairwise(scores)
+        for one, two in pairwise(scores)
     ]
     for score in scores:
-        x, y = x_axis.along(score.n_segments), y_axis.up(score.value)
+        place = {"cx": x_axis.along(score.n_segments), "cy": y_axis.up(score.value)}
         if score.is_preferred:
-            content.append(element("circle", cx=x, cy=y, r=8, class_="ring"))
-        content.append(element("circle", cx=x, cy=y, r=3.5, class_="mark point"))
+            content.append(element("circle", r=8, class_="ring", **place))
+        says = tip(f"{score.n_segments} segments: {score.value:.4g}")
+        content.append(element("circle", says, r=3.5, class_="mark point", **place))
     return Plot(
         name=name,
         title=title,
@@ -341,51 +235,79 @@ def criterion_chart(
     )
 
 
-def variance_chart(
-    shares: Sequence[float], *, name: str, title: str, description: str
-) -> Plot:
-    """Draw the share of the variance that each component explains."""
-    n_components = len(shares)
-    x_axis = Axis(
-        0.5, n_components + 0.5, tuple(map(float, range(1, n_components + 1)))
-    )
-    y_axis = nice_axis(0, 100 * max(shares), n_ticks=4)
-    bars = [
+def snake_chart(
+    lines: Sequence[tuple[int, str, Sequence[float | None]]],
+    features: Sequence[str],
+    *,
+    row_height: int,
+) -> tuple[Axis, Markup, int]:
+    """Draw a line down the features for each segment: how far it is from average.
+
+    Parameters
+    ----------
+    lines : sequence of (int, str, sequence of float)
+        The id and label of a segment, and its mean of each feature in standard
+        deviations from all customers; None where there is none.
+    features : sequence of str
+        The labels of the features.
+    row_height : int
+        Pixels of a feature's row; the marks stand in its middle.
+
+    Returns
+    -------
+    tuple
+        The horizontal axis, the marks, and how many there are.
+    """
+    scores = [score for _, _, line in lines for score in line if score is not None]
+    reach = max(1.0, *(abs(score) for score in scores))
+    axis = nice_axis(-reach, reach, n_ticks=6, padding=0.04, is_clipped=True)
+    content = [
         element(
-            "rect",
-            x=x_axis.along(number - 0.3),
-            y=y_axis.up(100 * part),
-            width=share(60 / n_components),
-            height=share(y_axis.percent(100 * part)),
-            class_="mark bar neutral",
+            "line", x1=axis.along(0), y1="0%", x2=axis.along(0), y2="100%", class_="overall"
         )
-        for number, part in enumerate(shares, 1)
     ]
-    return Plot(
-        name=name,
-        title=title,
-        x_title="principal component",
-        y_title="share of variance, %",
-        description=description,
-        content=joined(grid(x_axis, y_axis), *bars),
-        n_marks=len(bars),
-        height=170,
-    )
+    marks = []
+    for segment_id, label, line in lines:
+        places = [
+            (axis.along(score), (row + 0.5) * row_height, score, features[row])
+            for row, score in enumerate(line)
+            if score is not None
+        ]
+        content += [
+            element(
+                "line", x1=x1, y1=y1, x2=x2, y2=y2,
+                class_=f"snake {shape_class(segment_id)}",
+            )
+            for (x1, y1, _, _), (x2, y2, _, _) in pairwise(places)
+        ]  # fmt: skip
+        marks += [
+            marker(
+                segment_id,
+                x=x,
+                y=f"{y:g}",
+                size=3,
+                class_="mark",
+                title=f"{label}, {feature}: {score:+.2f} standard deviations",
+            )
+            for x, y, score, feature in places
+        ]
+    return axis, joined(*content, *marks), len(marks)
 
 
 def profile_strip(
     segment_id: int,
     label: str,
     bins: Sequence[Bin],
-    mean: float,
+    mean: tuple[float, str],
     overall: float,
     axis: Axis,
 ) -> Strip:
     """Draw how a segment's customers spread over a feature, and their mean."""
-    largest = max(part.n_customers for part in bins)
+    largest = max((part.n_customers for part in bins), default=1)
     bars = [
         element(
             "rect",
+            tip(part.title),
             x=axis.along(part.start),
             y=share(92 - 80 * part.n_customers / largest),
             width=share(axis.percent(part.end) - axis.percent(part.start)),
@@ -394,16 +316,15 @@ def profile_strip(
         )
         for part in bins
     ]
-    line = element(
-        "line",
-        x1=axis.along(overall),
-        y1="0%",
-        x2=axis.along(overall),
-        y2="100%",
-        class_="overall",
-    )
+    x = axis.along(overall)
+    line = element("line", x1=x, y1="0%", x2=x, y2="100%", class_="overall")
     mean_mark = marker(
-        segment_id, x=axis.along(mean), y="92%", size=3, class_="mark mean"
+        segment_id,
+        x=axis.along(mean[0]),
+        y="92%",
+        size=3,
+        class_="mark mean",
+        title=mean[1],
     )
     return Strip(segment_id, label, joined(*bars, line, mean_mark), len(bars) + 1)
 
@@ -417,17 +338,8 @@ def silhouette_strip(
 ) -> Strip:
     """Draw the silhouettes of a segment's customers, best on top.
 
-    Parameters
-    ----------
-    segment_id, label
-        The segment.
-    slices : sequence of (float, float, float)
-        Share of the segment's customers where a slice begins and where it ends, and
-        their mean silhouette.
-    mean : float
-        The segment's mean silhouette.
-    axis : Axis
-        From -1 or more to 1.
+    ``slices`` are the share of the segment's customers where a slice begins and where
+    it ends, and their mean silhouette.
     """
     zero = axis.percent(0)
     bars = []
@@ -436,6 +348,7 @@ def silhouette_strip(
         bars.append(
             element(
                 "rect",
+                tip(f"{label}: {value:.2f}"),
                 x=share(min(zero, at)),
                 y=share(5 + 90 * start),
                 width=share(abs(at - zero)),
@@ -453,13 +366,8 @@ def mix_strip(
 ) -> Strip:
     """Draw the parts of a whole side by side.
 
-    Parameters
-    ----------
-    segment_id, label
-        The segment, or None for all customers.
-    parts : sequence of (str, float, str)
-        The style class, the share of the whole from 0 to 1, and the name of each part;
-        the name is written on it where there is room, on a phone for fewer.
+    ``parts`` are the style class, the share of the whole from 0 to 1, and the name of
+    each part; the name is written on it where there is room, on a phone for fewer.
     """
     content = []
     start = 0.0
@@ -467,6 +375,7 @@ def mix_strip(
         content.append(
             element(
                 "rect",
+                tip(f"{name}: {100 * part:.1f} %"),
                 x=share(100 * start),
                 y="12%",
                 width=share(100 * part),
@@ -491,102 +400,95 @@ def mix_strip(
     return Strip(segment_id, label, joined(*content), len(parts))
 
 
-def shortened(text: str, length: int = LABEL_LENGTH) -> str:
-    """Cut a text that a picture has no room for.
-
-    Examples
-    --------
-    >>> shortened("Careful savers"), shortened("Well-off customers of the north", 18)
-    ('Careful savers', 'Well-off customer…')
-    """
-    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
-
-
-def distinct_labels(
-    personas: Mapping[int, str], names: Mapping[int, str]
-) -> dict[int, str]:
-    """Label segments by persona, or by name where two share a persona."""
-    shared = len(set(personas.values())) < len(personas)
-    return dict(names if shared else personas)
+def _line(
+    axes: tuple[Axis, Axis], x1: float, y1: float, x2: float, y2: float, class_: str
+) -> Markup:
+    x_axis, y_axis = axes
+    return element(
+        "line",
+        x1=x_axis.along(x1),
+        y1=y_axis.up(y1),
+        x2=x_axis.along(x2),
+        y2=y_axis.up(y2),
+        class_=class_,
+    )
 
 
-def _cell_marks(cells: Cells, x_axis: Axis, y_axis: Axis) -> list[Markup]:
+def _cell_marks(
+    cells: Cells,
+    axes: tuple[Axis, Axis],
+    says: Callable[[Cell], str],
+    is_shaded: bool,  # noqa: FBT001
+) -> Iterator[Markup]:
+    x_axis, y_axis = axes
     largest = max(cell.n_customers for cell in cells.cells)
-    if cells.width is None or cells.height is None:
-        return [
-            marker(
+    width, height = cells.width, cells.height
+    for cell in cells.cells:
+        if not is_shaded or width is None or height is None:
+            yield marker(
                 cell.counts[0][0],
                 x=x_axis.along(cell.x),
                 y=y_axis.up(cell.y),
                 size=size_number(cell.n_customers, largest),
                 class_="mark",
+                title=says(cell),
             )
-            for cell in cells.cells
-        ]
-    width = share(100 * cells.width / (x_axis.maximum - x_axis.minimum))
-    height = share(100 * cells.height / (y_axis.maximum - y_axis.minimum))
-    return [
-        element(
+            continue
+        yield element(
             "rect",
-            x=x_axis.along(cell.x - cells.width / 2),
-            y=y_axis.up(cell.y + cells.height / 2),
-            width=width,
-            height=height,
+            tip(says(cell)),
+            x=x_axis.along(cell.x - width / 2),
+            y=y_axis.up(cell.y + height / 2),
+            width=share(100 * width / (x_axis.maximum - x_axis.minimum)),
+            height=share(100 * height / (y_axis.maximum - y_axis.minimum)),
             class_=f"mark cell {shape_class(cell.counts[0][0])}",
             fill_opacity=f"{_strength(cell.n_customers, largest):.2f}",
         )
-        for cell in cells.cells
-    ]
 
 
 def _strength(n_customers: int, largest: int) -> float:
     """Grow from faint for one customer to full for the most, by their logarithm."""
     if largest <= 1:
         return 1.0
-    return _FAINTEST + (1 - _FAINTEST) * math.log(max(n_customers, 1)) / math.log(
-        largest
-    )
+    part = math.log(max(n_customers, 1)) / math.log(largest)
+    return _FAINTEST + (1 - _FAINTEST) * part
 
 
-def _centre(
-    centre: Centre, x_axis: Axis, y_axis: Axis, offset: tuple[int, int]
-) -> Markup:
-    x, y = x_axis.along(centre.x), y_axis.up(centre.y)
-    return element(
-        "g",
-        element("circle", cx=x, cy=y, r=9, class_="centroid"),
-        element(
-            "text",
-            str(centre.segment_id),
-            x=x,
-            y=y,
-            dy="0.36em",
-            text_anchor="middle",
-            class_="centroid-number",
-        ),
-        element(
-            "text",
-            shortened(centre.label),
-            x=x,
-            y=y,
-            dx=offset[0] or None,
-            dy=offset[1],
-            text_anchor="middle",
-            class_="direct-label",
-        ),
-    )
-
-
-def _offsets(
+def _centre_marks(
     centres: Sequence[Centre], cells: Cells, axes: tuple[Axis, Axis]
-) -> list[tuple[int, int]]:
+) -> Iterator[Markup]:
     def place(x: float, y: float) -> tuple[float, float]:
         return axes[0].percent(x), 100 - axes[1].percent(y)
 
+    for centre in centres:
+        x, y = axes[0].along(centre.x), axes[1].up(centre.y)
+        number = str(centre.segment_id)
+        yield element(
+            "g",
+            tip(centre.label),
+            element("circle", cx=x, cy=y, r=9, class_="centroid"),
+            element(
+                "text", number, x=x, y=y, dy="0.36em", text_anchor="middle",
+                class_="centroid-number",
+            ),
+        )  # fmt: skip
     # Bins lie under every place a name may go, so they do not matter.
     marks = [] if cells.width else [place(cell.x, cell.y) for cell in cells.cells]
-    return label_offsets(
-        [shortened(centre.label) for centre in centres],
-        [place(centre.x, centre.y) for centre in centres],
-        marks,
-    )
+    places = [place(centre.x, centre.y) for centre in centres]
+    for class_, size, length in (
+        ("direct-label", WIDE, LABEL_LENGTH),
+        ("direct-label on-phone", PHONE, PHONE_LABEL_LENGTH),
+    ):
+        names = [shortened(centre.label, length) for centre in centres]
+        offsets = label_offsets(names, places, marks, size)
+        for centre, name, (across, down) in zip(centres, names, offsets, strict=True):
+            yield element(
+                "text",
+                name,
+                x=axes[0].along(centre.x),
+                y=axes[1].up(centre.y),
+                dx=across or None,
+                dy=down,
+                text_anchor="middle",
+                class_=class_,
+            )

@@ -16,10 +16,14 @@ N_SLICES: Final = 22
 
 @dataclass(frozen=True)
 class Criterion:
-    """A way to judge a number of segments: its column, name and reading."""
+    """A way to judge a number of segments: its column, name and reading.
+
+    ``choice`` is its name among those that prefer a number; None where it prefers none,
+    as the bend of a smooth curve is evidence of nothing.
+    """
 
     column: str
-    choice: str
+    choice: str | None
     title: str
     reading: str
 
@@ -27,9 +31,9 @@ class Criterion:
 CRITERIA: Final = (
     Criterion(
         "inertia",
-        "elbow",
+        None,
         "Inertia",
-        "Distances within segments: look for the bend.",
+        "Distances within segments, which always fall: look for a bend, if there is one.",
     ),
     Criterion(
         "silhouette",
@@ -59,24 +63,58 @@ CRITERIA: Final = (
     ),
     Criterion(
         "stability_ari",
-        "stability",
+        None,
+        "Agreement of resamples",
+        "How alike the segments of resampled customers are (adjusted Rand index): "
+        "higher is better, and easier for few segments.",
+    ),
+    Criterion(
+        "lowest_jaccard",
+        "jaccard",
         "Stability",
-        "How alike the segments of resampled customers are: higher is better.",
+        "How much of the least stable segment is found again among resampled "
+        "customers (Jaccard): three quarters and more is usually called stable.",
     ),
 )
+
+STABLE: Final = 0.75
+"""Share of a segment that is found again from which it is called stable (Hennig)."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Why there are as many segments: every number scored by every criterion."""
+    """Why there are as many segments: every number scored by every criterion.
+
+    Attributes
+    ----------
+    scores : tuple of Row
+        One per number of segments.
+    chosen : Row or None
+        The number published.
+    plots : tuple of (Criterion, Plot)
+        A chart for each criterion that was computed.
+    agreeing, disagreeing, silent
+        Criteria that prefer the number published, that prefer another, and that prefer
+        none.
+    stablest : Row or None
+        The number whose least stable segment is the most stable.
+    silhouettes : StripChart or None
+        How well each customer is placed.
+    """
 
     scores: tuple[Row, ...]
     chosen: Row | None
     plots: tuple[tuple[Criterion, Plot], ...]
     agreeing: tuple[str, ...]
     disagreeing: tuple[tuple[str, Row], ...]
+    silent: tuple[str, ...]
+    stablest: Row | None
     silhouettes: StripChart | None
-    average_silhouettes: tuple[Row, ...]
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the settings decided on the number."""
+        return bool(self.chosen and "setting" in _chosen_by(self.chosen))
 
 
 def read_counts(
@@ -86,19 +124,17 @@ def read_counts(
     labels: Mapping[int, str],
 ) -> Counts:
     """Draw every number of segments scored, and the silhouettes of the chosen one."""
-    where = {"segmentation": segmentation}
     scores = marts.rows(
-        "fct_cluster_count_scores", ["segmentation", "n_segments"], where=where
+        "fct_cluster_count_scores",
+        ["segmentation", "n_segments"],
+        where={"segmentation": segmentation},
     )
-    choices = {
-        criterion.choice: [row for row in scores if criterion.choice in _chosen_by(row)]
-        for criterion in CRITERIA
-    }
     chosen = next((row for row in scores if row["is_chosen"]), None)
-    titles = {
-        criterion.choice: "Elbow" if criterion.choice == "elbow" else criterion.title
+    choices = [
+        (criterion.title, [row for row in scores if criterion.choice in _chosen_by(row)])
         for criterion in CRITERIA
-    }
+        if criterion.choice and any(row[criterion.column] is not None for row in scores)
+    ]
     return Counts(
         scores=tuple(scores),
         chosen=chosen,
@@ -107,17 +143,17 @@ def read_counts(
             for criterion in CRITERIA
             if (plot := _criterion_plot(segmentation, criterion, scores))
         ),
-        agreeing=tuple(
-            titles[choice] for choice, rows in choices.items() if chosen in rows
-        ),
+        agreeing=tuple(title for title, rows in choices if chosen in rows),
         disagreeing=tuple(
-            (titles[choice], row)
-            for choice, rows in choices.items()
-            for row in rows
-            if row != chosen
+            (title, row) for title, rows in choices for row in rows if row != chosen
+        ),
+        silent=tuple(title for title, rows in choices if not rows),
+        stablest=max(
+            (row for row in scores if row["lowest_jaccard"] is not None),
+            key=lambda row: row["lowest_jaccard"],
+            default=None,
         ),
         silhouettes=_silhouettes(marts, segmentation, segments, labels),
-        average_silhouettes=tuple(segments),
     )
 
 
@@ -143,16 +179,12 @@ def _criterion_plot(
     if not scores:
         return None
     preferred = [score.n_segments for score in scores if score.is_preferred]
-    prefers = (
-        f"It prefers {preferred[0]} segments."
-        if preferred
-        else "It prefers no number of segments."
-    )
+    prefers = f"It prefers {preferred[0]} segments." if preferred else ""
     return charts.criterion_chart(
         scores,
         name=f"criterion-{segmentation}-{criterion.column}",
         title=criterion.title,
-        description=f"{criterion.reading} {prefers}",
+        description=f"{criterion.reading} {prefers}".strip(),
     )
 
 

@@ -1,54 +1,105 @@
-"""How the report names features and segmentations, and grades what is unusual."""
+"""How the report names features, segments and segmentations, and grades the unusual."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.model_file import Feature, Model
+if TYPE_CHECKING:
+    from mall_segments.model import Model
 
 # Standard deviations from the mean of all customers at which the shade changes.
 _SHADES: Final = (0.25, 0.75, 1.25)
 
+_LEVELS: Final = (
+    "far below average",
+    "below average",
+    "slightly below average",
+    "about average",
+    "slightly above average",
+    "above average",
+    "far above average",
+)
+
 
 @dataclass(frozen=True)
 class FeatureView:
-    """A feature: its column, the word for it in a sentence, and its full title."""
+    """A feature: its column, the word for it in a sentence, its unit and its title."""
 
     name: str
     label: str
-    title: str
-    resolution: float
-    median: float
+    unit: str
+    is_number: bool
+    is_whole: bool
+
+    @property
+    def title(self) -> str:
+        """The feature as a heading of its own, with its unit."""
+        title = self.label[:1].upper() + self.label[1:]
+        return f"{title} ({self.unit})" if self.unit else title
+
+    def with_unit(self, value: float) -> str:
+        """Write a value briefly, with its unit.
+
+        >>> FeatureView("age", "age", "years", True, True).with_unit(38.849)
+        '38.8 years'
+        """
+        written = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
+        return f"{written} {self.unit}".strip()
 
 
 def feature_views(model: Model) -> dict[str, FeatureView]:
-    """Name the features for readers, by column.
-
-    A feature's first alias is its header in a customer file, which says its unit.
-    """
+    """Name the columns for readers, in the order of the settings."""
     return {
-        feature.name: FeatureView(
-            feature.name,
-            feature.label,
-            _title(feature),
-            feature.resolution,
-            feature.median,
+        column.name: FeatureView(
+            column.name,
+            column.label,
+            column.unit,
+            column.type == "number",
+            column.is_whole,
         )
-        for feature in model.features
+        for column in model.columns
     }
 
 
 def segmentation_titles(model: Model) -> dict[str, str]:
-    """Name the segmentations for readers: by their features, if these differ."""
-    labels = {feature.name: feature.label for feature in model.features}
+    """Name the segmentations for readers: by their features, if few and different."""
     titles = {
-        segmentation.name: listed([labels[part.name] for part in segmentation.features])
+        segmentation.name: listed(
+            [model.column(name).label for name in segmentation.features]
+        )
+        if len(segmentation.features) <= 4  # noqa: PLR2004 - a longer title says less
+        else segmentation.name.replace("_", " ")
         for segmentation in model.segmentations
     }
-    found = list(titles.values())
+    times = Counter(titles.values())
     return {
-        name: title if found.count(title) == 1 else name.replace("_", " ")
+        name: title if times[title] == 1 else name.replace("_", " ")
         for name, title in titles.items()
+    }
+
+
+def segment_labels(
+    segments: Iterable[Mapping[str, Any]], *, claims: bool
+) -> dict[int, str]:
+    """Label segments by persona, or by what tells them apart where personas repeat.
+
+    Parameters
+    ----------
+    segments : iterable of mapping
+        Rows of ``dim_segments`` of one segmentation, whose names are unique.
+    claims : bool
+        Whether there are segments at all; if not, no persona is claimed.
+    """
+    rows = list(segments)
+    times = Counter(row["persona"] for row in rows)
+    return {
+        row["segment_id"]: row["persona"]
+        if claims and times[row["persona"]] == 1
+        else row["segment_name"]
+        for row in rows
     }
 
 
@@ -62,6 +113,17 @@ def listed(parts: Sequence[str]) -> str:
     """
     *first, last = parts
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def shortened(text: str, length: int) -> str:
+    """Cut a text that a picture has no room for.
+
+    Examples
+    --------
+    >>> shortened("Careful savers", 20), shortened("Well-off customers", 12)
+    ('Careful savers', 'Well-off cu…')
+    """
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def shade(z_score: float | None) -> int:
@@ -80,16 +142,4 @@ def shade(z_score: float | None) -> int:
 
 def level(z_score: float | None) -> str:
     """Say in words how a mean compares with that of all customers."""
-    return {
-        -3: "far below average",
-        -2: "below average",
-        -1: "slightly below average",
-        0: "about average",
-        1: "slightly above average",
-        2: "above average",
-        3: "far above average",
-    }[shade(z_score)]
-
-
-def _title(feature: Feature) -> str:
-    return feature.aliases[0] if feature.aliases else feature.label
+    return _LEVELS[shade(z_score) + 3]

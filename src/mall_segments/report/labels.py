@@ -6,8 +6,9 @@ from typing import Final
 
 Place = tuple[float, float]
 
-MAP_SIZE: Final = (840, 440)
-"""Width and height of the map that names are placed for, in pixels."""
+WIDE: Final = (840, 440)
+PHONE: Final = (300, 300)
+"""Width and height of the maps that names are placed for, in pixels."""
 
 # Half the height of a label, and the width of a letter and of a marker, in pixels.
 _HALF_HEIGHT = 14.0
@@ -17,8 +18,8 @@ _MARKER_WIDTH = 12.0
 # From the baseline of a text to its middle.
 _RISE = 4
 
-# A label is closer to its own centre than to any other, by at least so many pixels.
-_CLEARANCE = 30.0
+# A label is closer to its own centre than to any other, by this share of the width.
+_CLEARANCE = 0.036
 
 # So many pixels away are as bad as one hidden mark, what is forbidden as many.
 _FAR = 60.0
@@ -35,7 +36,10 @@ _OFFSETS = [
 
 
 def label_offsets(
-    labels: Sequence[str], centres: Sequence[Place], marks: Sequence[Place]
+    labels: Sequence[str],
+    centres: Sequence[Place],
+    marks: Sequence[Place],
+    size: tuple[int, int] = WIDE,
 ) -> list[tuple[int, int]]:
     """Find a place for each label: near its centre, hiding little, on no other label.
 
@@ -47,20 +51,22 @@ def label_offsets(
         Where each belongs, in percent from the left and from the top.
     marks : sequence of (float, float)
         What had better not be hidden, likewise.
+    size : (int, int)
+        Width and height of the map, in pixels.
 
     Returns
     -------
     list of (int, int)
         Pixels from each centre to the right and down to the middle of the baseline.
     """
-    taken = [_pixels(mark) for mark in marks[:: len(marks) // _ENOUGH_MARKS + 1]]
-    middles = [_pixels(centre) for centre in centres]
+    taken = [_pixels(mark, size) for mark in marks[:: len(marks) // _ENOUGH_MARKS + 1]]
+    middles = [_pixels(centre, size) for centre in centres]
     offsets = []
     for number, label in enumerate(labels):
         others = middles[:number] + middles[number + 1 :]
         half_width = len(label) * _LETTER_WIDTH / 2
         costs = [
-            _cost(middles[number], offset, half_width, others, taken)
+            _cost(middles[number], offset, half_width, others, taken, size)
             for offset in _OFFSETS
         ]
         offset = _OFFSETS[costs.index(min(costs))]
@@ -80,9 +86,10 @@ def _cost(
     half_width: float,
     others: Sequence[Place],
     taken: Sequence[Place],
+    size: tuple[int, int],
 ) -> float:
     x, y = _moved(centre, offset)
-    width, height = MAP_SIZE
+    width, height = size
     reach = half_width + _MARKER_WIDTH / 2
     n_hidden = sum(
         abs(x - mark_x) < reach and abs(y - mark_y) < _HALF_HEIGHT
@@ -90,7 +97,7 @@ def _cost(
     )
     distance = math.dist((x, y), centre)
     has_strayed = any(
-        math.dist((x, y), other) < distance + _CLEARANCE for other in others
+        math.dist((x, y), other) < distance + _CLEARANCE * width for other in others
     )
     is_inside = (
         half_width <= x <= width - half_width
@@ -99,8 +106,8 @@ def _cost(
     return n_hidden + distance / _FAR + _FORBIDDEN * (has_strayed + (not is_inside))
 
 
-def _pixels(place: Place) -> Place:
-    return place[0] * MAP_SIZE[0] / 100, place[1] * MAP_SIZE[1] / 100
+def _pixels(place: Place, size: tuple[int, int]) -> Place:
+    return place[0] * size[0] / 100, place[1] * size[1] / 100
 
 
 def _moved(centre: Place, offset: tuple[int, int]) -> Place:

@@ -9,7 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from mall_segments.report.svg import element
+from mall_segments.report.svg import element, tip
 
 N_COLOURS: Final = 8
 N_SHAPES: Final = 10
@@ -20,9 +20,6 @@ BADGE: Final = 6.0
 """Size of the marker beside a segment's name."""
 
 _BADGE_SIZE: Final = len(RADII) + 1
-
-# Circle, triangle and plus.
-_GENDER_SHAPES: Final = (1, 3, 5)
 
 
 def shape_class(segment_id: int) -> str:
@@ -66,10 +63,13 @@ def marker_definitions() -> Markup:
     return element("defs", *shapes)
 
 
-def marker(segment_id: int, *, x: str, y: str, size: int, class_: str = "") -> Markup:
-    """Place a segment's marker."""
+def marker(
+    segment_id: int, *, x: str, y: str, size: int, class_: str = "", title: str = ""
+) -> Markup:
+    """Place a segment's marker, which says its title when pointed at."""
     return element(
         "use",
+        *([tip(title)] if title else []),
         href=f"#m{shape_number(segment_id)}-{size}",
         x=x,
         y=y,
@@ -77,35 +77,11 @@ def marker(segment_id: int, *, x: str, y: str, size: int, class_: str = "") -> M
     )
 
 
-def gender_marker(
-    gender_id: int, *, x: str, y: str, size: int, class_: str = ""
-) -> Markup:
-    """Place the marker of a gender, by its place in the list of genders, from 1."""
-    return element(
-        "use",
-        href=f"#m{_GENDER_SHAPES[gender_id - 1]}-{size}",
-        x=x,
-        y=y,
-        class_=f"{class_} gender-{gender_id}".strip(),
-    )
-
-
 def badge(segment_id: int) -> Markup:
     """Draw a segment's marker to stand in a line of text."""
-    return _badge(marker(segment_id, x="9", y="9", size=_BADGE_SIZE, class_="marker"))
-
-
-def gender_badge(gender_id: int) -> Markup:
-    """Draw a gender's marker to stand in a line of text."""
-    return _badge(
-        gender_marker(gender_id, x="9", y="9", size=_BADGE_SIZE, class_="marker")
-    )
-
-
-def _badge(content: Markup) -> Markup:
     return element(
         "svg",
-        content,
+        marker(segment_id, x="9", y="9", size=_BADGE_SIZE, class_="marker"),
         class_="badge",
         width=18,
         height=18,

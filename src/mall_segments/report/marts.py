@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import duckdb
+import numpy as np
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
-from mall_segments.report.svg import MINUS, element
 from mall_segments.publishing.tables import quote_identifier, reason
+from mall_segments.report.svg import MINUS, element
 
 SMALLEST: Final = 1e-6
 """Values nearer to 0 are written as 0."""
@@ -71,16 +72,28 @@ class Row:
         """Write a number with a fixed number of decimals: 0.55."""
         return self._number(column, digits)
 
+    def probability(self, column: str) -> Markup:
+        """Write a probability with three decimals, a tiny one with its power of ten."""
+        number = self[column]
+        if number is None or number >= 0.001 or number == 0:  # noqa: PLR2004
+            return self._number(column, 3)
+        written = f"{number:.0e}".replace("e-0", "e-").replace("-", MINUS)
+        return element(
+            "data", written, value=repr(number), data_column=self._formula(column)
+        )
+
     def signed(self, column: str, *, digits: int = 2) -> Markup:
         """Write a difference with its sign: +1.26."""
         return self._number(column, digits, sign="+")
 
-    def value(self, column: str) -> Markup:
+    def value(self, column: str, unit: str = "") -> Markup:
         """Write whole numbers as such, others with three digits that tell something."""
         number = float(self[column] or 0)
+        unit = f" {unit}" if unit else ""
         if number.is_integer() or abs(number) < SMALLEST:
-            return self._number(column, 0)
-        return self._number(column, max(0, 2 - math.floor(math.log10(abs(number)))))
+            return self._number(column, 0, unit=unit)
+        digits = max(0, 2 - math.floor(math.log10(abs(number))))
+        return self._number(column, digits, unit=unit)
 
     def text(self, column: str) -> Markup:
         """Write a text, whatever its direction."""
@@ -119,7 +132,7 @@ class Row:
             return NOT_COMPUTED
         # Adding 0 makes a zero of a negative one.
         rounded = round(number * factor, digits) + 0
-        written = f"{rounded:{sign},.{digits}f}{unit}".replace("-", MINUS)
+        written = f"{rounded:{sign},.{digits}f}".replace("-", MINUS) + unit
         return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
             repr(number),
             self._formula(column),
@@ -133,6 +146,20 @@ class Marts:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+
+    def arrays(self, sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        """Run a query and return its columns as arrays of numbers."""
+        found = self._connection.execute(sql, list(parameters)).fetchnumpy()
+        return [np.asarray(column, dtype=np.float64) for column in found.values()]
+
+    def columns(self, mart: str) -> list[str]:
+        """List the columns of a table; none if there is no such table."""
+        found = self.query(
+            "SELECT column_name FROM information_schema.columns "
+            "WHERE table_name = $1 ORDER BY ordinal_position",
+            [mart],
+        )
+        return [row["column_name"] for row in found]
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run a query; decimals come as floats, and what is not finite as None."""

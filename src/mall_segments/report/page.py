@@ -1,34 +1,43 @@
 """Put the report together: one HTML file that needs nothing else."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
-from mall_segments.report.charts import GENDERS
-from mall_segments.report.features import FeatureView, level, listed, shade
-from mall_segments.report.markers import (
-    badge,
-    gender_badge,
-    marker_definitions,
-    shape_class,
-)
-from mall_segments.report.reading import Reading
-from mall_segments.report.sections import SegmentationView
+from mall_segments.report.counts import CRITERIA, STABLE
+from mall_segments.report.features import level, listed, shade
+from mall_segments.report.markers import badge, marker_definitions, shape_class
 from mall_segments.report.svg import share
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mall_segments.report.sections import Reading
 
 MAX_FAILURES: Final = 20
 """Failures and warnings of the audit that are listed; all are counted."""
+
+LISTS: Final = (
+    ("segmented_mall_customers.csv", "every customer with the segment, as CSV"),
+    ("parquet/fct_customer_segments.parquet", "the same for BI tools, as Parquet"),
+    ("parquet/fct_customer_movements.parquet", "who joined, left or moved, as Parquet"),
+    ("parquet/dim_segments.parquet", "the segments and what to do, as Parquet"),
+    ("parquet/fct_rejected_customers.parquet", "rows that were left out, as Parquet"),
+)
 
 # From how far a correlation or a loading is shaded, as if it were a z-score.
 _CORRELATION_SCALE = 2.0
@@ -36,17 +45,13 @@ _CORRELATION_SCALE = 2.0
 _MINUTE = "%Y-%m-%d %H:%M"
 
 _ALGORITHMS = {
-    "affinity_propagation": "Affinity propagation",
-    "average_linkage": "Average linkage",
     "birch": "BIRCH",
     "bisecting_kmeans": "Bisecting K-means",
     "dbscan": "DBSCAN",
     "gaussian_mixture": "Gaussian mixture",
     "hdbscan": "HDBSCAN",
     "kmeans": "K-means",
-    "mean_shift": "Mean shift",
     "optics": "OPTICS",
-    "spectral": "Spectral",
     "ward": "Ward linkage",
 }
 
@@ -89,12 +94,21 @@ def read_audit(path: Path) -> Audit:
         raise PublishError(f"{path} is not the result of an audit") from None
 
 
-def render_page(reading: Reading, *, audit: Audit | None) -> str:
+def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
     """Write the page.
 
     The policy in its head lets the browser run and style with nothing but the script
     and the style sheet that are part of the page, and load nothing at all: a text that
     found its way into the page as markup could not do anything.
+
+    Parameters
+    ----------
+    reading : Reading
+        What to show.
+    audit : Audit, optional
+        What an audit found.
+    home : Path
+        The folder the page is written to, from which its links start.
     """
     script = _asset("report.js")
     style = "\n".join(map(_asset, ("colours.css", "charts.css", "page.css")))
@@ -103,24 +117,35 @@ def render_page(reading: Reading, *, audit: Audit | None) -> str:
         f"style-src '{_digest(style)}'; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
+    created = datetime.fromisoformat(reading.model.created_at)
     return page_template().render(
         model=reading.model,
-        created=f"{datetime.fromisoformat(reading.model.created_at):{_MINUTE}} UTC",
+        created=f"{created:{_MINUTE}} UTC",
         features=reading.features,
         views=reading.views,
-        histograms=reading.general.histograms,
-        gender_pairs=reading.general.pairs,
-        correlations=reading.general.correlations,
-        drift=reading.general.drift,
-        quality=reading.general.quality,
+        titles={view.name: view.title for view in reading.views},
+        general=reading.general,
         data_tests=reading.data_tests,
         audit=audit,
-        genders=GENDERS,
+        lists=_links(reading.folder, home),
+        criteria=CRITERIA,
+        stable=STABLE,
         definitions=marker_definitions(),
         policy=policy,
         script=Markup(script),  # noqa: S704 - a file of this package
         style=Markup(style),  # noqa: S704 - a file of this package
     )
+
+
+def _links(folder: Path, home: Path) -> list[tuple[str, str, str]]:
+    """List the files for download that are there: address, name and what they hold."""
+    start = os.path.relpath(folder.resolve(), home.resolve())
+    prefix = "" if start == "." else f"{start}/"
+    return [
+        (quote(f"{prefix}{name}"), name.rpartition("/")[2], meaning)
+        for name, meaning in LISTS
+        if (folder / name).is_file()
+    ]
 
 
 def in_words(parts: Iterable[str]) -> Markup:
@@ -146,13 +171,14 @@ def page_template() -> Template:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
-        "algorithm_name": lambda name: _ALGORITHMS.get(name, name.replace("_", " ")),
+        "algorithm_name": lambda name: _ALGORITHMS.get(
+            name, name.replace("_", " ").capitalize()
+        ),
         "arrow": _arrow,
         "badge": badge,
         "correlation_shade": lambda value: shade(
             None if value is None else value * _CORRELATION_SCALE
         ),
-        "gender_badge": gender_badge,
         "in_words": in_words,
         "level": level,
         "percentage": lambda part: share(100 * part),
@@ -160,22 +186,7 @@ def page_template() -> Template:
         "shape_class": shape_class,
     }
     environment.filters.update(filters)
-    environment.globals["subject"] = _subject
-    environment.globals["unused"] = lambda view, features: [
-        feature.label for feature in features.values() if feature not in view.features
-    ]
     return environment.get_template("report.html.j2")
-
-
-def _subject(
-    name: str,
-    features: Mapping[str, FeatureView],
-    views: Iterable[SegmentationView],
-) -> str:
-    """Name what a count is about: a feature or a segmentation."""
-    if name in features:
-        return features[name].title
-    return next((view.title for view in views if view.name == name), name)
 
 
 def _arrow(z_score: float | None) -> str:

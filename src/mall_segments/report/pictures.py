@@ -1,20 +1,25 @@
 """Pictures of the report's charts for slides and documents."""
 
+from __future__ import annotations
+
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from mall_segments.report.charts import shortened
+from mall_segments.report.features import shortened
 from mall_segments.report.markers import marker, marker_definitions
-from mall_segments.report.plots import MARGINS, Plot, StripChart
-from mall_segments.report.reading import Progress
-from mall_segments.report.sections import SegmentationView
+from mall_segments.report.plots import MARGINS
 from mall_segments.report.svg import element, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from mall_segments.report.plots import Plot
+    from mall_segments.report.profiles import Snake
+    from mall_segments.report.sections import SegmentationView
 
 WIDTH: Final = 960
 PNG_SCALE: Final = 1.5
@@ -23,26 +28,15 @@ _PADDING = 24
 _TITLE_HEIGHT = 46
 _CAPTION_HEIGHT = 26
 _LABEL_WIDTH = 190
-_STRIP_GAP = 6
+_MAP_HEIGHT = 520
+_COLUMNS = 3
+_SMALL_HEIGHT = 230
 
 _VARIABLE = re.compile(r"var\((--[a-z0-9-]+)\)")
 _DEFINITION = re.compile(r"(--[a-z0-9-]+):\s*([^;]+);")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A picture of its own: its file name without ending, and its SVG."""
-
-    name: str
-    svg: str
-
-
-def write_pictures(
-    folder: Path,
-    views: Iterable[SegmentationView],
-    *,
-    progress: Progress | None = None,
-) -> None:
+def write_pictures(folder: Path, views: Iterable[SegmentationView]) -> None:
     """Write every picture as SVG and as PNG.
 
     Parameters
@@ -51,147 +45,109 @@ def write_pictures(
         Created if need be; it holds ``<segmentation>_map.svg`` and so on.
     views : iterable of SegmentationView
         What the report shows.
-    progress : callable, optional
-        Called with the picture that is drawn next and the share done before.
     """
     import vl_convert  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    pictures = draw_pictures(views)
-    for number, picture in enumerate(pictures):
-        if progress:
-            progress(picture.name, number / len(pictures))
-        (folder / f"{picture.name}.svg").write_text(picture.svg, encoding="utf-8")
-        png = vl_convert.svg_to_png(picture.svg, scale=PNG_SCALE)
-        (folder / f"{picture.name}.png").write_bytes(png)
-
-
-def draw_pictures(views: Iterable[SegmentationView]) -> list[Picture]:
-    """Draw the map, the profiles and the choice of the number, per segmentation."""
-    pictures = []
     for view in views:
-        name = re.sub(r"[^a-z0-9]+", "_", view.name.lower())
-        pictures += [
-            Picture(f"{name}_map", _map_picture(view)),
-            Picture(f"{name}_profiles", _profiles_picture(view)),
-            Picture(f"{name}_number", _number_picture(view)),
-        ]
-    return pictures
+        for name, picture in draw_pictures(view).items():
+            (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+            png = vl_convert.svg_to_png(picture, scale=PNG_SCALE)
+            (folder / f"{name}.png").write_bytes(png)
 
 
-def _map_picture(view: SegmentationView) -> str:
-    height = 520
-    plot = view.map.plot
-    area = _plot_area(plot, _PADDING, _TITLE_HEIGHT, WIDTH - 2 * _PADDING, height)
-    return _picture(_headline(view), [area], _TITLE_HEIGHT + height + _PADDING)
-
-
-def _number_picture(view: SegmentationView) -> str:
-    columns = 3
-    width = (WIDTH - 2 * _PADDING - (columns - 1) * _PADDING) / columns
-    height = 230
-    areas = [
-        _plot_area(
-            plot,
-            _PADDING + (index % columns) * (width + _PADDING),
-            _TITLE_HEIGHT + (index // columns) * height,
-            width,
-            height - 16,
+def draw_pictures(view: SegmentationView) -> dict[str, str]:
+    """Draw the map, the profiles and the choice of the number, as SVG by name."""
+    pictures = {}
+    if view.map:
+        area = _plot_area(
+            view.map.plot, _PADDING, _TITLE_HEIGHT, WIDTH - 2 * _PADDING, _MAP_HEIGHT
         )
-        for index, (_, plot) in enumerate(view.counts.plots)
-    ]
-    n_rows = -(-len(areas) // columns)
-    title = f"Every number of segments by {view.title}, by six criteria"
-    return _picture(title, areas, _TITLE_HEIGHT + n_rows * height + 8)
-
-
-def _profiles_picture(view: SegmentationView) -> str:
-    top = float(_TITLE_HEIGHT)
-    areas = []
-    for chart in view.profiles.spreads:
-        area, height = _strip_area(chart, top)
-        areas.append(area)
-        top += height
-    title = f"Profiles of the segments by {view.title}"
-    return _picture(title, areas, top + 8)
-
-
-def _headline(view: SegmentationView) -> str:
-    n_customers = view.total["n_customers"]
-    return f"{n_customers:,.0f} customers in {view.total['n_segments']} segments"
+        kind = "segments" if view.claims else "parts"
+        title = (
+            f"{view.total['n_customers']:,.0f} customers in "
+            f"{view.total['n_segments']} {kind}"
+        )
+        height = _TITLE_HEIGHT + _MAP_HEIGHT + _PADDING
+        pictures[f"{view.name}_map"] = _picture(title, [area], height)
+    if view.profiles.snake:
+        title = f"Means of the segments by {shortened(view.title, 60)}, in standard deviations"
+        area, height = _snake_area(view.profiles.snake, view)
+        pictures[f"{view.name}_profiles"] = _picture(title, [area], height)
+    if view.counts.plots:
+        width = (WIDTH - (_COLUMNS + 1) * _PADDING) / _COLUMNS
+        areas = [
+            _plot_area(
+                plot,
+                _PADDING + (index % _COLUMNS) * (width + _PADDING),
+                _TITLE_HEIGHT + (index // _COLUMNS) * _SMALL_HEIGHT,
+                width,
+                _SMALL_HEIGHT - 16,
+            )
+            for index, (_, plot) in enumerate(view.counts.plots)
+        ]
+        height = _TITLE_HEIGHT + -(-len(areas) // _COLUMNS) * _SMALL_HEIGHT + 8
+        title = f"Every number of segments by {shortened(view.title, 60)}, by each criterion"
+        pictures[f"{view.name}_number"] = _picture(title, areas, height)
+    return pictures
 
 
 def _plot_area(plot: Plot, x: float, y: float, width: float, height: float) -> Markup:
     """Draw a plot with its axis titles into a rectangle of the picture."""
     top = _CAPTION_HEIGHT + MARGINS.top
-    inner_height = height - top - MARGINS.bottom - _CAPTION_HEIGHT
+    right = x + width - MARGINS.right
     return joined(
         _text(shortened(f"↑ {plot.y_title}", 60), x, y + 16, "axis-title"),
-        element(
-            "svg",
+        _drawn(
             plot.content,
-            x=x + MARGINS.left,
-            y=y + top,
-            width=width - MARGINS.left - MARGINS.right,
-            height=inner_height,
-            overflow="visible",
+            x + MARGINS.left,
+            y + top,
+            width - MARGINS.left - MARGINS.right,
+            height - top - MARGINS.bottom - _CAPTION_HEIGHT,
         ),
+        _text(f"{shortened(plot.x_title, 58)} →", right, y + height - 6, "axis-title", "end"),
+    )
+
+
+def _snake_area(snake: Snake, view: SegmentationView) -> tuple[Markup, float]:
+    left = float(_PADDING + _LABEL_WIDTH)
+    width, height = WIDTH - left - 2 * _PADDING, snake.row_height * len(snake.features)
+    parts = [
         _text(
-            shortened(f"{plot.x_title} →", 60),
-            x + width - MARGINS.right,
-            y + height - 6,
-            "axis-title",
-            anchor="end",
-        ),
-    )
-
-
-def _strip_area(chart: StripChart, top: float) -> tuple[Markup, float]:
-    left = _PADDING + _LABEL_WIDTH
-    width = WIDTH - left - 2 * _PADDING
-    parts = [_text(shortened(chart.x_title, 80), _PADDING, top + 16, "caption")]
-    y = top + _CAPTION_HEIGHT
-    for strip in chart.strips:
-        middle = y + chart.height / 2
-        if strip.segment_id:
-            parts.append(
-                marker(
-                    strip.segment_id,
-                    x=f"{_PADDING + 8}",
-                    y=f"{middle:g}",
-                    size=5,
-                    class_="marker",
-                )
-            )
-        parts += [
-            _text(shortened(strip.label, 24), _PADDING + 24, middle + 4, "strip-name"),
-            element(
-                "svg",
-                strip.content,
-                x=left,
-                y=y,
-                width=width,
-                height=chart.height,
-                overflow="visible",
-            ),
-        ]
-        y += chart.height + _STRIP_GAP
-    parts.append(
-        element(
-            "svg",
-            chart.axis_content(),
-            x=left,
-            y=y - _STRIP_GAP,
-            width=width,
-            height=20,
-            overflow="visible",
+            shortened(feature.label, 28),
+            left - 16,
+            _TITLE_HEIGHT + (row + 0.5) * snake.row_height + 4,
+            "strip-name",
+            "end",
         )
+        for row, feature in enumerate(snake.features)
+    ]
+    parts.append(_drawn(snake.content, left, _TITLE_HEIGHT, width, height))
+    below = float(_TITLE_HEIGHT + height)
+    parts += [
+        _text(label, left + width * snake.axis.percent(tick) / 100, below + 15, "tick", "middle")
+        for tick, label in snake.axis.labelled()
+    ]
+    column = (WIDTH - 2 * _PADDING) / _COLUMNS
+    for place, (segment_id, label) in enumerate(view.labels.items()):
+        x = _PADDING + place % _COLUMNS * column
+        y = below + 44 + place // _COLUMNS * _CAPTION_HEIGHT
+        parts += [
+            marker(segment_id, x=f"{x + 8:g}", y=f"{y - 4:g}", size=4, class_="marker"),
+            _text(shortened(label, 36), x + 22, y, "strip-name"),
+        ]
+    n_rows = -(-len(view.labels) // _COLUMNS)
+    return joined(*parts), below + 44 + n_rows * _CAPTION_HEIGHT
+
+
+def _drawn(content: Markup, x: float, y: float, width: float, height: float) -> Markup:
+    return element(
+        "svg", content, x=x, y=y, width=width, height=height, overflow="visible"
     )
-    return joined(*parts), y - top + _CAPTION_HEIGHT
 
 
 def _text(
-    content: str, x: float, y: float, class_: str, *, anchor: str | None = None
+    content: str, x: float, y: float, class_: str, anchor: str | None = None
 ) -> Markup:
     return element("text", content, x=x, y=y, class_=class_, text_anchor=anchor)
 

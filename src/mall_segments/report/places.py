@@ -1,306 +1,326 @@
-"""Where customers are: the map, pairs of features, and principal components."""
+"""Where customers are: the map of a segmentation, and pairs of features."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.model_file import Segmentation
-from mall_segments.report import charts
-from mall_segments.report.boundaries import Frame, boundary_lines
-from mall_segments.report.cells import gathered, read_cells
-from mall_segments.report.charts import Cells, Centre
-from mall_segments.report.features import FeatureView
-from mall_segments.report.marts import Marts, Row
-from mall_segments.report.plots import Plot
-from mall_segments.report.svg import Axis
+import numpy as np
+
+from mall_segments.model import Coordinate
 from mall_segments.publishing.tables import quote_identifier
+from mall_segments.report import charts
+from mall_segments.report.boundaries import (
+    Frame,
+    average_coordinates,
+    boundary_lines,
+)
+from mall_segments.report.cells import Cell, Cells, count_cells, gather
+from mall_segments.report.charts import Bin, Centre
+from mall_segments.report.markers import shape_class
+from mall_segments.report.scales import Scale
+from mall_segments.report.svg import Axis
+
+if TYPE_CHECKING:
+    from mall_segments.model import ModelSegmentation
+    from mall_segments.report.features import FeatureView
+    from mall_segments.report.marts import Marts
+    from mall_segments.report.plots import Plot
+
+MAX_PAIRED: Final = 4
+"""Features that are drawn in pairs: those that separate the segments most."""
+
+# With more coordinates that are not drawn, the lines of an average customer mislead.
+_MOST_HIDDEN: Final = 1
+
+_HEIGHT: Final = 460
 
 
 @dataclass(frozen=True)
 class Map:
-    """The map of the segments, and what its brush needs."""
+    """The map of the segments, and what its brush needs.
+
+    ``data`` is None where there is a single number to draw, as bars.
+    """
 
     plot: Plot
     is_binned: bool
+    has_lines: bool
     is_slice: bool
-    data: Mapping[str, Any]
+    clipped: tuple[str, ...]
+    data: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True)
-class Components:
-    """Principal components: variance explained, loadings, and the customers on them."""
+def separating(segmentation: ModelSegmentation) -> list[str]:
+    """List the numbers of a segmentation, those that separate it most first.
 
-    components: tuple[Row, ...]
-    loadings: Mapping[tuple[int, str], Row]
-    variance: Plot
-    plot: Plot | None
+    What separates is the variance between the centroids along a coordinate.
+    """
+    average = average_coordinates(segmentation)
+    between = {
+        axis.feature: sum(
+            segment.share * (segment.coordinates[number] - average[number]) ** 2
+            for segment in segmentation.segments
+        )
+        for number, axis in enumerate(segmentation.coordinates)
+        if axis.level is None
+    }
+    return sorted(between, key=lambda name: -between[name])
 
 
 def read_map(
     marts: Marts,
-    segmentation: Segmentation,
-    used: Sequence[FeatureView],
+    segmentation: ModelSegmentation,
+    features: Mapping[str, FeatureView],
     labels: Mapping[int, str],
-    profiles: Sequence[Row],
-) -> Map:
-    """Draw the map of a segmentation.
-
-    Parameters
-    ----------
-    marts : Marts
-        Where to read.
-    segmentation : Segmentation
-        Its scaler and centroids.
-    used : sequence of FeatureView
-        Its features.
-    labels : mapping of int to str
-        What to call each segment.
-    profiles : sequence of Row
-        Its rows of fct_segment_profiles.
-    """
-    x, y = _map_features(used)
-    cells = read_cells(
-        marts,
-        _points(x, y),
-        segmentation.name,
-        x_resolution=x.resolution,
-        y_resolution=y.resolution if y else 1,
+) -> Map | None:
+    """Draw the map by the two numbers that separate most; None without any number."""
+    names = separating(segmentation)
+    if not names:
+        return None
+    if len(names) == 1:
+        return _bars(marts, segmentation, features[names[0]], labels)
+    # In the order of the settings, so that one segmentation's map looks like another's.
+    chosen = [name for name in features if name in names[:2]]
+    x, y = (features[name] for name in chosen)
+    of_features = [axis.feature for axis in segmentation.coordinates]
+    positions = [of_features.index(name) for name in chosen]
+    x_scale, y_scale = (_scale(segmentation, name) for name in chosen)
+    columns = marts.arrays(
+        f"SELECT {quote_identifier(x.name)}, {quote_identifier(y.name)}, "  # noqa: S608
+        "segment_id, sum(n_customers)::BIGINT AS n FROM fct_segment_points "
+        f"WHERE segmentation = $1 AND {quote_identifier(x.name)} IS NOT NULL "
+        f"AND {quote_identifier(y.name)} IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [segmentation.name],
     )
-    axes = charts.cell_axes(cells)
-    x_axis, y_axis = axes
-    others = [feature for feature in used if feature not in (x, y)]
-    means = {row["feature"]: row["overall_mean"] for row in profiles}
-    lines = boundary_lines(
-        segmentation,
-        x.name,
-        y.name if y else None,
-        frame=Frame(x_axis.minimum, x_axis.maximum, y_axis.minimum, y_axis.maximum),
-        elsewhere={feature.name: means[feature.name] for feature in others},
+    if not len(columns[0]):
+        return None
+    cells = count_cells(
+        x_scale.place(columns[0]), y_scale.place(columns[1]), columns[2], columns[3]
     )
-    y_title = y.title if y else "customers"
+    axes = _axes(cells, x_scale, y_scale)
+    n_hidden = len(segmentation.coordinates) - len(positions)
+    frame = Frame(axes[0].minimum, axes[0].maximum, axes[1].minimum, axes[1].maximum)
+    lines = (
+        boundary_lines(segmentation, *positions, frame)
+        if n_hidden <= _MOST_HIDDEN
+        else []
+    )
     plot = charts.map_chart(
         cells,
         axes,
         name=f"map-{segmentation.name}",
-        title=f"Map of the segments: {x.title} and {y_title}",
-        x_title=x.title,
-        y_title=y_title,
-        description=_map_description(segmentation, x, y, labels),
-        height=460,
+        title=f"Map of the segments: {x.title} and {y.title}",
+        titles=(x.title, y.title),
+        description=_description(segmentation, x, y, labels),
+        height=_HEIGHT,
+        says=lambda cell: _says(cell, labels),
         lines=lines,
-        is_slice=bool(others),
-        centres=_centres(segmentation, x, y, labels, y_axis),
+        is_slice=n_hidden > 0,
+        centres=_centres(segmentation, positions, labels),
     )
     return Map(
         plot,
         is_binned=cells.width is not None,
-        is_slice=bool(others),
+        has_lines=bool(lines),
+        is_slice=n_hidden > 0,
+        clipped=tuple(
+            feature.label
+            for feature, scale in ((x, x_scale), (y, y_scale))
+            if scale.coordinate.low is not None
+        ),
         data={
-            "x": [x_axis.minimum, x_axis.maximum],
-            "y": [y_axis.minimum, y_axis.maximum],
-            "xLabel": x.label,
-            "yLabel": y.label if y else "customers",
-            "step": [x.resolution, y.resolution if y else 1],
-            "labels": {str(segment_id): label for segment_id, label in labels.items()},
+            "x": x_scale.knots(axes[0], columns[0].min(), columns[0].max()),
+            "y": y_scale.knots(axes[1], columns[1].min(), columns[1].max()),
+            "xLabel": x.title,
+            "yLabel": y.title,
             "cells": [
-                [cell.x, cell.y, list(map(list, cell.counts))] for cell in cells.cells
+                [
+                    round(axes[0].percent(cell.x) / 100, 5),
+                    round(axes[1].percent(cell.y) / 100, 5),
+                    list(map(list, cell.counts)),
+                ]
+                for cell in cells.cells
             ],
         },
     )
 
 
-def _map_features(
-    used: Sequence[FeatureView],
-) -> tuple[FeatureView, FeatureView | None]:
-    by_name = {feature.name: feature for feature in used}
-    names = ("annual_income_kusd", "spending_score")
-    if all(name in by_name for name in names):
-        return by_name[names[0]], by_name[names[1]]
-    return used[0], used[1] if len(used) > 1 else None
+def read_pairs(
+    marts: Marts,
+    segmentation: ModelSegmentation,
+    features: Mapping[str, FeatureView],
+    labels: Mapping[int, str],
+) -> tuple[Plot, ...]:
+    """Draw pairs of the features that separate most, by the segment of every bin."""
+    order = separating(segmentation)
+    known = {
+        row["name"]
+        for row in marts.query(
+            "SELECT DISTINCT unnest([feature, other_feature]) AS name "
+            "FROM fct_feature_pairs WHERE segmentation = $1",
+            [segmentation.name],
+        )
+    }
+    # Features that are not used to form the segments come last.
+    order += [name for name in features if name not in order]
+    chosen = [name for name in order if name in known][:MAX_PAIRED]
+    shown = [features[name] for name in features if name in chosen]
+    plots = [
+        _pair_chart(marts, segmentation, pair, labels) for pair in combinations(shown, 2)
+    ]
+    return tuple(plot for plot in plots if plot)
 
 
-def _map_description(
-    segmentation: Segmentation,
+def _axes(cells: Cells, x_scale: Scale, y_scale: Scale) -> tuple[Axis, Axis]:
+    # Markers on the edge need room; bins fill their place.
+    padding = 0.0 if cells.width else 0.03
+    half_width, half_height = (cells.width or 0) / 2, (cells.height or 0) / 2
+    xs = [cell.x for cell in cells.cells]
+    ys = [cell.y for cell in cells.cells]
+    return (
+        x_scale.axis(min(xs) - half_width, max(xs) + half_width, padding=padding),
+        y_scale.axis(min(ys) - half_height, max(ys) + half_height, padding=padding),
+    )
+
+
+def _says(cell: Cell, labels: Mapping[int, str]) -> str:
+    return ", ".join(f"{labels[group]}: {n:,}" for group, n in cell.counts)
+
+
+def _description(
+    segmentation: ModelSegmentation,
     x: FeatureView,
-    y: FeatureView | None,
+    y: FeatureView,
     labels: Mapping[int, str],
 ) -> str:
-    places = []
-    for segment in segmentation.segments:
-        place = f"{x.label} {segment.centroid[x.name]:.4g}"
-        if y:
-            place += f", {y.label} {segment.centroid[y.name]:.4g}"
-        places.append(f"{labels[segment.segment_id]} at {place}")
+    places = [
+        f"{labels[segment.segment_id]} at "
+        + ", ".join(
+            f"{feature.label} {feature.with_unit(value)}"
+            for feature in (x, y)
+            if not isinstance(value := segment.centroid[feature.name], str)
+        )
+        for segment in segmentation.segments
+    ]
     return "Centres of the segments: " + "; ".join(places) + "."
 
 
 def _centres(
-    segmentation: Segmentation,
-    x: FeatureView,
-    y: FeatureView | None,
-    labels: Mapping[int, str],
-    y_axis: Axis,
+    segmentation: ModelSegmentation, positions: Sequence[int], labels: Mapping[int, str]
 ) -> list[Centre]:
-    middle = (y_axis.minimum + y_axis.maximum) / 2
-    return [
-        Centre(
-            segment.segment_id,
-            labels[segment.segment_id],
-            segment.centroid[x.name],
-            segment.centroid[y.name] if y else middle,
+    """Place centroids by their coordinates, which are means of transformed values."""
+    centres = []
+    for segment in segmentation.segments:
+        x, y = (
+            axis.center + segment.coordinates[n] * axis.scale / axis.weight
+            for n, axis in ((n, segmentation.coordinates[n]) for n in positions)
         )
-        for segment in segmentation.segments
-    ]
+        centres.append(Centre(segment.segment_id, labels[segment.segment_id], x, y))
+    return centres
 
 
-def _points(x: FeatureView, y: FeatureView | None) -> str:
-    """Write the SQL of the points of a segmentation, see `read_cells`.
-
-    Without ``y`` a point is as high as it has customers.
-    """
-    points = (
-        f"SELECT {quote_identifier(x.name)} AS x, "  # noqa: S608
-        f"{quote_identifier(y.name) if y else 'NULL'} AS y, segment_id AS g, "
-        "sum(n_customers)::BIGINT AS n "
-        "FROM fct_segment_points WHERE segmentation = $1 GROUP BY ALL"
-    )
-    if y:
-        return points
-    return f"SELECT x, n AS y, g, n FROM ({points})"  # noqa: S608
-
-
-def read_gender_pairs(
-    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
-) -> tuple[Plot, ...]:
-    """Draw every pair of features, with the gender most frequent in each bin.
-
-    Every segmentation counts every customer once, so any of them will do.
-    """
-    return tuple(
-        charts.pair_chart(
-            cells,
-            name=f"pair-{x.name}-{y.name}-gender",
-            title=f"{x.title} and {y.title}",
-            x_title=x.title,
-            y_title=y.title,
-            description="Customers in bins, by gender.",
-            is_by_gender=True,
-        )
-        for x, y in combinations(features.values(), 2)
-        if (cells := _pair_cells(marts, segmentation, x, y, "gender")).cells
-    )
-
-
-def read_segment_pairs(
-    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
-) -> tuple[Plot, ...]:
-    """Draw every pair of features, with the segment most frequent in each bin."""
-    return tuple(
-        charts.pair_chart(
-            cells,
-            name=f"pair-{segmentation}-{x.name}-{y.name}",
-            title=f"{x.title} and {y.title}",
-            x_title=x.title,
-            y_title=y.title,
-            description="Customers in bins, by segment.",
-            is_by_gender=False,
-        )
-        for x, y in combinations(features.values(), 2)
-        if (cells := _pair_cells(marts, segmentation, x, y, "segment_id")).cells
-    )
-
-
-def _pair_cells(
-    marts: Marts, segmentation: str, x: FeatureView, y: FeatureView, group: str
-) -> Cells:
-    # The middle of the values that a bin can hold: its end is not among them.
-    rows = marts.query(
-        "SELECT (bin_from + bin_to - $4) / 2 AS x, "  # noqa: S608
-        f"(other_bin_from + other_bin_to - $5) / 2 AS y, {group} AS g, "
-        "sum(n_customers)::BIGINT AS n, min(bin_to - bin_from) AS width, "
-        "min(other_bin_to - other_bin_from) AS height "
-        "FROM fct_feature_pairs "
-        "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
-        "GROUP BY 1, 2, 3 ORDER BY 1, 2, n DESC, g",
-        [segmentation, x.name, y.name, x.resolution, y.resolution],
-    )
-    return gathered(
-        (
-            (
-                row["x"],
-                row["y"],
-                charts.GENDERS.index(row["g"]) + 1 if group == "gender" else row["g"],
-                row["n"],
-            )
-            for row in rows
-        ),
-        min((row["width"] for row in rows), default=1),
-        min((row["height"] for row in rows), default=1),
-    )
-
-
-def read_components(
-    marts: Marts, segmentation: Segmentation, used: Sequence[FeatureView]
-) -> Components | None:
-    """Draw the principal components, if there are any."""
-    where = {"segmentation": segmentation.name}
-    rows = marts.rows(
-        "fct_principal_components",
-        ["segmentation", "component", "feature"],
-        where=where,
-    )
-    if not rows:
-        return None
-    loadings = {(row["component"], row["feature"]): row for row in rows}
-    first = {row["component"]: row for row in reversed(rows)}
-    components = [first[number] for number in sorted(first)]
-    return Components(
-        tuple(components),
-        loadings,
-        charts.variance_chart(
-            [row["explained_variance_ratio"] for row in components],
-            name=f"variance-{segmentation.name}",
-            title="Variance explained by each principal component",
-            description="The numbers are in the table below.",
-        ),
-        _component_plot(marts, segmentation, used, loadings),
-    )
-
-
-def _component_plot(
+def _bars(
     marts: Marts,
-    segmentation: Segmentation,
-    used: Sequence[FeatureView],
-    loadings: Mapping[tuple[int, str], Row],
-) -> Plot | None:
-    if len(used) <= 2:  # noqa: PLR2004 - two features are on the map already
+    segmentation: ModelSegmentation,
+    feature: FeatureView,
+    labels: Mapping[int, str],
+) -> Map | None:
+    values, groups, counts = marts.arrays(
+        "SELECT value, segment_id, sum(n_customers)::BIGINT AS n "
+        "FROM fct_segment_feature_values "
+        "WHERE segmentation = $1 AND feature = $2 GROUP BY 1, 2 ORDER BY 1, 2",
+        [segmentation.name, feature.name],
+    )
+    if not len(values):
         return None
-    scaled = {
-        feature.name: f"({quote_identifier(feature.name)} - {feature.center!r}) "
-        f"/ {feature.scale!r}"
-        for feature in segmentation.features
-    }
-    x, y = (
-        " + ".join(
-            f"({sql}) * {loadings[component, name]['loading']!r}"
-            for name, sql in scaled.items()
+    start, width = bins_of(
+        float(values.min()), float(values.max()), 40, is_whole=feature.is_whole
+    )
+    numbers = np.floor((values - start) / width + 1e-9)
+    ids = list(labels)
+    found = gather(zip(numbers, groups, groups, counts, strict=True), width, 1.0)
+    bins = [
+        Bin(
+            ids.index(int(cell.y)),
+            start + cell.x * width,
+            start + (cell.x + 1) * width,
+            cell.n_customers,
+            _says(cell, labels),
         )
-        for component in (1, 2)
-    )
-    points = (
-        f"SELECT round({x}, 9) AS x, round({y}, 9) AS y, segment_id AS g, "  # noqa: S608
-        "sum(n_customers)::BIGINT AS n FROM fct_segment_points "
-        "WHERE segmentation = $1 GROUP BY ALL"
-    )
-    cells = read_cells(marts, points, segmentation.name)
-    return charts.map_chart(
-        cells,
-        charts.cell_axes(cells),
-        name=f"components-{segmentation.name}",
-        title="Customers along the first two principal components",
-        x_title="first component",
-        y_title="second component",
-        description="Points in the colour and shape of their segment.",
+        for cell in found.cells
+    ]
+    plot = charts.histogram(
+        bins,
+        [shape_class(segment_id) for segment_id in ids],
+        name=f"map-{segmentation.name}",
+        title=f"The segments along {feature.title}",
+        x_title=feature.title,
+        description="Customers of each segment in bins.",
         height=260,
     )
+    return Map(
+        plot, is_binned=True, has_lines=False, is_slice=False, clipped=(), data=None
+    )
+
+
+def bins_of(
+    minimum: float, maximum: float, n_bins: int, *, is_whole: bool
+) -> tuple[float, float]:
+    """Choose where bins begin and how wide they are: of whole numbers, equally many.
+
+    >>> bins_of(1, 99, 48, is_whole=True), bins_of(0, 12, 48, is_whole=False)
+    ((0.5, 3.0), (0, 0.25))
+    """
+    if is_whole:
+        return minimum - 0.5, float(-(-(maximum - minimum + 1) // n_bins))
+    return minimum, (maximum - minimum) / n_bins or 1.0
+
+
+def _pair_chart(
+    marts: Marts,
+    segmentation: ModelSegmentation,
+    pair: tuple[FeatureView, FeatureView],
+    labels: Mapping[int, str],
+) -> Plot | None:
+    x, y = pair
+    columns = marts.arrays(
+        "SELECT (bin_from + bin_to) / 2 AS x, (other_bin_from + other_bin_to) / 2 AS y, "
+        "segment_id, sum(n_customers)::BIGINT AS n FROM fct_feature_pairs "
+        "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [segmentation.name, x.name, y.name],
+    )
+    if not len(columns[0]):
+        return None
+    scales = [_scale(segmentation, feature.name) for feature in pair]
+    places = [scale.place(at) for scale, at in zip(scales, columns, strict=False)]
+    # A width makes one mark of each bin, for the segment most frequent in it.
+    cells = gather(
+        zip(*(each.tolist() for each in (*places, *columns[2:])), strict=True), 1, 1
+    )
+    x_axis, y_axis = (
+        scale.axis(float(at.min()), float(at.max()), padding=0.06)
+        for scale, at in zip(scales, places, strict=True)
+    )
+    return charts.map_chart(
+        cells,
+        (x_axis, y_axis),
+        name=f"pair-{segmentation.name}-{x.name}-{y.name}",
+        title=f"{x.title} and {y.title}",
+        titles=(x.title, y.title),
+        description="Customers in bins, by segment.",
+        height=220,
+        says=lambda cell: _says(cell, labels),
+        is_shaded=False,
+    )
+
+
+def _scale(segmentation: ModelSegmentation, name: str) -> Scale:
+    """Draw a feature as the model takes it, and as measured if it does not."""
+    for axis in segmentation.coordinates:
+        if axis.feature == name:
+            return Scale(axis)
+    return Scale(Coordinate(feature=name, center=0.0, scale=1.0))

@@ -6,7 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from mall_segments.report.markers import badge
-from mall_segments.report.svg import Axis, element, joined, tick_text
+from mall_segments.report.svg import Axis, element, joined
 
 STRIP_HEIGHT: Final = 44
 """Height of one row of a strip chart, in pixels."""
@@ -107,13 +107,13 @@ class StripChart:
             *(
                 element(
                     "text",
-                    tick_text(tick) + self.unit,
+                    label + self.unit,
                     x=self.axis.along(tick),
                     y="15",
                     class_="tick",
                     text_anchor="middle",
                 )
-                for tick in self.axis.ticks
+                for tick, label in self.axis.labelled()
             )
         )
 
@@ -160,19 +160,19 @@ def grid(x_axis: Axis, y_axis: Axis) -> Markup:
     labels = [
         element(
             "text",
-            tick_text(tick),
+            label,
             x=x_axis.along(tick),
             y="100%",
             dy="17",
             text_anchor="middle",
             class_="tick",
         )
-        for tick in x_axis.ticks
+        for tick, label in x_axis.labelled()
     ]
     labels += [
         element(
             "text",
-            tick_text(tick),
+            label,
             x="0%",
             y=y_axis.up(tick),
             dx="-7",
@@ -180,7 +180,7 @@ def grid(x_axis: Axis, y_axis: Axis) -> Markup:
             text_anchor="end",
             class_="tick",
         )
-        for tick in y_axis.ticks
+        for tick, label in y_axis.labelled()
     ]
     rows = [
         element("line", x1="0%", y1=y_axis.up(tick), x2="100%", y2=y_axis.up(tick))

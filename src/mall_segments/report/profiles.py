@@ -1,123 +1,122 @@
-"""What defines the segments: cards, z-scores, spreads, genders and ages."""
+"""What defines the segments: means, spreads, levels of categories, and who they are."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from mall_segments.report import charts
-from mall_segments.report.cells import bin_width
 from mall_segments.report.charts import Bin
-from mall_segments.report.features import FeatureView
-from mall_segments.report.marts import Marts, Row
+from mall_segments.report.places import bins_of
 from mall_segments.report.plots import StripChart
 from mall_segments.report.svg import Axis, nice_axis
-from mall_segments.publishing.tables import quote_text
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+    from mall_segments.report.features import FeatureView
+    from mall_segments.report.marts import Marts, Row
 
 N_SPREAD_BINS: Final = 40
 """Bins of a segment's spread over a feature, at most."""
 
+SNAKE_ROWS: Final = (34, 60)
+"""Pixels of a feature's row in the snake plot: of many features, and of a few."""
+
+N_FEW: Final = 5
+
+N_LEVEL_COLOURS: Final = 7
+"""Levels of a category that have a colour of their own; the others share grey."""
+
 
 @dataclass(frozen=True)
-class Card:
-    """A segment: its row, what makes it different, and its rules."""
+class Snake:
+    """The snake plot: a line down the features for each segment."""
 
-    segment: Row
-    profiles: tuple[Row, ...]
-    rules: tuple[Row, ...]
+    features: tuple[FeatureView, ...]
+    axis: Axis
+    content: Markup
+    n_marks: int
+    row_height: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of a category: its share of all, and of each segment."""
+
+    feature: FeatureView
+    level: str
+    overall: Row
+    cells: Mapping[int, Row]
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What a segment is made of by gender, bands or levels: a chart and its numbers."""
+
+    column: str
+    rows: tuple[Row, ...]
+    chart: StripChart
 
 
 @dataclass(frozen=True)
 class Profiles:
-    """How segments differ: a table of z-scores, and how each feature spreads."""
+    """How segments differ, by number and by category."""
 
+    numbers: tuple[FeatureView, ...]
     cells: Mapping[tuple[int, str], Row]
+    snake: Snake | None
     spreads: tuple[StripChart, ...]
-    genders: tuple[Row, ...]
-    gender_mix: StripChart
-    age_bands: tuple[Row, ...]
-    age_mix: StripChart
-
-
-def read_cards(
-    marts: Marts,
-    segments: Sequence[Row],
-    profiles: Sequence[Row],
-    used: Sequence[FeatureView],
-    where: Mapping[str, Any],
-) -> tuple[Card, ...]:
-    """Find what makes each segment different: first what it was formed by."""
-    names = {feature.name for feature in used}
-    rules = marts.rows(
-        "fct_segment_rules",
-        ["segmentation", "segment_id", "rule_id"],
-        where=where,
-        order="n_customers DESC",
-    )
-    return tuple(
-        Card(
-            segment,
-            tuple(
-                sorted(
-                    (row for row in profiles if _same_segment(row, segment)),
-                    key=lambda row: (
-                        row["feature"] not in names,
-                        -abs(row["z_score"] or 0),
-                    ),
-                )
-            ),
-            tuple(row for row in rules if _same_segment(row, segment)),
-        )
-        for segment in segments
-    )
-
-
-def _same_segment(row: Row, segment: Row) -> bool:
-    return bool(row["segment_id"] == segment["segment_id"])
+    levels: tuple[Level, ...]
+    mixes: tuple[Mix, ...]
 
 
 def read_profiles(
     marts: Marts,
-    segments: Sequence[Row],
+    segmentation: str,
     labels: Mapping[int, str],
     profiles: Sequence[Row],
     features: Mapping[str, FeatureView],
 ) -> Profiles:
-    """Draw how the segments differ in every feature, in gender and in age."""
-    segmentation = segments[0]["segmentation"]
+    """Draw how the segments differ in every feature, and who they are."""
     cells = {(row["segment_id"], row["feature"]): row for row in profiles}
-    shown = [name for name in features if any(key[1] == name for key in cells)]
-    genders, gender_mix = _mix(
-        marts,
-        segmentation,
-        labels,
-        column="gender",
-        values=charts.GENDERS,
-        classes=[f"gender-{number}" for number in (1, 2, 3)],
-        title="Gender of each segment",
-    )
-    age_bands, age_mix = _mix(
-        marts,
-        segmentation,
-        labels,
-        column="age_band",
-        values=charts.AGE_BANDS,
-        classes=[
-            *(f"band-{number}" for number in range(1, len(charts.AGE_BANDS))),
-            "gender-3",
-        ],
-        title="Age of each segment",
+    shown = tuple(
+        feature
+        for feature in features.values()
+        if any(name == feature.name for _, name in cells)
     )
     return Profiles(
+        shown,
         cells,
-        tuple(
-            _spread(marts, segmentation, labels, cells, features[name])
-            for name in shown
-        ),
-        genders,
-        gender_mix,
-        age_bands,
-        age_mix,
+        _snake(labels, cells, shown) if len(shown) > 1 else None,
+        tuple(_spread(marts, segmentation, labels, cells, feature) for feature in shown),
+        tuple(_levels(marts, segmentation, features)),
+        tuple(_mixes(marts, segmentation, labels)),
     )
+
+
+def _snake(
+    labels: Mapping[int, str],
+    cells: Mapping[tuple[int, str], Row],
+    features: Sequence[FeatureView],
+) -> Snake:
+    lines = [
+        (
+            segment_id,
+            label,
+            [
+                cell["z_score"] if (cell := cells.get((segment_id, feature.name))) else None
+                for feature in features
+            ],
+        )
+        for segment_id, label in labels.items()
+    ]
+    row_height = SNAKE_ROWS[len(features) <= N_FEW]
+    axis, content, n_marks = charts.snake_chart(
+        lines, [feature.label for feature in features], row_height=row_height
+    )
+    return Snake(tuple(features), axis, content, n_marks, row_height)
 
 
 def _spread(
@@ -127,75 +126,107 @@ def _spread(
     cells: Mapping[tuple[int, str], Row],
     feature: FeatureView,
 ) -> StripChart:
-    rows = [cells[segment_id, feature.name] for segment_id in labels]
-    low = min(row["minimum"] for row in rows)
-    high = max(row["maximum"] for row in rows)
-    width = bin_width(low, high, feature.resolution, N_SPREAD_BINS)
-    half = feature.resolution / 2
-    axis = nice_axis(low - half, high + half, n_ticks=5, is_clipped=True)
-    bins: dict[int, list[Bin]] = {}
+    rows = {
+        segment_id: cells[segment_id, feature.name]
+        for segment_id in labels
+        if (segment_id, feature.name) in cells
+    }
+    start, width = bins_of(
+        min(row["minimum"] for row in rows.values()),
+        high := max(row["maximum"] for row in rows.values()),
+        N_SPREAD_BINS,
+        is_whole=feature.is_whole,
+    )
+    axis = nice_axis(
+        start, max(high, start + width), n_ticks=5, padding=0.01, is_clipped=True
+    )
+    bins: dict[int, list[Bin]] = {segment_id: [] for segment_id in rows}
     for row in marts.query(
-        "SELECT segment_id, floor((value - $3) / $4 + 1e-9) AS number, "
+        "SELECT segment_id, least(floor((value - $3) / $4 + 1e-9), $5) AS number, "
         "sum(n_customers)::BIGINT AS n FROM fct_segment_feature_values "
         "WHERE segmentation = $1 AND feature = $2 GROUP BY 1, 2 ORDER BY 1, 2",
-        [segmentation, feature.name, low, width],
+        [segmentation, feature.name, start, width, N_SPREAD_BINS - 1],
     ):
-        start = low + row["number"] * width - half
-        bins.setdefault(row["segment_id"], []).append(
+        left = start + row["number"] * width
+        bins[row["segment_id"]].append(
             Bin(
                 row["segment_id"],
-                max(start, axis.minimum),
-                min(start + width, axis.maximum),
+                max(left, axis.minimum),
+                min(left + width, axis.maximum),
                 row["n"],
+                f"{feature.with_unit(left + width / 2)}: {row['n']:,} customers",
             )
         )
+    means = {key: f"mean {feature.with_unit(row['mean'])}" for key, row in rows.items()}
+    overall = next(iter(rows.values()))["overall_mean"]
     return StripChart(
         name=f"spread-{segmentation}-{feature.name}",
-        title=f"{feature.title} by segment",
+        title=feature.title,
         x_title=feature.title,
-        description="Means: "
-        + "; ".join(
-            f"{label} {cells[segment_id, feature.name]['mean']:.4g}"
-            for segment_id, label in labels.items()
-        )
-        + f"; all customers {rows[0]['overall_mean']:.4g}.",
+        description="Segments: "
+        + "; ".join(f"{labels[key]} {mean}" for key, mean in means.items())
+        + f"; all customers {feature.with_unit(overall)}.",
         strips=tuple(
             charts.profile_strip(
-                segment_id,
-                label,
-                bins[segment_id],
-                cells[segment_id, feature.name]["mean"],
-                cells[segment_id, feature.name]["overall_mean"],
-                axis,
+                key, labels[key], bins[key], (row["mean"], means[key]), overall, axis
             )
-            for segment_id, label in labels.items()
+            for key, row in rows.items()
         ),
         axis=axis,
     )
 
 
+def _levels(
+    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
+) -> Iterable[Level]:
+    found: dict[tuple[str, str], dict[int, Row]] = {}
+    for row in marts.rows(
+        "fct_segment_categories",
+        ["segmentation", "segment_id", "feature", "level"],
+        where={"segmentation": segmentation},
+    ):
+        found.setdefault((row["feature"], row["level"]), {})[row["segment_id"]] = row
+    order = list(features)
+    first = {key: next(iter(cells.values())) for key, cells in found.items()}
+    for name, level in sorted(
+        found,
+        key=lambda key: (order.index(key[0]), -(first[key]["overall_share"] or 0), key[1]),
+    ):
+        key = name, level
+        yield Level(features[name], level, first[key], found[key])
+
+
+def _mixes(
+    marts: Marts, segmentation: str, labels: Mapping[int, str]
+) -> Iterable[Mix]:
+    """Draw every column that the table of demographics has."""
+    known = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
+    for column in marts.columns("fct_segment_demographics"):
+        if column not in known:
+            mix = _mix(marts, segmentation, labels, column)
+            if mix:
+                yield mix
+
+
 def _mix(
-    marts: Marts,
-    segmentation: str,
-    labels: Mapping[int, str],
-    *,
-    column: str,
-    values: Sequence[str],
-    classes: Sequence[str],
-    title: str,
-) -> tuple[tuple[Row, ...], StripChart]:
-    known = ", ".join(map(quote_text, values))
+    marts: Marts, segmentation: str, labels: Mapping[int, str], column: str
+) -> Mix | None:
     rows = marts.totals(
         "fct_segment_demographics",
         ["segment_id", column],
-        {
-            "n_customers": "sum(n_customers)",
-            "share_of_segment": "sum(share_of_segment)",
-        },
+        {"n_customers": "sum(n_customers)", "share_of_segment": "sum(share_of_segment)"},
         where={"segmentation": segmentation},
-        order=f"segment_id, list_position([{known}], {column})",
     )
-    style = dict(zip(values, classes, strict=True))
+    if not rows:
+        return None
+    values = sorted({row[column] for row in rows}, key=_level_order)
+    named = [value for value in values if value != "unknown"][:N_LEVEL_COLOURS]
+    # From light to dark, with the same distance between neighbours.
+    step = (N_LEVEL_COLOURS - 1) / max(len(named) - 1, 1)
+    style = dict.fromkeys(values, "band-other")
+    style |= {value: f"band-{1 + round(n * step)}" for n, value in enumerate(named)}
+    rows.sort(key=lambda row: (row["segment_id"], values.index(row[column])))
+    total = sum(row["n_customers"] for row in rows)
     strips = [
         charts.mix_strip(
             segment_id,
@@ -208,21 +239,13 @@ def _mix(
         )
         for segment_id, label in labels.items()
     ]
-    n_customers = sum(row["n_customers"] for row in rows)
-    everybody = [
-        (
-            style[value],
-            sum(row["n_customers"] for row in rows if row[column] == value)
-            / n_customers,
-            value,
-        )
+    counts = {
+        value: sum(row["n_customers"] for row in rows if row[column] == value)
         for value in values
-    ]
-    strips.append(
-        charts.mix_strip(
-            None, "All customers", [part for part in everybody if part[1] > 0]
-        )
-    )
+    }
+    everybody = [(style[value], n / total, value) for value, n in counts.items()]
+    strips.append(charts.mix_strip(None, "All customers", everybody))
+    title = column.replace("_", " ").capitalize()
     chart = StripChart(
         name=f"{column}-{segmentation}",
         title=title,
@@ -233,4 +256,17 @@ def _mix(
         unit=" %",
         height=30,
     )
-    return tuple(rows), chart
+    return Mix(column, tuple(rows), chart)
+
+
+def _level_order(value: str) -> tuple[int, float, str]:
+    """Sort bands by where they begin, names by the alphabet, and unknown last."""
+    if value == "unknown":
+        return 2, 0.0, ""
+    if value.startswith("under "):
+        return 0, float("-inf"), value
+    number = value.split("-")[0].split()[0] if value.strip() else ""
+    try:
+        return 0, float(number), value
+    except ValueError:
+        return 1, 0.0, value

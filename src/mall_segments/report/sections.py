@@ -1,25 +1,51 @@
 """What the sections of the report show, read from the marts of one generation."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-from mall_segments.model_file import Segmentation
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mall_segments.model import load_model
+from mall_segments.publishing.data_tests import DataTests, read_data_tests
+from mall_segments.publishing.generations import MODEL
 from mall_segments.report import charts
 from mall_segments.report.charts import Bin
 from mall_segments.report.counts import Counts, read_counts
-from mall_segments.report.features import FeatureView
-from mall_segments.report.marts import Marts, Row
-from mall_segments.report.places import (
-    Components,
-    Map,
-    read_components,
-    read_gender_pairs,
-    read_map,
-    read_segment_pairs,
+from mall_segments.report.features import (
+    FeatureView,
+    feature_views,
+    segment_labels,
+    segmentation_titles,
 )
-from mall_segments.report.plots import Plot
-from mall_segments.report.profiles import Card, Profiles, read_cards, read_profiles
+from mall_segments.report.finder import finder_data
+from mall_segments.report.marts import Marts, Row, open_marts
+from mall_segments.report.places import Map, read_map, read_pairs
+from mall_segments.report.profiles import Profiles, read_profiles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mall_segments.model import Model, ModelSegmentation
+    from mall_segments.report.plots import Plot
+
+Progress = Callable[[str, float], None]
+
+N_TRAITS = 4
+"""What a card says of a segment, at most: the features in which it differs most."""
+
+NO_SEGMENTS = "no segments"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A segment: its row, what makes it different, and who came and went."""
+
+    segment: Row
+    label: str
+    traits: tuple[Row, ...]
+    levels: tuple[Row, ...]
+    movements: Mapping[str, Row]
 
 
 @dataclass(frozen=True)
@@ -28,6 +54,7 @@ class Changes:
 
     moves: tuple[Row, ...]
     totals: Mapping[str, Row]
+    renamed: tuple[Row, ...]
 
     @property
     def sources(self) -> list[tuple[int | None, str | None]]:
@@ -46,19 +73,34 @@ class Changes:
 
 
 @dataclass(frozen=True)
+class Components:
+    """Principal components: their rows, and a loading per component and coordinate."""
+
+    components: tuple[Row, ...]
+    names: tuple[str, ...]
+    loadings: Mapping[tuple[int, str], Row]
+
+
+@dataclass(frozen=True)
 class SegmentationView:
-    """Everything that is shown of one segmentation."""
+    """Everything that is shown of one segmentation; ``segments`` come best first."""
 
     name: str
     title: str
     features: tuple[FeatureView, ...]
+    verdict: Row | None
+    claims: bool
     segments: tuple[Row, ...]
     total: Row
     labels: Mapping[int, str]
+    values: tuple[str, ...]
     cards: tuple[Card, ...]
-    map: Map
+    finder: Mapping[str, Any]
+    map: Map | None
     profiles: Profiles
     counts: Counts
+    differences: tuple[Row, ...]
+    rules: tuple[Row, ...]
     algorithms: tuple[Row, ...]
     pairs: tuple[Plot, ...]
     components: Components | None
@@ -71,75 +113,95 @@ class Histogram:
 
     feature: FeatureView
     summary: Row
-    plot: Plot
+    plot: Plot | None
     bins: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Quality:
-    """What was read, and what became of it."""
-
-    counts: Mapping[tuple[str, str], Row]
-    reasons: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
 class Overview:
     """What is shown of all customers, whatever the segmentation."""
 
+    group: str | None
+    groups: tuple[str, ...]
     histograms: tuple[Histogram, ...]
-    pairs: tuple[Plot, ...]
     correlations: Mapping[tuple[str, str], Row]
     drift: tuple[Row, ...]
-    quality: Quality
+    counts: Mapping[tuple[str, str], Row]
+    reasons: tuple[Row, ...]
 
 
-def overview(
-    marts: Marts, features: Mapping[str, FeatureView], segmentation: str
-) -> Overview:
-    """Read what concerns all customers; any segmentation will do."""
-    return Overview(
-        histograms=tuple(
-            _histogram(marts, features[row["feature"]], row)
-            for row in _in_order(
-                marts.rows("fct_feature_summary", ["feature"]), features
-            )
-        ),
-        pairs=read_gender_pairs(marts, segmentation, features),
-        correlations={
-            (row["feature"], row["other_feature"]): row
-            for row in marts.rows(
-                "fct_feature_correlation", ["feature", "other_feature"]
-            )
-        },
-        drift=tuple(_in_order(marts.rows("fct_feature_drift", ["feature"]), features)),
-        quality=_quality(marts),
+@dataclass(frozen=True)
+class Reading:
+    """What the report of a generation shows; the audit comes later."""
+
+    folder: Path
+    model: Model
+    features: dict[str, FeatureView]
+    views: tuple[SegmentationView, ...]
+    general: Overview
+    data_tests: DataTests | None
+
+
+def read_report(
+    folder: Path, database: Path, *, progress: Progress | None = None
+) -> Reading:
+    """Read what a report shows.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``model.json`` and, if a build wrote it, ``data_tests.json``.
+    database : Path
+        The DuckDB file of the generation.
+    progress : callable, optional
+        Called with what is done next and the share done before.
+    """
+    model = load_model(folder / MODEL)
+    features = feature_views(model)
+    titles = segmentation_titles(model)
+    views = []
+    with open_marts(database) as marts:
+        for number, segmentation in enumerate(model.segmentations):
+            title = titles[segmentation.name]
+            if progress:
+                progress(title, number / len(model.segmentations))
+            views.append(_view(marts, model, segmentation, features, title))
+        general = _overview(marts, features)
+    return Reading(
+        folder, model, features, tuple(views), general, read_data_tests(folder)
     )
 
 
-def segmentation_view(
+def _view(
     marts: Marts,
-    segmentation: Segmentation,
+    model: Model,
+    segmentation: ModelSegmentation,
     features: Mapping[str, FeatureView],
     title: str,
 ) -> SegmentationView:
-    """Read what concerns one segmentation."""
     where = {"segmentation": segmentation.name}
-    used = tuple(features[feature.name] for feature in segmentation.features)
-    segments = tuple(
-        marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
-    )
-    labels = charts.distinct_labels(
-        {row["segment_id"]: row["persona"] for row in segments},
-        {row["segment_id"]: row["segment_name"] for row in segments},
-    )
+    claims = segmentation.verdict != NO_SEGMENTS
+    by_id = marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
+    labels = segment_labels([row.content for row in by_id], claims=claims)
+    segments = best_first(by_id) if claims else tuple(by_id)
+    labels = {row["segment_id"]: labels[row["segment_id"]] for row in segments}
     profiles = marts.rows(
         "fct_segment_profiles", ["segmentation", "segment_id", "feature"], where=where
+    )
+    profiles = [row for row in profiles if row["feature"] in features]
+    read = read_profiles(marts, segmentation.name, labels, profiles, features)
+    verdicts = marts.rows("fct_segmentation_verdicts", ["segmentation"], where=where)
+    moves = marts.rows(
+        "fct_segment_migrations",
+        ["segmentation", "from_segment_id", "to_segment_id", "movement"],
+        where=where,
     )
     return SegmentationView(
         name=segmentation.name,
         title=title,
-        features=used,
+        features=tuple(features[name] for name in segmentation.features),
+        verdict=next(iter(verdicts), None),
+        claims=claims,
         segments=segments,
         total=marts.totals(
             "dim_segments",
@@ -148,35 +210,115 @@ def segmentation_view(
             where=where,
         )[0],
         labels=labels,
-        cards=read_cards(marts, segments, profiles, used, where),
-        map=read_map(marts, segmentation, used, labels, profiles),
-        profiles=read_profiles(marts, segments, labels, profiles, features),
+        values=tuple(
+            column for column in ("spend_share", "mean_spend") if column in by_id[0].content
+        ),
+        cards=tuple(
+            _card(row, labels, profiles, read, moves, segmentation.features)
+            for row in segments
+        ),
+        finder=finder_data(model, segmentation, features, labels),
+        map=read_map(marts, segmentation, features, labels),
+        profiles=read,
         counts=read_counts(marts, segmentation.name, segments, labels),
+        differences=tuple(
+            marts.rows(
+                "fct_segment_differences",
+                ["segmentation", "attribute"],
+                where=where,
+                order="is_fitted DESC, effect_size DESC NULLS LAST",
+            )
+        ),
+        rules=tuple(
+            marts.rows(
+                "fct_segment_rules",
+                ["segmentation", "segment_id", "rule_id"],
+                where=where,
+                order="segment_id, n_customers DESC",
+            )
+        ),
         algorithms=tuple(
             marts.rows(
                 "fct_algorithm_scores",
                 ["segmentation", "algorithm"],
                 where=where,
-                order="silhouette DESC NULLS LAST",
+                order="noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
             )
         ),
-        pairs=read_segment_pairs(marts, segmentation.name, features),
-        components=read_components(marts, segmentation, used),
-        changes=_changes(marts, where),
+        pairs=read_pairs(marts, segmentation, features, labels),
+        components=_components(marts, segmentation),
+        changes=_changes(marts, moves, where),
     )
 
 
-def _in_order(rows: Iterable[Row], features: Mapping[str, FeatureView]) -> list[Row]:
-    by_name = {row["feature"]: row for row in rows}
-    return [by_name[name] for name in features if name in by_name]
+def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
+    """Order segments as a marketer looks at them.
+
+    By what a customer spends where there are orders; else those first whose persona
+    calls them targets, then the larger ones.
+    """
+
+    def rank(row: Row) -> tuple[bool, float, float]:
+        spend = row.content.get("mean_spend")
+        is_target = "target" in str(row["persona"]).casefold()
+        return spend is None and not is_target, -(spend or 0.0), -row["n_customers"]
+
+    return tuple(sorted(segments, key=rank))
 
 
-def _changes(marts: Marts, where: Mapping[str, Any]) -> Changes:
-    moves = marts.rows(
-        "fct_segment_migrations",
-        ["segmentation", "from_segment_id", "to_segment_id"],
-        where=where,
+def _card(
+    segment: Row,
+    labels: Mapping[int, str],
+    profiles: Sequence[Row],
+    read: Profiles,
+    moves: Sequence[Row],
+    used: Sequence[str],
+) -> Card:
+    segment_id = segment["segment_id"]
+    own = [row for row in profiles if row["segment_id"] == segment_id]
+    own.sort(key=lambda row: (row["feature"] not in used, -abs(row["z_score"] or 0)))
+    levels = [
+        level.cells[segment_id]
+        for level in read.levels
+        if segment_id in level.cells and level.feature.name in used
+    ]
+    levels.sort(key=lambda row: -abs(row["share_of_segment"] - row["overall_share"]))
+    # The level that differs most says enough of a category.
+    first = {row["feature"]: row for row in reversed(levels)}
+    movements = {}
+    for row in moves:
+        if row["movement"] == "joined" and row["to_segment_id"] == segment_id:
+            movements["joined"] = row
+        if row["movement"] == "left" and row["from_segment_id"] == segment_id:
+            movements["left"] = row
+    return Card(
+        segment,
+        labels[segment_id],
+        tuple(own[:N_TRAITS]),
+        tuple(row for row in levels if first[row["feature"]] is row)[:2],
+        movements,
     )
+
+
+def _components(marts: Marts, segmentation: ModelSegmentation) -> Components | None:
+    """Read the principal components, which of two coordinates say nothing."""
+    rows = marts.rows(
+        "fct_principal_components",
+        ["segmentation", "component", "feature"],
+        where={"segmentation": segmentation.name},
+    )
+    names = tuple(dict.fromkeys(row["feature"] for row in rows))
+    if len(names) <= 2:  # noqa: PLR2004 - see above
+        return None
+    first = {row["component"]: row for row in reversed(rows)}
+    return Components(
+        tuple(first[number] for number in sorted(first)),
+        names,
+        {(row["component"], row["feature"]): row for row in rows},
+    )
+
+
+def _changes(marts: Marts, moves: Sequence[Row], where: Mapping[str, Any]) -> Changes:
     totals = marts.totals(
         "fct_segment_migrations",
         ["movement"],
@@ -186,6 +328,12 @@ def _changes(marts: Marts, where: Mapping[str, Any]) -> Changes:
     return Changes(
         tuple(moves),
         {row["movement"]: row for row in totals},
+        tuple(
+            row
+            for row in moves
+            if row["from_segment_id"] == row["to_segment_id"]
+            and row["from_segment_name"] != row["to_segment_name"]
+        ),
     )
 
 
@@ -199,38 +347,91 @@ def _ends(rows: Sequence[Row], side: str) -> list[tuple[int | None, str | None]]
     )
 
 
-def _histogram(marts: Marts, feature: FeatureView, summary: Row) -> Histogram:
+def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
+    group = "gender" if "gender" in marts.columns("fct_feature_distribution") else None
+    groups = (
+        tuple(
+            row[group]
+            for row in marts.query(
+                "SELECT DISTINCT gender FROM fct_feature_distribution "
+                "ORDER BY gender = 'unknown', gender"
+            )
+        )
+        if group
+        else ()
+    )
+    summaries = _in_order(marts.rows("fct_feature_summary", ["feature"]), features)
+    return Overview(
+        group=group,
+        groups=groups,
+        histograms=tuple(
+            _histogram(marts, features[row["feature"]], row, group, groups)
+            for row in summaries
+        ),
+        correlations={
+            (row["feature"], row["other_feature"]): row
+            for row in marts.rows("fct_feature_correlation", ["feature", "other_feature"])
+        },
+        drift=tuple(
+            row
+            for row in _in_order(marts.rows("fct_feature_drift", ["feature"]), features)
+            if row["reading"] is not None
+        ),
+        counts={
+            (row["measure"], row["subject"]): row
+            for row in marts.rows("fct_input_counts", ["measure", "subject"])
+        },
+        reasons=tuple(_reasons(marts)),
+    )
+
+
+def _in_order(rows: Iterable[Row], features: Mapping[str, FeatureView]) -> list[Row]:
+    by_name = {row["feature"]: row for row in rows}
+    return [by_name[name] for name in features if name in by_name]
+
+
+def _histogram(
+    marts: Marts,
+    feature: FeatureView,
+    summary: Row,
+    group: str | None,
+    groups: Sequence[str],
+) -> Histogram:
     rows = marts.rows(
         "fct_feature_distribution",
-        ["feature", "gender", "bin_from"],
+        ["feature", *([group] if group else []), "bin_from"],
         where={"feature": feature.name},
     )
-    return Histogram(
-        feature,
-        summary,
-        charts.histogram(
-            [
-                Bin(
-                    charts.GENDERS.index(row["gender"]),
-                    row["bin_from"],
-                    row["bin_to"],
-                    row["n_customers"],
-                )
-                for row in rows
-            ],
+    bins = [
+        Bin(
+            groups.index(row[group]) if group else 0,
+            row["bin_from"],
+            row["bin_to"],
+            row["n_customers"],
+            f"{row['bin_from']:.4g} to {row['bin_to']:.4g} {feature.unit}".strip()
+            + (f", {row[group]}" if group else "")
+            + f": {row['n_customers']:,} customers",
+        )
+        for row in rows
+    ]
+    plot = None
+    if bins:
+        plot = charts.histogram(
+            bins,
+            [f"group-{number % 8 + 1}" for number in range(len(groups))] or ["neutral"],
             name=f"histogram-{feature.name}",
             title=feature.title,
             x_title=feature.title,
-            description="Customers in bins, by gender. "
-            f"Mean {summary['mean']:.4g}, from {summary['minimum']:.4g} to "
-            f"{summary['maximum']:.4g}.",
-        ),
-        tuple(rows),
-    )
+            description="Customers in bins. "
+            f"Mean {feature.with_unit(summary['mean'] or 0)}, from "
+            f"{feature.with_unit(summary['minimum'] or 0)} to "
+            f"{feature.with_unit(summary['maximum'] or 0)}.",
+        )
+    return Histogram(feature, summary, plot, tuple(rows))
 
 
-def _quality(marts: Marts) -> Quality:
-    reasons = marts.totals(
+def _reasons(marts: Marts) -> list[Row]:
+    return marts.totals(
         """(
             SELECT unnest(string_split(rejection_reasons, '; ')) AS reason, n_rows
             FROM (
@@ -241,11 +442,4 @@ def _quality(marts: Marts) -> Quality:
         ["reason"],
         {"n_rows": "sum(n_rows)"},
         order="n_rows DESC",
-    )
-    return Quality(
-        {
-            (row["measure"], row["subject"]): row
-            for row in marts.rows("fct_input_counts", ["measure", "subject"])
-        },
-        tuple(reasons),
     )

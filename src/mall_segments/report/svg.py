@@ -18,11 +18,20 @@ _STEPS = (1, 2, 2.5, 5, 10)
 
 @dataclass(frozen=True)
 class Axis:
-    """A linear axis from ``minimum`` to ``maximum`` with ``ticks`` in between."""
+    """A linear axis from ``minimum`` to ``maximum`` with ``ticks`` in between.
+
+    ``labels`` are what is written at the ticks; without them, the numbers are.
+    """
 
     minimum: float
     maximum: float
     ticks: tuple[float, ...]
+    labels: tuple[str, ...] = ()
+
+    def labelled(self) -> list[tuple[float, str]]:
+        """Pair every tick with what is written at it."""
+        labels = self.labels or tuple(map(tick_text, self.ticks))
+        return list(zip(self.ticks, labels, strict=True))
 
     def percent(self, value: float) -> float:
         """Place a value on the axis: 0 at its minimum, 100 at its maximum."""
@@ -65,8 +74,8 @@ def nice_axis(
 
     Examples
     --------
-    >>> nice_axis(15, 87)
-    Axis(minimum=0.0, maximum=100.0, ticks=(0.0, 20.0, 40.0, 60.0, 80.0, 100.0))
+    >>> nice_axis(15, 87).ticks
+    (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     >>> nice_axis(3, 3).ticks
     (2.6, 2.8, 3.0, 3.2, 3.4)
     """
@@ -132,6 +141,11 @@ def element(tag: str, *content: str, **attributes: object) -> Markup:
     )
     inside = "".join(map(escape, content))
     return Markup(f"<{tag}{written}>{inside}</{tag}>")  # noqa: S704 - all is escaped
+
+
+def tip(text: str) -> Markup:
+    """Say what a mark is, to whoever points at it."""
+    return element("title", text)
 
 
 def joined(*parts: str) -> Markup:

@@ -50,7 +50,9 @@ class Assigned:
 
 
 def assign(
-    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
+    model: Model,
+    segmentation: ModelSegmentation,
+    customers: Mapping[str, Sequence[Any]],
 ) -> Assigned:
     """Assign some customers.
 
@@ -83,7 +85,9 @@ def assign(
     second = others.argmin(axis=1)
     shares = np.array([each.share for each in segmentation.segments])
     affinities = shares * np.exp(
-        np.maximum(-700.0, (least[:, None] - squared) * _precision(segmentation))
+        np.maximum(
+            -700.0, (least[:, None] - squared) * precision_of(segmentation.variance)
+        )
     )
     fences = np.array([each.outlier_distance for each in segmentation.segments])
     distance = np.sqrt(least)
@@ -107,21 +111,28 @@ def assign(
 
 
 def to_coordinates(
-    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
+    model: Model,
+    segmentation: ModelSegmentation,
+    customers: Mapping[str, Sequence[Any]],
 ) -> FloatArray:
     """Return the coordinates of customers, of shape (n, number of coordinates)."""
     columns = []
     for axis in segmentation.coordinates:
         if axis.level is not None:
             levels = np.array(
-                ["unknown" if level is None else level for level in customers[axis.feature]],
+                [
+                    "unknown" if level is None else level
+                    for level in customers[axis.feature]
+                ],
                 dtype=object,
             )
             values = (levels == axis.level).astype(np.float64)
         else:
             imputed = model.column(axis.feature).imputed
             values = _numbers(customers[axis.feature])
-            values = np.where(np.isnan(values), np.nan if imputed is None else imputed, values)
+            values = np.where(
+                np.isnan(values), np.nan if imputed is None else imputed, values
+            )
             values = transform(axis, values)
         columns.append((values - axis.center) / axis.scale * axis.weight)
     return np.column_stack(columns)
@@ -139,7 +150,7 @@ def transform(axis: Coordinate, values: FloatArray) -> FloatArray:
 
 
 def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
-    """Transform values as Yeo and Johnson (2000), "A new family of power transformations".
+    """Transform values as Yeo and Johnson (2000) do, Biometrika 87, 954-959.
 
     >>> yeo_johnson(np.array([-1.0, 0.0, 3.0]), 0.5).round(4).tolist()
     [-1.219, 0.0, 2.0]
@@ -162,10 +173,9 @@ def _numbers(values: Sequence[Any]) -> FloatArray:
     return np.asarray(values, dtype=np.float64)
 
 
-def _precision(segmentation: ModelSegmentation) -> float:
-    if segmentation.variance <= 0.5 / _MOST_PRECISE:
-        return _MOST_PRECISE
-    return 1.0 / (2.0 * segmentation.variance)
+def precision_of(variance: float) -> float:
+    """Return 1 / (2 variance), bounded where segments have no inertia at all."""
+    return min(1.0 / (2.0 * variance), _MOST_PRECISE) if variance else _MOST_PRECISE
 
 
 def _reasons(
@@ -176,14 +186,19 @@ def _reasons(
     second: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.intp]:
     """Split d²(second) - d²(nearest) by feature and name the largest part."""
-    parts = (coordinates - centroids[second]) ** 2 - (coordinates - centroids[nearest]) ** 2
+    parts = (coordinates - centroids[second]) ** 2 - (
+        coordinates - centroids[nearest]
+    ) ** 2
     by_feature = np.column_stack(
         [
-            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(axis=1)
+            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(
+                axis=1
+            )
             for name in segmentation.features
         ]
     )
-    return by_feature.argmax(axis=1)
+    largest: npt.NDArray[np.intp] = by_feature.argmax(axis=1)
+    return largest
 
 
 def layout_of(segmentation: ModelSegmentation) -> dict[str, Any]:
@@ -212,7 +227,7 @@ def layout_of(segmentation: ModelSegmentation) -> dict[str, Any]:
 
 def parameters_of(model: Model, segmentation: ModelSegmentation) -> dict[str, Any]:
     """Return the one row of parameters that ``sql/assignment.sql`` reads."""
-    row: dict[str, Any] = {"precision": _precision(segmentation)}
+    row: dict[str, Any] = {"precision": precision_of(segmentation.variance)}
     for name in segmentation.features:
         column = model.column(name)
         if column.type == "number":
@@ -262,7 +277,9 @@ def assignment_sql(
         f"{_literal(value, double)} as {name}"
         for name, value in parameters_of(model, segmentation).items()
     )
-    body = _template().assignment(layout_of(segmentation), customers, "parameters", double)
+    body = _template().assignment(
+        layout_of(segmentation), customers, "parameters", double
+    )
     return f"with parameters as (select {literals})\n{str(body).strip()}"
 
 

@@ -14,53 +14,43 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 import duckdb
 
-from mall_segments.intake.csv_cells import FORMULA_START, neutralised
 from mall_segments.errors import InputError
-from mall_segments.intake.inputs import inspect_input
-from mall_segments.scoring.lines import Lines, copy_rows
-from mall_segments.scoring.model_settings import ModelColumns, find_segmentation
-from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
-from mall_segments.scoring.rows import (
-    REJECTED,
-    RESULTS,
-    WHOLE_NUMBERS,
-    CheckedRows,
-    check_rows,
-)
-from mall_segments.scoring.whole_numbers import (
-    CUSTOMERS,
-    has_few_cells,
-    length_of_numbers,
-)
+from mall_segments.intake.opening import open_customers
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
+from mall_segments.scoring.cells import harmless, harmless_name
+from mall_segments.scoring.columns import ModelColumns
+from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
+from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mall_segments.intake.inputs import CustomerInput
-    from mall_segments.model_file import Model
+    from mall_segments.model import Model
+    from mall_segments.settings import Numbers
 
     Progress = Callable[[str, float], None]
 
 PIPE: Final = "-"
-ADDED_COLUMNS: Final = (
-    "segment_id",
-    "segment_name",
-    "persona",
-    "distance",
-    "second_segment_id",
-    "membership",
-    "is_outlier",
-    "is_imputed",
-)
+ADDED_COLUMNS: Final = {
+    "segment_id": "bigint",
+    "segment_name": "varchar",
+    "persona": "varchar",
+    "distance": "double",
+    "second_segment_id": "bigint",
+    "membership": "double",
+    "is_outlier": "boolean",
+    "is_imputed": "boolean",
+    "main_reason": "varchar",
+}
+"""What is added to the columns of the file, by type."""
 
-_NAMES: Final = ("segment_name", "persona")
+MEMORY_VARIABLE: Final = "MALL_SEGMENTS_MEMORY"
+_OPTIONS: Final = {
+    "csv": "format csv, header true",
+    "parquet": "format parquet",
+    "jsonl": "format json",
+}
 _STANDARD_INPUT: Final = "standard input"
-_LINE_COLUMN: Final = "line"
-_LINE: Final = f"{RESULTS}.{_LINE_COLUMN}"
-_NEEDS_QUOTES: Final = '[",\\r\\n]'
-# Of less, a part of a file is not worth a thread.
-_FEWEST_ROWS: Final = 100_000
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
 
@@ -92,6 +82,26 @@ class ScoredFile:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a file is to be read where it does not say, or says it wrongly.
+
+    Attributes
+    ----------
+    encoding, sheet : str, optional
+        The encoding of text files, and the sheet of a workbook.
+    numbers : Numbers, optional
+        The signs for decimals and thousands.
+    columns : mapping of str to str, optional
+        Canonical name to the header of the column that holds it.
+    """
+
+    encoding: str | None = None
+    sheet: str | None = None
+    numbers: Numbers | None = None
+    columns: Mapping[str, str] | None = None
+
+
 def score_file(
     source: str,
     output: str,
@@ -100,6 +110,7 @@ def score_file(
     model: Model,
     segmentation: str | None = None,
     output_format: Format | None = None,
+    reading: Reading | None = None,
     progress: Progress | None = None,
 ) -> ScoredFile:
     """Assign every customer of a file to a segment and write the result.
@@ -107,7 +118,7 @@ def score_file(
     Parameters
     ----------
     source : str
-        A CSV or Parquet file, a pattern of many, or ``-`` for the standard input.
+        A file of customers, a pattern of many, or ``-`` for the standard input.
     output : str
         The file to write, or ``-`` for the standard output. It appears complete or
         not at all.
@@ -120,6 +131,8 @@ def score_file(
         The segmentation to assign to; the model's first by default.
     output_format : {"csv", "parquet", "jsonl"}, optional
         By default what the suffix of ``output`` says, and CSV for a pipe.
+    reading : Reading, optional
+        How the file is to be read; found out by default.
     progress : callable, optional
         Called from another thread with the current step and its share done, 0 to 1.
 
@@ -131,37 +144,43 @@ def score_file(
     Raises
     ------
     InputError
-        If the file cannot be read or the result not be written.
+        If the file cannot be read, no row of it can be scored, or the result not be
+        written.
     ModelError
         If the model has no such segmentation.
     BrokenPipeError
         If the reader of the standard output went away.
     """
-    chosen = find_segmentation(model, segmentation)
+    chosen = model.segmentation(segmentation)
     form = output_format or _format_of(output)
+    reading = reading or Reading()
+    columns = ModelColumns.of(model, reading.columns)
     _refuse_targets(source, output, rejected)
     with tempfile.TemporaryDirectory(prefix="mall-segments-") as folder:
         workspace = Path(folder)
-        reports = _Reports(progress)
+        path = source
         try:
-            reports.step("inspecting")
-            path = source
             if source == PIPE:
                 path = str(_spool(sys.stdin.buffer, workspace))
-            customers = inspect_input(path, ModelColumns.of(model), copies=workspace)
             with (
-                duckdb.connect(config=_config(workspace)) as connection,
-                reports.of(connection),
+                _connected(workspace) as connection,
+                _reported(connection, progress) as step,
             ):
-                checked = check_rows(
+                step("inspecting")
+                opened = open_customers(
                     connection,
-                    customers,
-                    model=model,
-                    segmentation=chosen,
-                    step=reports.step,
+                    path,
+                    columns,
+                    required=(*(reading.columns or ()), *chosen.features),
+                    encoding=reading.encoding,
+                    sheet=reading.sheet,
+                    numbers=reading.numbers,
                 )
-                reports.step("writing")
-                _write(connection, customers, checked, output, rejected, form)
+                checked = check_rows(
+                    connection, opened, model=model, segmentation=chosen, step=step
+                )
+                step("writing")
+                _write(connection, checked, output, rejected, form)
         except InputError as error:
             if source != PIPE:
                 raise
@@ -173,16 +192,32 @@ def score_file(
         n_rejected=checked.n_rejected,
         n_imputed=checked.n_imputed,
         reasons=checked.reasons,
-        notes=customers.notes,
+        notes=tuple(opened.notes),
     )
 
 
-def _config(workspace: Path) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "temp_directory": str(workspace / "spilled"),
-        # The rows are then what passes by, and the results what they are looked up in.
-        "disabled_optimizers": "join_order,build_side_probe_side",
-    }
+@contextmanager
+def _connected(workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an engine of its own, which keeps rows in the order of the file."""
+    memory = os.environ.get(MEMORY_VARIABLE)
+    with duckdb.connect() as connection:
+        connection.execute(f"set temp_directory = {quote_text(str(workspace))}")
+        # The rows are what passes by; what is looked up for them is the other side.
+        # Of a list of texts, a join would be made for all rows, asked for or not.
+        connection.execute(
+            "set disabled_optimizers = 'join_order,build_side_probe_side,in_clause'"
+        )
+        # What is left of few rows would be kept back, and others pass it.
+        connection.execute("set enable_caching_operators = false")
+        if memory:
+            try:
+                connection.execute(f"set memory_limit = {quote_text(memory)}")
+            except duckdb.Error as error:
+                raise InputError(
+                    f"{MEMORY_VARIABLE} is {memory!r}; it must be a size such as 4GB "
+                    f"({reason(error)})."
+                ) from None
+        yield connection
 
 
 def _format_of(output: str) -> Format:
@@ -234,289 +269,123 @@ def _spool(stdin: BinaryIO, workspace: Path) -> Path:
 
 def _write(
     connection: duckdb.DuckDBPyConnection,
-    customers: CustomerInput,
     checked: CheckedRows,
     output: str,
     rejected: Path | None,
     form: Format,
 ) -> None:
-    writer = _Writer(connection, customers, checked)
     targets = [rejected] if rejected is not None else []
     targets += [Path(output)] if output != PIPE else []
     try:
         if not targets:
-            _write_to_pipe(writer, form)
+            _write_to_pipe(connection, checked, form)
             return
         with whole_files(*targets) as paths:
             if rejected is not None:
-                writer.write_rejected(paths[0])
+                cells = [*_cells(checked, "csv"), "source_row", "rejection_reasons"]
+                query = f"select {', '.join(cells)} from {REJECTED} order by source_row"  # noqa: S608
+                _copy(connection, query, paths[0], "csv")
             if output == PIPE:
-                _write_to_pipe(writer, form)
+                _write_to_pipe(connection, checked, form)
             else:
-                writer.write_scored(paths[-1], form)
+                _write_scored(connection, checked, paths[-1], form)
     except duckdb.Error as error:
         place = output if output != PIPE else "standard output"
         raise InputError(f"{place} cannot be written: {reason(error)}") from None
 
 
-def _write_to_pipe(writer: _Writer, form: Format) -> None:
+def _write_to_pipe(
+    connection: duckdb.DuckDBPyConnection, checked: CheckedRows, form: Format
+) -> None:
     try:
         with stream(sys.stdout.buffer) as path:
-            writer.write_scored(path, form)
+            _write_scored(connection, checked, path, form)
     except (BrokenPipeError, InputError):
         # Python would try once more at its end to write what is left, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 
 
-class _Writer:
-    """Writes what `check_rows` left on a connection."""
+def _write_scored(
+    connection: duckdb.DuckDBPyConnection,
+    checked: CheckedRows,
+    path: Path,
+    form: Format,
+) -> None:
+    """Write the accepted customers with what was found out about them."""
+    taken = {name.casefold() for name in checked.cells}
+    cells = _cells(checked, form)
+    for column, kind in ADDED_COLUMNS.items():
+        name = column
+        while name in taken:
+            name += " (mall_segments)"
+        value = f"cast({column} as {kind})"
+        if form == "csv" and column in ("segment_name", "persona"):
+            value = harmless(value)
+        cells.append(f"{value} as {quote_identifier(name)}")
+    n_written = _copy(
+        connection, f"select {', '.join(cells)} from {SCORED}", path, form
+    )  # noqa: S608
+    # Parquet is read more than once, so it could have changed between.
+    if n_written != checked.n_rows - checked.n_rejected:
+        raise InputError("the customer file was changed while it was read.")
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        customers: CustomerInput,
-        checked: CheckedRows,
-    ) -> None:
-        self._connection = connection
-        self._checked = checked
-        self._source = customers.source
-        self._names = customers.column_names
-        taken = {name.casefold() for name in self._names}
-        self._added = [
-            name if name not in taken else f"{name} (mall_segments)"
-            for name in ADDED_COLUMNS
+
+def _cells(checked: CheckedRows, form: Format) -> list[str]:
+    """Return the SQL of the cells of the file, each under the file's name for it."""
+    if form != "csv":
+        return [
+            f"{cell} as {quote_identifier(name)}"
+            for name, cell in checked.cells.items()
         ]
-
-    def write_scored(self, path: Path, form: Format) -> None:
-        """Write the accepted customers with what was found out about them."""
-        write = {
-            "csv": self._write_csv,
-            "parquet": self._write_parquet,
-            "jsonl": self._write_json,
-        }[form]
-        n_written = write(path)
-        # Parquet is read more than once, so it could have changed between.
-        if n_written != self._checked.n_rows - self._checked.n_rejected:
-            raise InputError(f"{self._source} was changed while it was read.")
-
-    def _write_parquet(self, path: Path) -> int:
-        self._number_names()
-        cells = [
-            f"{self._cell_in_file(name)} as {quote_identifier(name)}"
-            for name in self._names
-        ]
-        cells += [
-            f"{RESULTS}.{name} as {quote_identifier(added)}"
-            for name, added in zip(ADDED_COLUMNS, self._added, strict=True)
-        ]
-        rows = f"{self._checked.joined} {self._checked.order}"
-        query = f"select {', '.join(cells)} from {rows}"  # noqa: S608
-        return copy_rows(self._connection, query, str(path), "format parquet")
-
-    def _write_json(self, path: Path) -> int:
-        """Write JSON lines, of which the result is spelled once, as for CSV."""
-        added = zip(self._added, ADDED_COLUMNS, strict=True)
-        self._spell_results(f"',' || {_json(dict(added))}[2:]")
-        own = f"{_json({name: self._cell_in_file(name) for name in self._names})}[:-2]"
-        return self._write_lines(
-            path,
-            f"concat({own}, {_LINE})",
-            lambda: f"{_length_of_texts(own)} + {_length_of_texts(_LINE)}",
-        )
-
-    def _spell_results(self, spelled: str) -> None:
-        """Add the column `_LINE` to the results, by its SQL."""
-        self._connection.execute(f"""
-            alter table {RESULTS} add column {_LINE_COLUMN} varchar;
-            update {RESULTS} set {_LINE_COLUMN} = {spelled};
-        """)  # noqa: S608
-
-    def _write_lines(
-        self, path: Path, text: str, n_bytes: Callable[[], str], header: str = ""
-    ) -> int:
-        """Write lines by their SQL; `n_bytes` gives the SQL of their lengths' sum."""
-        parts = self._checked.parts(self._count_parts(path))
-        lines = Lines(
-            text=text,
-            n_bytes=n_bytes() if len(parts) > 1 else "",
-            parts=parts,
-            order=self._checked.order,
-            header=header,
-        )
-        return lines.write(self._connection, path)
-
-    def _cell_in_file(self, name: str) -> str:
-        cell = f"{CUSTOMERS}.{quote_identifier(name)}"
-        is_text = name in self._checked.texts_as_numbers
-        return f"cast({cell} as varchar)" if is_text else cell
-
-    def write_rejected(self, path: Path) -> None:
-        """Write the rejected rows as they came, with their place and reasons."""
-        cells = [
-            f"{neutralised(f'{quote_identifier(name)}::varchar')} "
-            f"as {quote_identifier(self._neutralised_name(name))}"
-            for name in self._names
-        ]
-        cells += ["source_row", "rejection_reasons"]
-        query = f"select {', '.join(cells)} from {REJECTED} order by source_row"  # noqa: S608
-        copy_rows(self._connection, query, str(path), "format csv, header")
-
-    def _number_names(self) -> None:
-        """Turn the few names of the results into numbers, as Parquet stores them."""
-        for name in _NAMES:
-            self._connection.execute(f"""
-                create type {name}_number as enum (
-                    select distinct {name} from model.segments
-                );
-                alter table {RESULTS} alter {name} type {name}_number;
-            """)  # noqa: S608
-
-    def _write_csv(self, path: Path) -> int:
-        """Write CSV of ready-made cells.
-
-        Most of a line is the result, which few customers have to themselves: it is
-        spelled once for each combination of cells, together with those cells where
-        they end the line. Other cells are looked at for quotes only in columns that
-        need some. The engine writes the line as one cell, since each costs it time.
-        """
-        n_own = len(self._names)
-        while n_own and self._is_part_of_result(self._names[n_own - 1]):
-            n_own -= 1
-        own, shared = self._names[:n_own], self._names[n_own:]
-        results = [
-            *((self._checked.key_cells[name], self._is_text(name)) for name in shared),
-            *((name, name in _NAMES) for name in ADDED_COLUMNS),
-        ]
-        spelled = ", ".join(
-            f"coalesce({_csv_cell(cell) if is_text else f'{cell}::varchar'}, '')"
-            for cell, is_text in results
-        )
-        self._spell_results(f"concat_ws(',', {spelled})")
-        cells = {name: self._csv_cell_of(name) for name in own}
-        separated = [f"{cell}, ','" for cell in cells.values()]
-
-        def n_bytes() -> str:
-            lengths = [self._length_of(name, cell) for name, cell in cells.items()]
-            commas = f"count(*) * {len(own)}"
-            return " + ".join([*lengths, commas, _length_of_texts(_LINE)])
-
-        return self._write_lines(
-            path,
-            f"concat({', '.join([*separated, _LINE])})",
-            n_bytes,
-            header=",".join(map(self._csv_text, [*self._names, *self._added])),
-        )
-
-    def _length_of(self, name: str, cell: str) -> str:
-        if self._is_whole(name):
-            return length_of_numbers(self._connection, name)
-        return _length_of_texts(cell)
-
-    def _is_part_of_result(self, name: str) -> bool:
-        return name in self._checked.key_cells and (
-            self._is_text(name) or self._is_whole(name)
-        )
-
-    def _is_text(self, name: str) -> bool:
-        return self._checked.types[name] == "VARCHAR"
-
-    def _is_whole(self, name: str) -> bool:
-        return self._checked.types[name] in WHOLE_NUMBERS
-
-    def _csv_cell_of(self, name: str) -> str:
-        cell = f"{CUSTOMERS}.{quote_identifier(name)}"
-        text = cell if self._is_text(name) else f"cast({cell} as varchar)"
-        return _csv_cell(text) if self._is_risky(name) else text
-
-    def _is_risky(self, name: str) -> bool:
-        """Whether any cell of a column needs quotes or could be taken for a formula."""
-        if self._is_whole(name) or name in self._checked.number_columns:
-            return False
-        column = quote_identifier(name)
-        cells = self._checked.distinct_cells.get(name)
-        if cells is None:
-            is_repetitive = has_few_cells(self._connection, self._checked.rows, name)
-            distinct = "distinct" if is_repetitive else ""
-            cells = f"select {distinct} {column} from {self._checked.rows}"  # noqa: S608
-        found = self._connection.execute(f"""
-            select bool_or(
-                regexp_matches(cell, {quote_text(_NEEDS_QUOTES)})
-                or regexp_matches(cell, {quote_text(FORMULA_START)})
-            )
-            from (select cast(cell as varchar) as cell from ({cells}) as cells (cell))
-        """).fetchall()  # noqa: S608
-        return bool(found[0][0])
-
-    def _csv_text(self, text: str) -> str:
-        found = self._connection.execute(f"select {_csv_cell('$1::varchar')}", [text])
-        return str(found.fetchall()[0][0])
-
-    def _neutralised_name(self, name: str) -> str:
-        found = self._connection.execute(f"select {neutralised('$1::varchar')}", [name])
-        return str(found.fetchall()[0][0])
-
-    def _count_parts(self, path: Path) -> int:
-        """Return how many parts of the rows are worth writing at a time."""
-        if not path.is_file():
-            return 1
-        found = self._connection.execute("select current_setting('threads')").fetchall()
-        n_parts = min(int(found[0][0]), self._checked.n_rows // _FEWEST_ROWS)
-        return max(n_parts, 1)
+    safe = {
+        name: f"case when {is_risky} then {harmless(checked.cells[name])} "
+        f"else {checked.cells[name]} end"
+        for name, is_risky in checked.texts.items()
+    }
+    return [
+        f"{safe.get(name, cell)} as {quote_identifier(harmless_name(name))}"
+        for name, cell in checked.cells.items()
+    ]
 
 
-def _length_of_texts(expression: str) -> str:
-    """Return the SQL of the bytes of texts together; null has none."""
-    return f"coalesce(sum(strlen({expression})), 0)"
+def _copy(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, form: Format
+) -> int:
+    """Write the rows of a query, in their order; answer how many there were."""
+    copied = connection.execute(
+        f"copy ({query}) to {quote_text(str(path))} "
+        f"({_OPTIONS[form]}, use_tmp_file false, preserve_order true)"
+    ).fetchall()
+    return int(copied[0][0])
 
 
-def _json(cells: Mapping[str, str]) -> str:
-    """Return the SQL of a JSON object, by the SQL of its cells."""
-    packed = [f"{quote_identifier(name)} := {cell}" for name, cell in cells.items()]
-    return f"cast(to_json(struct_pack({', '.join(packed)})) as varchar)"
+@contextmanager
+def _reported(
+    connection: duckdb.DuckDBPyConnection, progress: Progress | None
+) -> Iterator[Callable[[str], None]]:
+    """Yield what to call with each step; tell from a thread how far its queries are."""
+    if progress is None:
+        yield lambda _: None
+        return
+    steps, finished = [""], threading.Event()
 
+    def step(name: str) -> None:
+        steps.append(name)
+        progress(name, 0.0)
 
-def _csv_cell(expression: str) -> str:
-    """Return the SQL that spells a text as a cell of a CSV file; null is empty."""
-    text = neutralised(expression)
-    return (
-        f"case when regexp_matches({expression}, {quote_text(_NEEDS_QUOTES)}) "
-        f"""then '"' || replace({text}, '"', '""') || '"' else {text} end"""
-    )
+    def report() -> None:
+        while not finished.wait(_SECONDS_BETWEEN_REPORTS):
+            share = connection.query_progress() / 100
+            progress(steps[-1], min(max(share, 0.0), 1.0))
 
-
-class _Reports:
-    """Tells how far the work is, from a thread of its own."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-        self._step = ""
-
-    def step(self, name: str) -> None:
-        self._step = name
-        if self._progress:
-            self._progress(name, 0.0)
-
-    @contextmanager
-    def of(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Report the progress of the queries of a connection while the body runs."""
-        if self._progress is None:
-            yield
-            return
-        progress, finished = self._progress, threading.Event()
-        # The engine knows its progress only where it has a bar, if one unseen.
-        connection.execute("set enable_progress_bar = true")
-        connection.execute("set enable_progress_bar_print = false")
-
-        def report() -> None:
-            while not finished.wait(_SECONDS_BETWEEN_REPORTS):
-                share = connection.query_progress() / 100
-                progress(self._step, min(max(share, 0.0), 1.0))
-
-        thread = threading.Thread(target=report, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            finished.set()
-            thread.join()
+    # The engine knows its progress only where it has a bar, if one unseen.
+    connection.execute("set enable_progress_bar = true")
+    connection.execute("set enable_progress_bar_print = false")
+    thread = threading.Thread(target=report, daemon=True)
+    thread.start()
+    try:
+        yield step
+    finally:
+        finished.set()
+        thread.join()

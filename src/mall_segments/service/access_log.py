@@ -3,66 +3,57 @@
 from __future__ import annotations
 
 import json
-import sys
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+import logging
+import os
+import queue
+import threading
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from typing import TextIO
+MOST_WAITING: Final = 10_000
+
+_logger = logging.getLogger("uvicorn.error")
 
 
 class AccessLog:
-    """Lines of JSON, kept for a moment and written together.
+    """Lines of JSON, written by a thread of their own, so that nobody waits for them.
 
-    Parameters
-    ----------
-    stream : text file, optional
-        Where lines go; the standard output by default.
+    Lines that cannot be written, because the reader stands still or went away, are
+    dropped; the log of the server says so once.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stdout
-        self._lines: list[str] = []
+    def __init__(self, descriptor: int = 1) -> None:
+        self._descriptor = descriptor
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(MOST_WAITING)
+        self._is_whole = True
+        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._thread.start()
 
-    def add(
-        self,
-        *,
-        method: str,
-        route: str,
-        status: int,
-        seconds: float,
-        n_customers: int,
-        build_id: str | None,
-    ) -> None:
-        """Add the line of one request.
+    def add(self, line: dict[str, Any]) -> None:
+        """Add the line of one request."""
+        try:
+            self._waiting.put_nowait(line)
+        except queue.Full:
+            self._drop("nobody reads it")
 
-        Parameters
-        ----------
-        method, route : str
-            What was asked for; the route is one of the service's own names.
-        status : int
-            The HTTP status.
-        seconds : float
-            How long it took.
-        n_customers : int
-            How many customers were assigned.
-        build_id : str or None
-            The generation that answered.
-        """
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "method": method,
-            "route": route,
-            "status": status,
-            "milliseconds": round(seconds * 1000, 3),
-            "customers": n_customers,
-            "build_id": build_id,
-        }
-        self._lines.append(json.dumps(line))
+    def close(self, *, seconds: float = 1.0) -> None:
+        """Write what waits, but do not wait longer than some seconds for its reader."""
+        try:
+            self._waiting.put_nowait(None)
+        except queue.Full:
+            return
+        self._thread.join(seconds)
 
-    def flush(self) -> None:
-        """Write the lines added since the last time."""
-        if self._lines:
-            lines, self._lines = self._lines, []
-            self._stream.write("\n".join(lines) + "\n")
-            self._stream.flush()
+    def _write(self) -> None:
+        # Not by `sys.stdout`, whose lock would keep the process from ending.
+        while (line := self._waiting.get()) is not None:
+            rest = json.dumps(line).encode() + b"\n"
+            try:
+                while rest:
+                    rest = rest[os.write(self._descriptor, rest) :]
+            except OSError as error:
+                self._drop(error.strerror or "it cannot be written")
+
+    def _drop(self, reason: str) -> None:
+        if self._is_whole:
+            self._is_whole = False
+            _logger.error("Lines of the access log are lost: %s", reason)

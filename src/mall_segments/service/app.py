@@ -4,52 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
-import logging
 import os
-import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from pydantic import BaseModel, ConfigDict, Field
 
+from mall_segments.errors import ModelError
 from mall_segments.home import find_home
-from mall_segments.scoring.records import InvalidCustomerError
+from mall_segments.model import Model  # noqa: TC001 - FastAPI reads it
+from mall_segments.service import openapi, schemas
 from mall_segments.service.access_log import AccessLog
-from mall_segments.service.answers import Answered, InvalidBatchError
-from mall_segments.service.metrics import CONTENT_TYPE, Metrics
-from mall_segments.service.openapi import describe_service, route_options
-from mall_segments.service.problems import ProblemError
-from mall_segments.service.requests import (
-    chosen_answers,
-    invalid_customers,
-    read_customers,
-)
-from mall_segments.service.store import LoadedModel, ModelStore
+from mall_segments.service.limits import LimitsMiddleware
+from mall_segments.service.metrics import CONTENT_TYPE, Metrics, MetricsMiddleware
+from mall_segments.service.predicting import predict
+from mall_segments.service.problems import CLOSE, ProblemError, install_handlers
+from mall_segments.service.store import ModelStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from starlette.types import Message, Receive, Scope, Send
-
-    from mall_segments.service.answers import Answers
+    from mall_segments.service.customers import CustomerReader
 
 ACCESS_LOG_VARIABLE: Final = "MALL_SEGMENTS_ACCESS_LOG"
-BUILD_HEADER: Final = "mall-segments-build-id"
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 
-_PREDICTION: Final = "/predict_cluster"
 _JSON: Final = "application/json"
-_NOTES: Final = "mall_segments"
-_CLIENT_CLOSED_REQUEST: Final = 499
+_LARGE_BODY_BYTES: Final = 8 * 2**10
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
-_logger = logging.getLogger("uvicorn.error")
-_PROBLEMS: Final = {404: "unknown-path", 405: "unknown-method"}
+router: Final = APIRouter()
 
 
 def create_app(home: Path | None = None, *, has_access_log: bool = False) -> FastAPI:
@@ -68,42 +58,30 @@ def create_app(home: Path | None = None, *, has_access_log: bool = False) -> Fas
         An ASGI application. It loads the model when it starts, and while it runs looks
         every second whether another one is published.
     """
-    service = _Service(
-        ModelStore(find_home(home)), AccessLog() if has_access_log else None
-    )
-    app = _Application(
-        service,
-        lifespan=service.lifespan,
-        # The interactive pages load scripts from elsewhere.
-        docs_url=None,
+    app = FastAPIOffline(
+        title="mall-segments",
+        version=version("mall-segments"),
+        summary="Assigns customers to the published segments.",
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={
-            HTTPException: _answer_http_error,
-            ProblemError: _answer_problem,
-            Exception: _answer_failure,
-        },
+        lifespan=_lifespan,
     )
-    for name, method in (
-        ("predict_cluster", "POST"),
-        ("segments", "GET"),
-        ("model", "GET"),
-        ("health", "GET"),
-        ("ready", "GET"),
-        ("metrics", "GET"),
-    ):
-        app.add_api_route(
-            f"/{name}",
-            getattr(service, f"answer_{name}"),
-            methods=[method],
-            operation_id=name,
-            **route_options(name),
-        )
-
-    def describe() -> dict[str, Any]:
-        return describe_service(app.routes, service.store.current)
-
-    app.openapi = describe  # type: ignore[method-assign]
+    app.state.store = ModelStore(find_home(home))
+    app.state.metrics = Metrics()
+    app.state.access_log = AccessLog() if has_access_log else None
+    # One batch after the other, so that single customers wait for one at most.
+    app.state.batches = asyncio.Lock()
+    app.include_router(router)
+    install_handlers(app)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_query)
+    app.add_middleware(LimitsMiddleware)
+    app.add_middleware(
+        MetricsMiddleware, metrics=app.state.metrics, access_log=app.state.access_log
+    )
+    general = app.openapi()
+    app.state.document = openapi.describe(general, None)
+    app.state.describe = partial(openapi.describe, general)
+    app.openapi = lambda: app.state.document  # type: ignore[method-assign]
     return app
 
 
@@ -118,204 +96,155 @@ def app_of_environment() -> FastAPI:
     return app
 
 
-class _Service:
-    """What the routes share: the model in use, the metrics and the access log."""
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Load the model, and watch for others while the body runs."""
+    await _look(app)
+    watch = asyncio.create_task(_watch(app))
+    yield
+    watch.cancel()
+    if app.state.access_log:
+        await asyncio.to_thread(app.state.access_log.close)
 
-    def __init__(self, store: ModelStore, access_log: AccessLog | None) -> None:
-        self.store = store
-        self.metrics = Metrics()
-        self.access_log = access_log
 
-    @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Load the model, and watch for others while the body runs."""
-        await self._look()
-        watch = asyncio.create_task(self._watch())
-        yield
-        watch.cancel()
-        if self.access_log:
-            self.access_log.flush()
+async def _watch(app: FastAPI) -> None:
+    while True:
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+        await _look(app)
 
-    async def answer_predict_cluster(self, request: Request) -> Response:
-        """Assign one customer, or a list of them, to their segments."""
-        # Taken once for each request: all of the answer is of one generation.
-        loaded = self._current(request)
-        try:
-            answers = chosen_answers(request.scope["query_string"], loaded)
-            content, body = await read_customers(
-                request.scope["headers"], request.receive
-            )
-            if isinstance(content, dict):
-                answered = answers.one(content)
-            else:
-                has_booleans = b"true" in body or b"false" in body
-                answered = await _answer_batch(
-                    answers, content, has_booleans=has_booleans
-                )
-        except (InvalidCustomerError, InvalidBatchError, ProblemError) as error:
-            problem = _problem(error)
-            problem.headers[BUILD_HEADER] = loaded.build_id
-            raise problem from None
-        request.scope[_NOTES]["n_customers"] = sum(answered.n_customers.values())
-        self.metrics.count_customers(answers.segmentation, answered.n_customers)
-        return Response(
-            answered.text, headers={BUILD_HEADER: loaded.build_id}, media_type=_JSON
+
+async def _look(app: FastAPI) -> None:
+    store: ModelStore = app.state.store
+    is_switched = await asyncio.to_thread(store.refresh)
+    if is_switched:
+        app.state.document = await asyncio.to_thread(app.state.describe, store.current)
+    app.state.metrics.show_model(
+        is_current=store.problem is None, is_switched=is_switched
+    )
+
+
+class PredictionQuery(BaseModel):
+    """What may follow the question mark."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    segmentation: str | None = Field(
+        None, description="What to assign to; the model's first by default."
+    )
+
+
+def _check_type(request: Request) -> None:
+    """Refuse a body that is not JSON in UTF-8, as it is."""
+    essence, _, parameters = (
+        request.headers.get("content-type", "").lower().partition(";")
+    )
+    charset = parameters.replace(" ", "").replace('"', "")
+    if essence.strip() != _JSON or charset not in ("", "charset=utf-8"):
+        raise ProblemError(
+            415,
+            "unsupported-type",
+            "The body is of another type",
+            "send application/json in UTF-8",
+            headers={"accept": _JSON, **CLOSE},
         )
-
-    async def answer_segments(self, request: Request) -> Response:
-        """List every segment of every segmentation."""
-        loaded = self._current(request)
-        headers = {BUILD_HEADER: loaded.build_id}
-        return Response(loaded.segments_json, headers=headers, media_type=_JSON)
-
-    async def answer_model(self, request: Request) -> Response:
-        """Describe the model in use: its features, scalers and settings."""
-        loaded = self._current(request)
-        headers = {BUILD_HEADER: loaded.build_id}
-        return Response(loaded.model_json, headers=headers, media_type=_JSON)
-
-    async def answer_health(self) -> Response:
-        """Tell that the process is alive."""
-        return Response('{"status":"alive"}', media_type=_JSON)
-
-    async def answer_ready(self, request: Request) -> Response:
-        """Tell whether customers can be assigned, and by the published model."""
-        loaded = self._current(request)
-        content = {
-            "status": "stale" if self.store.problem else "ready",
-            "build_id": loaded.build_id,
-            "problem": self.store.problem,
-        }
-        return Response(json.dumps(content), media_type=_JSON)
-
-    async def answer_metrics(self) -> Response:
-        """Count requests, times and customers, for Prometheus."""
-        return Response(self.metrics.text(), headers={"content-type": CONTENT_TYPE})
-
-    def _current(self, request: Request) -> LoadedModel:
-        loaded = self.store.current
-        if loaded is None:
-            detail = self.store.problem or "nothing is published"
-            raise ProblemError(503, "no-model", "No model is loaded", detail)
-        request.scope[_NOTES]["build_id"] = loaded.build_id
-        return loaded
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-            await self._look()
-            if self.access_log:
-                await asyncio.to_thread(self.access_log.flush)
-
-    async def _look(self) -> None:
-        is_switched = await asyncio.to_thread(self.store.refresh)
-        self.metrics.show_model(
-            is_current=self.store.problem is None, is_switched=is_switched
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProblemError(
+            415,
+            "unsupported-encoding",
+            "The body is compressed",
+            "send it as it is",
+            headers={"accept-encoding": "identity", **CLOSE},
         )
 
 
-async def _answer_batch(
-    answers: Answers, customers: list[Any], *, has_booleans: bool
-) -> Answered:
-    for answered in answers.many(customers, has_booleans=has_booleans):
-        if answered is not None:
-            return answered
-        # Single customers are answered between the steps of a batch.
-        await asyncio.sleep(0)
-    return Answered(text="[]", n_customers={})
+@router.post(
+    "/predict_cluster",
+    operation_id="predict_cluster",
+    response_model=schemas.Assignment | list[schemas.Assignment],
+    responses=openapi.PREDICTION_RESPONSES,
+    openapi_extra=openapi.PREDICTION_BODY,
+)
+async def predict_cluster(
+    request: Request, query: Annotated[PredictionQuery, Query()]
+) -> Response:
+    """Assign one customer, or a list of them, to their segments."""
+    state, loaded = request.app.state, _loaded(request)
+    if len(request.query_params.multi_items()) > 1:
+        raise _invalid_query("segmentation", "it is to be given once")
+    try:
+        segmentation = loaded.model.segmentation(query.segmentation)
+    except ModelError as error:
+        raise _invalid_query("segmentation", str(error)) from None
+    _check_type(request)
+    body = await request.body()
+    if len(body) < _LARGE_BODY_BYTES:
+        predicted = predict(loaded, segmentation, body)
+    else:
+        async with state.batches:
+            predicted = await asyncio.to_thread(predict, loaded, segmentation, body)
+    request.state.n_customers = sum(predicted.n_customers.values())
+    state.metrics.count_customers(segmentation.name, predicted.n_customers)
+    return Response(predicted.body, media_type=_JSON)
 
 
-def _problem(error: Exception) -> ProblemError:
-    if isinstance(error, InvalidCustomerError):
-        return invalid_customers([(None, wrong) for wrong in error.errors], 1)
-    if isinstance(error, InvalidBatchError):
-        return invalid_customers(error.errors, error.n_invalid)
-    if isinstance(error, ProblemError):
-        return error
-    raise error
+@router.get("/segments", operation_id="segments", responses=openapi.MODEL_RESPONSES)
+async def segments(request: Request) -> schemas.Segments:
+    """List every segment of every segmentation."""
+    return schemas.Segments.model_validate(_loaded(request).model)
 
 
-async def _answer_problem(_: Request, error: Exception) -> Response:
-    return _problem(error).response()
+@router.get("/model", operation_id="model", responses=openapi.MODEL_RESPONSES)
+async def model(request: Request) -> Model:
+    """Describe the model in use: its features, scalers and settings."""
+    return _loaded(request).model
 
 
-async def _answer_http_error(_: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
+@router.get("/health", operation_id="health")
+async def health() -> schemas.Health:
+    """Tell that the process is alive."""
+    return schemas.Health()
+
+
+@router.get("/ready", operation_id="ready", responses=openapi.MODEL_RESPONSES)
+async def ready(request: Request) -> schemas.Readiness:
+    """Tell whether customers can be assigned, and by the published model."""
+    problem = request.app.state.store.problem
+    return schemas.Readiness(
+        status="stale" if problem else "ready",
+        build_id=_loaded(request).model.build_id,
+        problem=problem,
+    )
+
+
+@router.get("/metrics", operation_id="metrics", responses=openapi.METRICS_RESPONSES)
+async def metrics(request: Request) -> Response:
+    """Count requests, times and customers, for Prometheus."""
+    text = await asyncio.to_thread(request.app.state.metrics.text)
+    return Response(text, headers={"content-type": CONTENT_TYPE})
+
+
+def _loaded(request: Request) -> CustomerReader:
+    """Return the model in use, which a request takes once."""
+    store: ModelStore = request.app.state.store
+    if store.current is None:
+        detail = store.problem or "nothing is published"
+        raise ProblemError(503, "no-model", "No model is loaded", detail)
+    request.state.build_id = store.current.model.build_id
+    return store.current
+
+
+def _invalid_query(name: str, detail: str) -> ProblemError:
+    shown = name[:100]
     return ProblemError(
-        error.status_code,
-        _PROBLEMS.get(error.status_code, "http"),
-        error.detail,
-        error.detail,
-        headers=error.headers,
-    ).response()
+        422,
+        "invalid-query",
+        "The query cannot be understood",
+        f"{shown}: {detail}",
+        errors=[{"detail": detail, "field": shown, "pointer": "#"}],
+    )
 
 
-async def _answer_failure(_: Request, __: Exception) -> Response:
-    return ProblemError(
-        500, "failure", "The service failed", "the service's log says how"
-    ).response()
-
-
-class _Application(FastAPI):
-    """FastAPI, observed; customers do not wait for its router and what is around it."""
-
-    def __init__(self, service: _Service, **options: Any) -> None:
-        super().__init__(**options)
-        self._service = service
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, then count and log it, whatever became of it."""
-        if scope["type"] != "http":
-            await super().__call__(scope, receive, send)
-            return
-        started = time.perf_counter()
-        notes: dict[str, Any] = {"n_customers": 0, "build_id": None}
-        scope[_NOTES] = notes
-        is_prediction = scope["path"] == _PREDICTION and scope["method"] == "POST"
-        status = 500
-
-        async def observe(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            if is_prediction:
-                await self._predict(scope, receive, observe)
-            else:
-                await super().__call__(scope, receive, observe)
-        except ClientDisconnect:
-            status = _CLIENT_CLOSED_REQUEST
-        finally:
-            seconds = time.perf_counter() - started
-            route = (
-                _PREDICTION
-                if is_prediction
-                else getattr(scope.get("route"), "path", "unknown")
-            )
-            self._service.metrics.count_request(route, status, seconds)
-            if self._service.access_log:
-                self._service.access_log.add(
-                    method=scope["method"],
-                    route=route,
-                    status=status,
-                    seconds=seconds,
-                    n_customers=notes["n_customers"],
-                    build_id=notes["build_id"],
-                )
-
-    async def _predict(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Do what the router would have done in the end, for a third of the time."""
-        request = Request(scope, receive)
-        try:
-            response = await self._service.answer_predict_cluster(request)
-        except ProblemError as problem:
-            response = problem.response()
-        except ClientDisconnect:
-            raise
-        except Exception as error:
-            _logger.exception("A request failed")
-            response = await _answer_failure(request, error)
-        await response(scope, receive, send)
+async def _answer_invalid_query(_: Request, error: Exception) -> Response:
+    errors: list[dict[str, Any]] = error.errors()  # type: ignore[attr-defined]
+    name = str(errors[0]["loc"][-1])
+    return _invalid_query(name, "the only parameter is segmentation").response()

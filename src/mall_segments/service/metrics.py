@@ -1,9 +1,12 @@
-"""Metrics of the service for Prometheus; none of them says who asked."""
+"""Count and log requests; nothing of it says who asked, or about whom."""
 
 from __future__ import annotations
 
 import os
+import time
+from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
@@ -15,13 +18,21 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from mall_segments.service.access_log import AccessLog
+
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
+BUILD_HEADER: Final = "mall-segments-build-id"
 
+_CLIENT_CLOSED_REQUEST: Final = 499
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10)
 
 
@@ -60,11 +71,9 @@ class Metrics:
             "Models loaded since the start, the first one included.",
             registry=self._registry,
         )
-
         # Labels are few, and finding them takes longer than counting.
         self._requests_of = cache(self._requests.labels)
         self._seconds_of = cache(self._seconds.labels)
-        self._customers_of = cache(self._customers.labels)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answer and the time it took."""
@@ -76,7 +85,7 @@ class Metrics:
     ) -> None:
         """Count customers by their segment."""
         for segment_id, n_own in n_customers.items():
-            self._customers_of(segmentation, segment_id).inc(n_own)
+            self._customers.labels(segmentation, segment_id).inc(n_own)
 
     def show_model(self, *, is_current: bool, is_switched: bool) -> None:
         """Show whether the published model is the one in use."""
@@ -86,8 +95,72 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""
-        registry = self._registry
-        if os.environ.get(MULTIPROCESS_VARIABLE):
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        if not folder:
+            return generate_latest(self._registry)
+        forget_dead_workers(Path(folder))
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+class MetricsMiddleware:
+    """Counts and logs every request, and names the generation that answered it."""
+
+    def __init__(
+        self, app: ASGIApp, *, metrics: Metrics, access_log: AccessLog | None
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, then count and log it, whatever became of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        notes = scope.setdefault("state", {})
+        status = 500
+
+        async def observe(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if "build_id" in notes:
+                    headers = MutableHeaders(scope=message)
+                    headers[BUILD_HEADER] = notes["build_id"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, observe)
+        except ClientDisconnect:
+            status = _CLIENT_CLOSED_REQUEST
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.count_request(route, status, seconds)
+            if self._access_log:
+                self._access_log.add(
+                    {
+                        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                        "method": scope["method"],
+                        "route": route,
+                        "status": status,
+                        "milliseconds": round(seconds * 1000, 3),
+                        "customers": notes.get("n_customers", 0),
+                        "build_id": notes.get("build_id"),
+                    }
+                )
+
+
+def forget_dead_workers(folder: Path) -> None:
+    """Drop the gauges of workers that died; the server starts others silently."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except PermissionError:
+            pass

@@ -1,197 +1,141 @@
-"""The OpenAPI document: what may be asked, and every answer there is."""
+"""What FastAPI cannot know of the service: its problems, and the model's columns."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from fastapi.openapi.utils import get_openapi
-
-from mall_segments.scoring.model_settings import plain
-from mall_segments.scoring.records import LONGEST_ID, MOST_FIELDS
-from mall_segments.service import schemas
+from mall_segments.service.bodies import MOST_CUSTOMERS
+from mall_segments.service.customers import MOST_NAMES
+from mall_segments.service.limits import MOST_BODY_BYTES, MOST_BODY_SECONDS
 from mall_segments.service.problems import MEDIA_TYPE
-from mall_segments.service.requests import (
-    MOST_BODY_BYTES,
-    MOST_BODY_SECONDS,
-    MOST_CUSTOMERS,
-)
+from mall_segments.service.schemas import EXAMPLE, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from starlette.routing import BaseRoute
-
-    from mall_segments.model_file import Feature, Model
-    from mall_segments.service.store import LoadedModel
+    from mall_segments.model import Model
+    from mall_segments.service.customers import CustomerReader
 
 _JSON: Final = "application/json"
+_REFERENCE: Final = "#/components/schemas/{model}"
+_CUSTOMER: Final = {"$ref": _REFERENCE.format(model="Customer")}
 _BUILD_HEADER: Final = {
     "Mall-Segments-Build-Id": {
         "description": "The generation whose model answered.",
         "schema": {"type": "string"},
     }
 }
-_PROBLEMS: Final = {
-    400: "The body is not valid JSON: a NaN, a key twice, nested too deeply.",
-    408: f"The body was not there within {MOST_BODY_SECONDS:g} seconds.",
-    413: f"More than {MOST_BODY_BYTES:,} bytes or {MOST_CUSTOMERS:,} customers.",
-    415: "The body is not application/json in UTF-8, or is compressed.",
-    422: "A field or the query is wrong; the errors name it, and nothing is assigned.",
-    503: "No model is loaded yet.",
+
+
+def _problems(descriptions: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    schema = {"$ref": _REFERENCE.format(model="Problem")}
+    return {
+        status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, text in descriptions.items()
+    }
+
+
+PREDICTION_RESPONSES: Final = {
+    200: {
+        "description": "One assignment, or a list in the customers' order.",
+        "headers": _BUILD_HEADER,
+        "content": {
+            _JSON: {
+                "examples": {"one": {"value": EXAMPLE}, "list": {"value": [EXAMPLE]}}
+            }
+        },
+    },
+    **_problems(
+        {
+            400: "Ambiguous headers, or no valid JSON: a NaN, a key twice, too deep.",
+            408: f"The body was not there within {MOST_BODY_SECONDS:g} seconds.",
+            413: f"Over {MOST_BODY_BYTES:,} bytes or {MOST_CUSTOMERS:,} customers.",
+            415: "The body is not application/json in UTF-8, or is compressed.",
+            422: "A field or the query is wrong; nothing is assigned.",
+            503: "No model is loaded yet.",
+        }
+    ),
 }
-_ANSWERS: Final[dict[str, tuple[str, Any]]] = {
-    "segments": ("Every segment.", schemas.Segments),
-    "model": ("The model.", schemas.ModelDescription),
-    "health": ("Alive.", schemas.Health),
-    "ready": ("A model is loaded.", schemas.Readiness),
+MODEL_RESPONSES: Final = {
+    200: {"headers": _BUILD_HEADER},
+    **_problems({503: "No model is loaded yet."}),
+}
+METRICS_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Metrics.", "content": {"text/plain": {"schema": {}}}}
+}
+PREDICTION_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            _JSON: {
+                "schema": {
+                    "anyOf": [
+                        _CUSTOMER,
+                        {
+                            "type": "array",
+                            "items": _CUSTOMER,
+                            "maxItems": MOST_CUSTOMERS,
+                        },
+                    ]
+                }
+            }
+        },
+    }
 }
 
 
-def route_options(name: str) -> dict[str, Any]:
-    """Return what FastAPI is told about one route."""
-    if name == "predict_cluster":
-        return _prediction_options()
-    if name == "metrics":
-        text = {"text/plain": {"schema": {"type": "string"}}}
-        return {"responses": {200: {"description": "Metrics.", "content": text}}}
-    description, model = _ANSWERS[name]
-    responses: dict[int, Any] = {200: {"description": description, "model": model}}
-    if name in ("segments", "model"):
-        responses[200]["headers"] = _BUILD_HEADER
-    if name != "health":
-        responses[503] = _problem(_PROBLEMS[503])
-    return {"responses": responses, "response_model": None}
-
-
-def describe_service(
-    routes: Sequence[BaseRoute], loaded: LoadedModel | None
+def describe(
+    general: Mapping[str, Any], reader: CustomerReader | None
 ) -> dict[str, Any]:
-    """Return the OpenAPI document, with the fields of the model in use."""
-    document = get_openapi(
-        title="mall-segments",
-        version=version("mall-segments"),
-        summary="Assigns mall customers to the published segments.",
-        routes=routes,
-    )
+    """Return the OpenAPI document with the fields of the model in use."""
+    document = copy.deepcopy(dict(general))
     components = document["components"]["schemas"]
-    components["Customer"] = _customer(loaded.model) if loaded else {"type": "object"}
-    problem = schemas.Problem.model_json_schema(
-        ref_template="#/components/schemas/{model}"
-    )
+    problem = Problem.model_json_schema(ref_template=_REFERENCE)
     components.update(problem.pop("$defs"))
     components["Problem"] = problem
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    components["Customer"] = {"type": "object"}
+    if reader is None:
+        return document
+    components["Customer"] = _customer(reader)
     operation = document["paths"]["/predict_cluster"]["post"]
-    names = [name for name in loaded.answers if name] if loaded else []
-    operation["parameters"][0]["schema"]["enum"] = names
+    operation["parameters"][0]["schema"] = {
+        "type": "string",
+        "enum": [each.name for each in reader.model.segmentations],
+    }
+    one = _example(reader.model)
+    operation["requestBody"]["content"][_JSON]["examples"] = {
+        "one": {"value": one},
+        "list": {"value": [{"customer_id": "0007", **one}, one]},
+    }
     return document
 
 
-def _prediction_options() -> dict[str, Any]:
-    customer = {"$ref": "#/components/schemas/Customer"}
-    example = {"Age": 19, "Annual Income (k$)": 15, "Spending Score (1-100)": 39}
-    return {
-        "response_model": None,
-        "responses": {
-            200: {
-                "description": "One assignment, or a list in the customers' order.",
-                "model": schemas.Assignment | list[schemas.Assignment],
-                "headers": _BUILD_HEADER,
-                "content": {
-                    _JSON: {
-                        "examples": {
-                            "one": {"value": schemas.ASSIGNMENT_EXAMPLE},
-                            "list": {"value": [schemas.ASSIGNMENT_EXAMPLE]},
-                        }
-                    }
-                },
-            },
-            **{status: _problem(text) for status, text in _PROBLEMS.items()},
-        },
-        "openapi_extra": {
-            "parameters": [
-                {
-                    "name": "segmentation",
-                    "in": "query",
-                    "description": "What to assign to; the model's first by default.",
-                    "schema": {"type": "string"},
-                }
-            ],
-            "requestBody": {
-                "required": True,
-                "content": {
-                    _JSON: {
-                        "schema": {
-                            "anyOf": [
-                                customer,
-                                {
-                                    "type": "array",
-                                    "items": customer,
-                                    "maxItems": MOST_CUSTOMERS,
-                                },
-                            ]
-                        },
-                        "examples": {
-                            "one": {"value": example},
-                            "list": {
-                                "value": [
-                                    {"customer_id": "0007", **example},
-                                    {
-                                        "annual_income_kusd": 77,
-                                        "spending_score": None,
-                                    },
-                                ]
-                            },
-                        },
-                    }
-                },
-            },
-        },
-    }
-
-
-def _customer(model: Model) -> dict[str, Any]:
-    properties: dict[str, Any] = {
-        "customer_id": {
-            "type": ["string", "integer", "null"],
-            "maxLength": LONGEST_ID,
-            "description": "Handed back with the answer.",
-        },
-        "gender": {"type": ["string", "null"], "description": "Checked, not used."},
-    }
-    for feature in model.features:
-        schema = _feature(feature, is_nullable=model.missing_values == "impute")
-        for name in (feature.name, *feature.aliases[:1]):
-            properties[name] = schema
-    return {
-        "type": "object",
+def _customer(reader: CustomerReader) -> dict[str, Any]:
+    schema = reader.adapter.json_schema()
+    customer: dict[str, Any] = schema["$defs"]["Customer"]
+    for column in reader.model.columns:
+        for alias in column.aliases[:1]:
+            customer["properties"][alias] = customer["properties"][column.name]
+    return customer | {
         "description": (
             "Fields are recognised as the columns of a file are: case, spaces, "
             "punctuation and units are ignored, and every alias of the model is known. "
             "A missing value is null. A feature may be absent, too, unless there are "
             "fields that are not recognised: one of them may be it, misspelt."
         ),
-        "properties": properties,
-        "maxProperties": MOST_FIELDS,
+        "additionalProperties": True,
+        "maxProperties": MOST_NAMES,
     }
 
 
-def _feature(feature: Feature, *, is_nullable: bool) -> dict[str, Any]:
-    schema: dict[str, Any] = {
-        "type": ["number", "null"] if is_nullable else "number",
-        "description": "Also known as " + ", ".join(feature.aliases) + ".",
-    }
-    if feature.minimum is not None:
-        schema["minimum"] = plain(feature.minimum)
-    if feature.maximum is not None:
-        schema["maximum"] = plain(feature.maximum)
-    if feature.is_whole:
-        schema["multipleOf"] = 1
-    return schema
-
-
-def _problem(description: str) -> dict[str, Any]:
+def _example(model: Model) -> dict[str, Any]:
+    """Return a customer that the model can assign, as a file would name its columns."""
     return {
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        (column.aliases or [column.name])[0]: column.imputed
+        if column.type == "number"
+        else next(iter(column.levels or {"unknown": []}))
+        for column in model.columns
     }

@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mall_segments.scoring.records import FieldError
+    from fastapi import FastAPI
+    from starlette.requests import Request
 
 MEDIA_TYPE: Final = "application/problem+json"
 
-_LONGEST_FIELD: Final = 100
+CLOSE: Final = {"connection": "close"}
+"""For answers that are given before all of the request was read."""
+
+_KINDS: Final = {404: "unknown-path", 405: "unknown-method"}
 
 
 class ProblemError(Exception):
     """A request that cannot be answered.
 
-    Parameters
-    ----------
-    status : int
-        The HTTP status.
-    kind : str
-        The last part of the problem's type, ``urn:mall-segments:<kind>``.
-    title : str
-        The kind in words, the same every time.
-    detail : str
-        What happened this time.
-    errors : sequence of dict
-        What is wrong with which field.
-    headers : mapping of str to str, optional
-        More headers of the answer.
+    ``kind`` ends the problem's type, ``urn:mall-segments:<kind>``; ``title`` is the
+    kind in words; ``detail`` says what happened this time; ``errors`` what is wrong
+    with which field.
     """
 
     def __init__(
@@ -49,7 +42,7 @@ class ProblemError(Exception):
     ) -> None:
         super().__init__(detail)
         self.status = status
-        self.headers = dict(headers or {})
+        self.headers = headers
         self.content: dict[str, Any] = {
             "type": f"urn:mall-segments:{kind}",
             "title": title,
@@ -61,39 +54,45 @@ class ProblemError(Exception):
 
     def response(self) -> Response:
         """Return the answer to the request."""
-        # In ASCII, because a text in JSON may hold half a character.
-        return Response(
-            json.dumps(self.content),
-            self.status,
-            headers=self.headers,
-            media_type=MEDIA_TYPE,
-        )
+        return _ProblemResponse(self.content, self.status, self.headers)
 
 
-def describe_error(error: FieldError, position: int | None) -> dict[str, Any]:
-    """Return a field's error, with a JSON pointer to it.
+class _ProblemResponse(JSONResponse):
+    media_type = MEDIA_TYPE
 
-    Parameters
-    ----------
-    error : FieldError
-        What is wrong.
-    position : int or None
-        The customer's place in the list, from 0; None where there is no list.
+    def render(self, content: Any) -> bytes:
+        # In ASCII, because a text of the request may hold half a character.
+        return json.dumps(content).encode("ascii")
 
-    Returns
-    -------
-    dict
-        ``detail`` and, where they apply, ``customer`` (the position), ``field`` and
-        ``pointer`` (RFC 6901, as a URI fragment).
-    """
-    described: dict[str, Any] = {"detail": error.detail}
-    pointer = "#"
-    if position is not None:
-        described["customer"] = position
-        pointer += f"/{position}"
-    if error.field is not None:
-        described["field"] = error.field[:_LONGEST_FIELD]
-        token = described["field"].replace("~", "~0").replace("/", "~1")
-        pointer += "/" + quote(token, safe="~", errors="replace")
-    described["pointer"] = pointer
-    return described
+
+def install_handlers(app: FastAPI) -> None:
+    """Answer every error of an application with a problem detail."""
+    app.add_exception_handler(ProblemError, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_failure)
+
+
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - handlers are called by type
+    return error.response()
+
+
+async def _answer_http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - handlers are called by type
+    return ProblemError(
+        error.status_code,
+        _KINDS.get(error.status_code, "http"),
+        error.detail,
+        error.detail,
+        headers=error.headers,
+    ).response()
+
+
+async def _answer_failure(_: Request, __: Exception) -> Response:
+    return ProblemError(
+        500,
+        "failure",
+        "The service failed",
+        "the service's log says how",
+        headers=CLOSE,
+    ).response()

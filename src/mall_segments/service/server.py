@@ -1,4 +1,4 @@
-"""Run the service on uvicorn, with limits on what a connection may take."""
+"""Run the service on uvicorn."""
 
 from __future__ import annotations
 
@@ -10,80 +10,17 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mall_segments.home import HOME_VARIABLE
 from mall_segments.service.app import ACCESS_LOG_VARIABLE, app_of_environment
+from mall_segments.service.connection import PatientProtocol
 from mall_segments.service.metrics import MULTIPROCESS_VARIABLE
 
 if TYPE_CHECKING:
-    import asyncio
     from pathlib import Path
-
-MOST_HEADER_BYTES: Final = 64 * 2**10
-MOST_HEADER_SECONDS: Final = 10.0
 
 _SECONDS_KEPT_ALIVE: Final = 15
 _SECONDS_TO_FINISH: Final = 15
-
-
-class PatientProtocol(HttpToolsProtocol):
-    """Waits for a request's headers, but not for ever, and not for any number."""
-
-    _waiting: asyncio.TimerHandle | None = None
-    _n_bytes: int = 0
-    _is_in_body: bool = False
-
-    def connection_made(  # type: ignore[override]  # as in the class it extends
-        self, transport: asyncio.Transport
-    ) -> None:
-        """Wait for the first request."""
-        super().connection_made(transport)
-        self._wait()
-
-    def data_received(self, data: bytes) -> None:
-        """Take some bytes, and wait for the rest if they end within headers.
-
-        A request may be answered before its body has come; what still comes of it is
-        no header.
-        """
-        if not self._is_answering() and not self._is_in_body:
-            self._n_bytes += len(data)
-        super().data_received(data)
-        if self._is_answering() or self.transport.is_closing():
-            self._stop_waiting()
-        elif self._n_bytes > MOST_HEADER_BYTES:
-            self._stop_waiting()
-            self.send_400_response("The request's headers are too long.")
-        elif self._waiting is None:
-            self._wait()
-
-    def on_headers_complete(self) -> None:
-        """Begin the body."""
-        self._is_in_body = True
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """End the body."""
-        self._is_in_body = False
-        super().on_message_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Wait no longer."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
-    def _wait(self) -> None:
-        self._waiting = self.loop.call_later(MOST_HEADER_SECONDS, self.transport.close)
-
-    def _stop_waiting(self) -> None:
-        self._n_bytes = 0
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
 
 
 def run_service(

@@ -21,11 +21,9 @@ and `s1_c1`. A slot that no segment has is null.
 
 {% macro coordinates(layout, customers, parameters, double) %}
 {#- Customers with `coordinate_1`, … as sub-select: impute, clip, transform, scale. -#}
-    select
-        prepared.*
+    select prepared.*
         {%- for feature in layout.features %}
-        {%- for number in range(feature.first, feature.first + feature.n_coordinates) %},
-        {% if feature.type == 'category' -%}
+        {%- for number in range(feature.first, feature.first + feature.n_coordinates) %}, {% if feature.type == 'category' -%}
         (case when coalesce(prepared.{{ feature.name }}, 'unknown') = parameters.c{{ number }}_level then 1.0 else 0.0 end
         {%- elif feature.transform == 'log' -%}
         (ln(1.0 + prepared.value_{{ number }})
@@ -37,10 +35,8 @@ and `s1_c1`. A slot that no segment has is null.
         {%- endfor %}
         {%- endfor %}
     from (
-        select
-            customers.*
-            {%- for feature in layout.features if feature.type == 'number' %},
-            {% set value = 'coalesce(cast(customers.' ~ feature.name ~ ' as ' ~ double ~ '), parameters.' ~ feature.name ~ '_imputed)' -%}
+        select customers.*
+            {%- for feature in layout.features if feature.type == 'number' %}, {% set value = 'coalesce(cast(customers.' ~ feature.name ~ ' as ' ~ double ~ '), parameters.' ~ feature.name ~ '_imputed)' -%}
             {% if feature.is_clipped -%}
             least(greatest({{ value }}, parameters.c{{ feature.first }}_low), parameters.c{{ feature.first }}_high) as value_{{ feature.first }}
             {%- else -%}
@@ -104,10 +100,8 @@ from (
                     distances.*,
                     least({% for slot in slots %}distances.distance_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}) as nearest_distance
                 from (
-                    select
-                        coordinates.*
-                        {%- for slot in slots %},
-                        coalesce({% for number in range(1, last) %}(coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}) * (coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}){{ ' + ' if not loop.last }}{% endfor %}, 1e300) as distance_{{ slot }}
+                    select coordinates.*
+                        {%- for slot in slots %}, coalesce({% for number in range(1, last) %}(coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}) * (coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}){{ ' + ' if not loop.last }}{% endfor %}, 1e300) as distance_{{ slot }}
                         {%- endfor %}
                     from ({{ coordinates(layout, customers, parameters, double) }}) as coordinates
                     cross join {{ parameters }} as parameters

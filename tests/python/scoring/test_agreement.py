@@ -1,265 +1,222 @@
-"""Mart, command line, service and pipeline give every customer the same answer."""
+"""One rule: arrays, SQL, the command, model.sql and the pipeline give the same answer."""
 
 from __future__ import annotations
 
-import json
+import os
+import shutil
 import subprocess
-from dataclasses import replace
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from running_service import RunningService
-from shared_project import MALL_SEGMENTS, PROJECT
+from example_model import HEADER, example_model, mixed_model
 
-from mall_segments.publishing.generations import MODEL, read_current
-from mall_segments.model_file import load_model
+from mall_segments.scoring.assignment import assign
+from mall_segments.scoring.files import score_file
+from mall_segments.scoring.model_sql import render_model_sql
 from mall_segments.scoring.pipeline import build_pipeline
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
-    from shared_project import Project
+    from mall_segments.model import Model
 
-FEATURES = ("age_years", "annual_income_kusd", "spending_score")
-N_CUSTOMERS = 1_000_000
-N_FILES = 5
-BATCH = 10_000
-MOST_SINGLES = 2_000
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+SHIPPED = Path(__file__).parents[3] / "seeds" / "Mall_Customers.csv"
 
 
-def mart(home: Path, segmentation: str) -> pd.DataFrame:
-    """Return what the build published about its customers, ordered by their id."""
-    database = home / "published" / "current" / "mall_segments.duckdb"
-    with duckdb.connect(database, read_only=True) as connection:
-        return connection.execute(
-            """
-            select
-                customers.customer_id,
-                customers.age_years,
-                customers.annual_income_kusd,
-                customers.spending_score,
-                assigned.segment_id,
-                assigned.distance,
-                assigned.second_segment_id,
-                assigned.membership,
-                assigned.is_outlier,
-                assigned.is_imputed
-            from dim_customers as customers
-            inner join fct_customer_segments as assigned
-                on customers.customer_id = assigned.customer_id
-            where assigned.segmentation = $1
-            order by customers.customer_id
-            """,
-            [segmentation],
-        ).df()
-
-
-def write_shuffled(source: Path, folder: Path) -> Path:
-    """Write the customers of a CSV file to some Parquet files, in another order."""
-    for number in range(N_FILES):
-        duckdb.sql(f"""
-            copy (
-                from read_csv('{source}', all_varchar = true)
-                where hash("CustomerID", 7) % {N_FILES} = {number}
-                order by hash("CustomerID", 8)
-            ) to '{folder}/customers_{number}.parquet' (format parquet)
-        """)
-    return folder / "customers_*.parquet"
-
-
-def checksums(home: Path) -> dict[str, tuple[int, str]]:
-    """Count the rows of every published table, and add up their hashes."""
-    database = home / "published" / "current" / "mall_segments.duckdb"
-    with duckdb.connect(database, read_only=True) as connection:
-        names = connection.execute("select table_name from duckdb_tables()").fetchall()
-        found = {}
-        for (name,) in names:
-            # How long it took to score an algorithm differs, and nothing else.
-            columns = connection.execute(
-                "select string_agg('\"' || column_name || '\"', ', ') "
-                "from duckdb_columns() "
-                "where table_name = ? and column_name <> 'seconds'",
-                [name],
-            ).fetchall()[0][0]
-            found[name] = connection.execute(
-                f'select count(*), sum(hash({columns}))::varchar from "{name}"'
-            ).fetchall()[0]
-        return found
-
-
-def assert_same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Compare ids, flags and neighbours exactly, distances and memberships to 1e-9."""
-    assert len(found) == len(expected)
-    for column in expected.columns.intersection(found.columns):
-        if column in ("distance", "membership"):
-            np.testing.assert_allclose(
-                found[column], expected[column], rtol=0, atol=1e-9, err_msg=column
-            )
-        else:
-            different = (found[column].to_numpy() != expected[column].to_numpy()).sum()
-            assert different == 0, (column, different)
-
-
-def assert_score_agrees(
-    home: Path, source: Path, segmentation: str, expected: pd.DataFrame
-) -> None:
-    output = home / f"scored_{segmentation}.parquet"
-    options = ["-o", output, "--segmentation", segmentation]
-    finished = subprocess.run(
-        [MALL_SEGMENTS, "--home", home, "score", source, *options],
-        capture_output=True,
-        check=False,
-        text=True,
+def shipped() -> pd.DataFrame:
+    customers = pd.read_csv(SHIPPED)
+    customers.columns = pd.Index(
+        ["customer_id", "gender", "age_years", "annual_income_kusd", "spending_score"]
     )
-    assert finished.returncode in (0, 3), finished.stderr
-    scored = duckdb.sql(
-        f'select "CustomerID" as customer_id, * from \'{output}\' order by "CustomerID"'
-    ).df()
-    assert_same(scored, expected)
+    return customers
 
 
-def assert_pipeline_agrees(
-    home: Path, segmentation: str, expected: pd.DataFrame
-) -> None:
-    model = load_model(read_current(home).file(MODEL))
-    pipeline = build_pipeline(model, segmentation)
-    customers = expected[list(pipeline.feature_names_in_)]
-    segment_ids = pipeline.named_steps["kmeans"].segment_ids_
-    found = pd.DataFrame(
+def mixed() -> pd.DataFrame:
+    random = np.random.default_rng(7)
+    customers = pd.DataFrame(
         {
-            "segment_id": segment_ids[pipeline.predict(customers)],
-            "distance": pipeline.transform(customers).min(axis=1),
+            "customer_id": range(1, 501),
+            "total_spend": random.lognormal(4.2, 1.4, 500).round(2),
+            "balance": random.normal(0, 3, 500),
+            "plan": random.choice(["basic", "plus", "unknown"], 500),
         }
     )
-    assert_same(found, expected)
+    # Somebody of whom nothing is known is no customer.
+    customers.loc[::17, ["total_spend", "plan"]] = [np.nan, "basic"]
+    customers.loc[::23, "balance"] = np.nan
+    return customers
 
 
-def assert_batches_agree(
-    service: RunningService,
-    customers: list[str],
-    segmentation: str,
-    expected: pd.DataFrame,
+def expected(model: Model, name: str, customers: pd.DataFrame) -> pd.DataFrame:
+    segmentation = model.segmentation(name)
+    values = {
+        feature: customers[feature]
+        .astype(object)
+        .where(customers[feature].notna(), None)
+        for feature in segmentation.features
+    }
+    assigned = assign(model, segmentation, values)
+    segments = segmentation.segments
+    return pd.DataFrame(
+        {
+            "customer_id": customers["customer_id"].to_numpy(),
+            "segment_id": [segments[at].segment_id for at in assigned.segment],
+            "segment_name": [segments[at].segment_name for at in assigned.segment],
+            "distance": assigned.distance,
+            "membership": assigned.membership,
+            "second_segment_id": [segments[at].segment_id for at in assigned.second],
+            "is_outlier": assigned.is_outlier,
+            "is_imputed": assigned.is_imputed,
+            "main_reason": [segmentation.features[at] for at in assigned.reason],
+        }
+    )
+
+
+CASES: list[Any] = [
+    pytest.param(example_model(), "income_spending", shipped(), id="two numbers"),
+    pytest.param(example_model(), "age_income_spending", shipped(), id="three numbers"),
+    pytest.param(mixed_model(), "mixed", mixed(), id="every transform"),
+]
+
+
+def assert_same(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
+    found = found.sort_values("customer_id").reset_index(drop=True)
+    pd.testing.assert_frame_equal(
+        found,
+        wanted[found.columns],
+        check_dtype=False,
+        check_exact=False,
+        rtol=0,
+        atol=1e-9,
+    )
+
+
+def test_the_shipped_customers_have_the_published_segments() -> None:
+    found = expected(example_model(), "income_spending", shipped())
+
+    sizes = found["segment_id"].value_counts().sort_index().tolist()
+    assert sizes == [81, 39, 35, 23, 22]
+
+
+@pytest.mark.parametrize(("model", "name", "customers"), CASES)
+def test_the_command_agrees(
+    tmp_path: Path, model: Model, name: str, customers: pd.DataFrame
 ) -> None:
-    columns = [*expected.columns.difference(FEATURES)]
-    parts = []
-    for start in range(0, len(customers), BATCH):
-        body = f"[{','.join(customers[start : start + BATCH])}]"
-        response = service.send(body.encode(), segmentation=segmentation)
-        parts.append(pd.DataFrame(response.json(), columns=columns))
-    assert_same(pd.concat(parts), expected)
+    source, output = tmp_path / "customers.csv", tmp_path / "out.parquet"
+    customers.rename(columns={"customer_id": "ID"}).to_csv(source, index=False)
+
+    score_file(str(source), str(output), None, model=model, segmentation=name)
+
+    wanted = expected(model, name, customers)
+    found = duckdb.sql(f"from '{output}'").df().rename(columns={"ID": "customer_id"})
+    found["customer_id"] = found["customer_id"].astype(int)
+    assert_same(found[[*wanted.columns]], wanted)
 
 
-def assert_singles_agree(
-    service: RunningService,
-    customers: list[str],
-    segmentation: str,
-    expected: pd.DataFrame,
+def run_on_duckdb(customers: pd.DataFrame, sql: str) -> pd.DataFrame:
+    with duckdb.connect() as engine:
+        engine.register("frame", customers)
+        engine.execute("create table your_customers as from frame")
+        return engine.sql(sql).df()
+
+
+@pytest.mark.parametrize(("model", "name", "customers"), CASES)
+def test_model_sql_agrees_on_duckdb(
+    model: Model, name: str, customers: pd.DataFrame
 ) -> None:
-    columns = [*expected.columns.difference(FEATURES)]
-    answers = [
-        service.send(customer.encode(), segmentation=segmentation).json()
-        for customer in customers
+    found = run_on_duckdb(customers, render_model_sql(model))
+
+    assert list(found.columns) == [
+        *("customer_id", "segmentation", "segment_id", "segment_name", "persona"),
+        *("distance", "membership", "second_segment_id"),
     ]
-    assert_same(pd.DataFrame(answers, columns=columns), expected)
+    own = found[found["segmentation"] == name].drop(columns=["segmentation", "persona"])
+    assert_same(own, expected(model, name, customers))
 
 
-def assert_nothing_else_matters(
-    project: Project, source: Path, settings: dict[str, Any]
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Any]:
+    """Connect to a server of our own, in a folder that its user may enter."""
+    if not POSTGRES.exists() or os.geteuid() != 0:
+        pytest.skip("no PostgreSQL server that could be started")
+    psycopg = pytest.importorskip("psycopg")
+    with tempfile.TemporaryDirectory(prefix="postgres-") as name:
+        folder = Path(name)
+        shutil.chown(folder, "postgres")
+        with (
+            running_server(folder),
+            psycopg.connect(host=str(folder), user="postgres") as connection,
+        ):
+            yield connection
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[None]:
+    data = folder / "data"
+
+    def run(*command: object) -> None:
+        subprocess.run(
+            ["runuser", "-u", "postgres", "--", *map(str, command)],
+            check=True,
+            cwd=folder,
+            capture_output=True,
+        )
+
+    run(POSTGRES / "initdb", "-D", data, "-A", "trust", "-N")
+    control = (POSTGRES / "pg_ctl", "-D", data, "-w")
+    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
+    run(*control, "-l", folder / "log", "-o", options, "start")
+    try:
+        yield
+    finally:
+        run(*control, "-m", "immediate", "stop")
+
+
+@pytest.mark.parametrize(("model", "name", "customers"), CASES)
+def test_model_sql_agrees_on_postgres(
+    postgres: Any, model: Model, name: str, customers: pd.DataFrame
 ) -> None:
-    """Build from several files, in another order, with other threads of both."""
-    home = project.home.with_name("other_home")
-    home.mkdir()
-    other = replace(project, home=home)
-    profile = other.path / "profiles.yml"
-    text = profile.read_text(encoding="utf-8")
-    assert "config_options:\n" in text
-    profile.write_text(
-        text.replace("config_options:\n", "config_options:\n        threads: 1\n"),
-        encoding="utf-8",
-    )
-    path = str(write_shuffled(source, home))
-    changed = settings | {"customers_path": path}
-    other.build("--threads", "1", "--vars", json.dumps(changed))
-    assert checksums(home) == checksums(project.home)
+    types = {"customer_id": "bigint", "gender": "text", "plan": "text"}
+    columns = [f"{each} {types.get(each, 'double precision')}" for each in customers]
+    rows = customers.astype(object).where(customers.notna(), None).to_numpy().tolist()
+    with postgres.cursor() as cursor:
+        cursor.execute("drop table if exists your_customers")
+        cursor.execute(f"create table your_customers ({', '.join(columns)})")
+        holes = ", ".join(["%s"] * len(columns))
+        cursor.executemany(f"insert into your_customers values ({holes})", rows)
+        cursor.execute(render_model_sql(model, "postgres"))
+        found = pd.DataFrame(
+            cursor.fetchall(), columns=[column.name for column in cursor.description]
+        )
+
+    own = found[found["segmentation"] == name].drop(columns=["segmentation", "persona"])
+    assert_same(own, expected(model, name, customers))
 
 
-def customers_of(source: Path) -> list[str]:
-    """Return the rows of a file as a client would send them, ordered by their id."""
-    rows = duckdb.sql(
-        f"select * from read_csv('{source}', types = {{'CustomerID': 'varchar'}}) "
-        'order by "CustomerID"'
-    ).df()
-    return rows.to_json(orient="records", lines=True).splitlines()
+@pytest.mark.parametrize(("model", "name", "customers"), CASES)
+def test_the_pipeline_agrees(model: Model, name: str, customers: pd.DataFrame) -> None:
+    pipeline = build_pipeline(model, name)
+    wanted = expected(model, name, customers)
+
+    frame = customers[list(pipeline.feature_names_in_)]
+    labels = pipeline.predict(frame)
+
+    segment_ids = pipeline.named_steps["kmeans"].segment_ids_
+    assert segment_ids[labels].tolist() == wanted["segment_id"].tolist()
+    nearest = pipeline.transform(frame).min(axis=1)
+    assert np.allclose(nearest, wanted["distance"], rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("segmentation", ["income_spending", "age_income_spending"])
-def test_all_agree_on_the_shipped_customers(
-    published_home: Path, tmp_path: Path, segmentation: str
-) -> None:
-    source = PROJECT / "seeds" / "Mall_Customers.csv"
-    expected = mart(published_home, segmentation)
-    assert len(expected) == 200
-    customers = customers_of(source)
+def test_model_sql_says_what_to_replace() -> None:
+    text = render_model_sql(example_model())
 
-    (tmp_path / "published").symlink_to(published_home / "published")
-    assert_score_agrees(tmp_path, source, segmentation, expected)
-    assert_pipeline_agrees(published_home, segmentation, expected)
-    with RunningService(published_home) as service:
-        assert_batches_agree(service, customers, segmentation, expected)
-        assert_singles_agree(service, customers, segmentation, expected)
-
-
-@pytest.mark.slow(seconds=240)  # a build, and a million customers by each way
-def test_all_agree_on_a_million_generated_customers(project: Project) -> None:
-    """Incomes lie between the steps to which they are grouped for the fit.
-
-    There are some ten thousand points, for it is customers that are many here; so many
-    that they are published as views.
-    """
-    source = project.home / "customers.csv"
-    duckdb.sql(f"""
-        copy (
-            select
-                format('{{:07d}}', range) as "CustomerID",
-                if(hash(range, 1) % 2 = 0, 'Male', 'Female') as "Gender",
-                nullif(18 + 4 * (hash(range, 2) % 13), 66) as "Age",
-                nullif(15 + 5 * (hash(range, 3) % 25) + hash(range, 5) % 3 / 4, 95.25)
-                    as "Annual Income (k$)",
-                nullif(1 + 4 * (hash(range, 4) % 25), 13) as "Spending Score (1-100)"
-            from range({N_CUSTOMERS})
-        ) to '{source}'
-    """)
-    settings = {"customers_path": str(source), "export_rows_limit": N_CUSTOMERS - 1}
-    project.build("--vars", json.dumps(settings))
-    audit = subprocess.run(
-        [MALL_SEGMENTS, "--home", project.home, "audit", "--accept-drift", "--quiet"],
-        capture_output=True,
-        check=False,
-        text=True,
-    )
-    assert audit.returncode == 0, audit.stdout + audit.stderr
-    assert_nothing_else_matters(project, source, settings)
-
-    customers = customers_of(source)
-    with RunningService(project.home) as service:
-        for segmentation in ("income_spending", "age_income_spending"):
-            expected = mart(project.home, segmentation)
-            assert len(expected) == N_CUSTOMERS
-            assert expected["is_imputed"].any()
-            assert_score_agrees(project.home, source, segmentation, expected)
-            assert_batches_agree(service, customers, segmentation, expected)
-            assert_pipeline_agrees(project.home, segmentation, expected)
-            # A single answer depends on nothing but the point: of all of them, some
-            # are asked for, a fixed step apart.
-            features = FEATURES if "age" in segmentation else FEATURES[1:]
-            points = expected.drop_duplicates([*features, "is_imputed"])
-            points = points.iloc[:: 1 + len(points) // MOST_SINGLES]
-            assert_singles_agree(
-                service,
-                [customers[position] for position in points.index],
-                segmentation,
-                expected.loc[points.index],
-            )
+    assert "from your_customers" in text
+    assert "--   spending_score: a number from 1 to 100" in text
+    assert HEADER not in text

@@ -6,8 +6,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from reference_model import model_content, publish_model
 from running_service import RunningService
+from served_model import model_content, publish_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

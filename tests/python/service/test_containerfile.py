@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from reference_model import FIRST_BUILD
 from running_service import CUSTOMER, is_ready, wait_until
+from served_model import FIRST_BUILD
 from shared_project import PROJECT
 
 from mall_segments.home import HOME_VARIABLE

@@ -10,9 +10,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from running_service import CUSTOMER, problem_of
+from running_service import CUSTOMER, problem_of, wait_until
 
-from mall_segments.service import requests, server
+from mall_segments.service import connection as connections
+from mall_segments.service import limits
 
 if TYPE_CHECKING:
     from running_service import RunningService
@@ -36,7 +37,7 @@ def test_a_longer_batch_is_refused(shared_service: RunningService) -> None:
     response = shared_service.predict([{"Income": 1}] * 10_001)
 
     problem = problem_of(response, 413, "too-many-customers")
-    assert "10,001 customers; at most 10,000" in problem["detail"]
+    assert "more than 10,000 customers" in problem["detail"]
 
 
 @pytest.mark.parametrize("is_chunked", [True, False])
@@ -84,7 +85,7 @@ def test_a_huge_body_is_not_read_to_its_end(shared_service: RunningService) -> N
 def test_a_slow_body_is_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests, "MOST_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(limits, "MOST_BODY_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(
             b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
@@ -102,7 +103,7 @@ def test_a_slow_body_is_given_up(
 def test_slow_headers_are_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch, beginning: bytes
 ) -> None:
-    monkeypatch.setattr(server, "MOST_HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "MOST_HEADER_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(beginning)
         assert connection.recv(4096) == b""
@@ -111,7 +112,7 @@ def test_slow_headers_are_given_up(
 def test_slow_headers_of_a_second_request_are_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "MOST_HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "MOST_HEADER_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         answer = b""
@@ -121,16 +122,142 @@ def test_slow_headers_of_a_second_request_are_given_up(
         assert connection.recv(4096) == b""
 
 
-def test_endless_headers_are_refused(shared_service: RunningService) -> None:
+@pytest.mark.parametrize("part", ["headers", "trailers", "one header"])
+def test_endless_headers_and_trailers_are_refused(
+    shared_service: RunningService, part: str
+) -> None:
+    head = b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
+    head += b"Content-Type: application/json\r\n"
+    if part == "trailers":
+        head += b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n"
+    piece = (
+        b"x" * 4000 if part == "one header" else b"X-Header: " + b"x" * 4000 + b"\r\n"
+    )
     with shared_service.connect() as connection:
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n")
+        connection.sendall(head + (b"X-Header: " if part == "one header" else b""))
         n_sent = 0
         with suppress(OSError):
             while n_sent < 2**24:
-                connection.sendall(b"X-Header: " + b"x" * 4000 + b"\r\n")
-                n_sent += 4000
+                connection.sendall(piece)
+                n_sent += len(piece)
 
     assert n_sent < 2**24
+
+
+def test_a_long_header_within_the_limit_is_taken(
+    shared_service: RunningService,
+) -> None:
+    response = shared_service.client.get("/health", headers={"x-header": "x" * 60_000})
+
+    assert response.status_code == 200
+
+
+def test_answers_that_nobody_reads_are_given_up(
+    service: RunningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MOST_UNREAD_SECONDS", 0.3)
+    body = json.dumps([FULL_CUSTOMER] * 5000).encode()
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", service.port))
+        connection.settimeout(10)
+        head = (
+            "POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode()
+        with suppress(OSError):
+            for _ in range(8):
+                connection.sendall(head + body)
+        wait_until(lambda: not service.n_connections())
+
+
+def raw(service: RunningService, *parts: bytes) -> bytes:
+    """Send bytes, and return what comes back until the connection is idle or closed."""
+    with service.connect() as connection:
+        for part in parts:
+            connection.sendall(part)
+            time.sleep(0.05)
+        answer = connection.recv(65_536)
+        while b"\r\n\r\n" not in answer:
+            answer += connection.recv(65_536)
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "detail"),
+    [
+        (b"Content-Length: 2\r\n", b"host is missing"),
+        (b"Host: a\r\nHost: a\r\nContent-Length: 2\r\n", b"host is given twice"),
+        (
+            b"Host: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
+            b"content-type is given twice",
+        ),
+    ],
+)
+def test_ambiguous_headers_are_refused(
+    shared_service: RunningService, headers: bytes, detail: bytes
+) -> None:
+    answer = raw(
+        shared_service,
+        b"POST /predict_cluster HTTP/1.1\r\nContent-Type: application/json\r\n"
+        + headers
+        + b"\r\n{}",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"urn:mall-segments:invalid-headers" in answer
+    assert detail in answer
+
+
+@pytest.mark.parametrize("is_split", [True, False])
+@pytest.mark.parametrize("method", [b"POST", b"GET"])
+def test_an_offer_of_http_2_is_ignored(
+    shared_service: RunningService, method: bytes, *, is_split: bool
+) -> None:
+    """Java's client makes one by default, as does ``curl --http2``."""
+    body = json.dumps(CUSTOMER).encode() if method == b"POST" else b""
+    path = b"/predict_cluster" if method == b"POST" else b"/health"
+    head = (
+        method + b" " + path + b" HTTP/1.1\r\nHost: x\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+        b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\n"
+        b"Content-Type: application/json\r\n"
+        + b"Content-Length: %d\r\n\r\n"
+        % len(body)
+    )
+    parts = (head, body) if is_split and body else (head + body,)
+    with shared_service.connect() as connection:
+        for _ in range(2):
+            for part in parts:
+                connection.sendall(part)
+                time.sleep(0.05)
+            answer = connection.recv(65_536)
+            assert answer.startswith(b"HTTP/1.1 200 "), answer
+            assert (b"segment_id" if body else b"alive") in answer
+
+
+def test_connect_is_refused(shared_service: RunningService) -> None:
+    answer = raw(shared_service, b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_strange_names_cost_neither_time_nor_memory(
+    shared_service: RunningService,
+) -> None:
+    """Names that grow when they are compared; those of a request are few."""
+    strange = "\ufdfa" * 90
+    customers = [
+        CUSTOMER | {f"{strange}{row}{number}": 1 for number in range(20)}
+        for row in range(20)
+    ]
+    refused = shared_service.predict(customers)
+    problem = problem_of(refused, 422, "invalid-customer")
+    assert "at most 64 are read" in problem["detail"]
+
+    names = len(shared_service.app.state.store.current._names)
+    shared_service.predict(CUSTOMER | {f"{strange}{number}": 1 for number in range(20)})
+    assert len(shared_service.app.state.store.current._names) == names
 
 
 def test_single_customers_are_answered_while_batches_are(

@@ -7,22 +7,30 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from reference_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
 from running_service import is_ready, wait_until
-from shared_project import MALL_SEGMENTS
+from served_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
+
+from mall_segments.service.access_log import AccessLog
+from mall_segments.service.metrics import forget_dead_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 CUSTOMER = {"CustomerID": 424242, "Annual Income (k$)": 15, "Score": 39}
-N_KILLS = 5
+N_KILLS = 2
+MALL_SEGMENTS = (
+    sys.executable,
+    "-c",
+    "from mall_segments.cli import main; main()",
+)
 
 
 def free_port() -> int:
@@ -39,7 +47,7 @@ def serving(
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
-        [MALL_SEGMENTS, "--home", home, "serve", "--port", str(port), *options],
+        [*MALL_SEGMENTS, "--home", home, "serve", "--port", str(port), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -86,7 +94,7 @@ def test_logs_requests_but_nobody(home: Path) -> None:
 
 def test_refuses_to_start_without_a_model(tmp_path: Path) -> None:
     finished = subprocess.run(
-        [MALL_SEGMENTS, "--home", tmp_path, "serve", "--port", str(free_port())],
+        [*MALL_SEGMENTS, "--home", tmp_path, "serve", "--port", str(free_port())],
         capture_output=True,
         check=False,
         text=True,
@@ -111,7 +119,7 @@ def test_ends_its_requests_when_told_to_stop(home: Path) -> None:
     assert output == ""
 
 
-@pytest.mark.slow  # 5 restarts, about 20 s
+@pytest.mark.slow(seconds=15)  # restarts
 def test_killed_at_any_moment_it_starts_again_and_serves(home: Path) -> None:
     port = free_port()
     for number in range(N_KILLS):
@@ -123,6 +131,16 @@ def test_killed_at_any_moment_it_starts_again_and_serves(home: Path) -> None:
             process.wait()
 
 
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return [int(pid) for pid in listed.stdout.split()]
+
+
 @pytest.mark.slow  # about 10 s: several processes start
 def test_workers_share_metrics_survive_kills_and_switch_models(home: Path) -> None:
     with serving(home, "--workers", "2") as (process, url):
@@ -132,14 +150,10 @@ def test_workers_share_metrics_survive_kills_and_switch_models(home: Path) -> No
         labels = 'segment_id="4",segmentation="income_spending"'
         assert f"mall_segments_customers_total{{{labels}}} 20.0" in metrics
 
-        children = subprocess.run(
-            ["ps", "-o", "pid=", "--ppid", str(process.pid)],
-            capture_output=True,
-            check=True,
-            text=True,
-        ).stdout.split()
-        os.kill(int(children[-1]), signal.SIGKILL)
+        children = workers_of(process)
+        os.kill(children[-1], signal.SIGKILL)
         wait_until(lambda: is_ready(url))
+        wait_until(lambda: len(workers_of(process)) == len(children))
 
         publish_model(home, model_content(SECOND_BUILD))
 
@@ -150,3 +164,62 @@ def test_workers_share_metrics_survive_kills_and_switch_models(home: Path) -> No
             return {answer.headers["mall-segments-build-id"] for answer in answers}
 
         wait_until(lambda: build_ids() == {SECOND_BUILD})
+
+
+def test_the_gauge_of_a_dead_worker_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive = f"gauge_livemin_{os.getpid()}.db"
+    for name in (alive, f"gauge_livemin_{dead.pid}.db", f"counter_{dead.pid}.db"):
+        (tmp_path / name).touch()
+
+    forget_dead_workers(tmp_path)
+
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {alive, f"counter_{dead.pid}.db"}
+
+
+def test_an_access_log_that_nobody_reads_stops_nothing(
+    home: Path,
+) -> None:
+    """Its pipe is full; requests, another model and the end do not wait for it."""
+    reading, writing = os.pipe()
+    port = free_port()
+    process = subprocess.Popen(
+        [*MALL_SEGMENTS, "--home", home, "serve", "--port", str(port)],
+        stdout=writing,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: is_ready(url))
+        with httpx.Client(base_url=url) as client:
+            for _ in range(1000):
+                assert client.get("/health").status_code == 200
+        publish_model(home, model_content(SECOND_BUILD))
+        wait_until(lambda: httpx.get(f"{url}/ready").json()["build_id"] == SECOND_BUILD)
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
+def test_an_access_log_that_cannot_be_written_says_so_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    log = AccessLog(writing)
+    for number in range(3):
+        log.add({"number": number})
+    log.close()
+    os.close(writing)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Lines of the access log are lost: Broken pipe"
+    ]

@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from reference_model import (
+from running_service import RunningService, wait_until
+from served_model import (
     FIRST_BUILD,
     SECOND_BUILD,
     model_content,
     publish_model,
-    write_reference_model,
+    reference_model,
 )
-from running_service import RunningService, wait_until
 
-from mall_segments.errors import MallSegmentsError
+from mall_segments.model import write_model
 from mall_segments.publishing.generations import MANIFEST, MODEL, file_sha256, rollback
-from mall_segments.model_file import load_model
 from mall_segments.publishing.sealed_json import canonical_sha256
 from mall_segments.service.store import ModelStore
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CUSTOMER = {"Annual Income (k$)": 15, "Spending Score (1-100)": 39}
-N_BYTE_CHANGES = 1000
+N_BYTE_CHANGES = 200
 
 
 def second_content() -> dict[str, Any]:
@@ -151,7 +150,7 @@ def test_a_tampered_model_is_refused_and_the_last_good_one_serves(
     path.chmod(0o600)
 
     if change == "swapped":
-        write_reference_model(path)
+        write_model(path, reference_model())
     elif change in ("gone", "a folder"):
         path.unlink()
         if change == "a folder":
@@ -164,8 +163,8 @@ def test_a_tampered_model_is_refused_and_the_last_good_one_serves(
     wait_until(lambda: service.ready()["status"] == "stale")
     state = service.ready()
     assert state["build_id"] == SECOND_BUILD
-    assert str(path.parent) in state["problem"]
     assert reason in state["problem"]
+    assert "/" not in state["problem"]
     assert generation_of(service.predict(CUSTOMER).json()) == SECOND_BUILD
     assert service.client.get("/health").status_code == 200
     assert "mall_segments_model_is_current 0.0" in service.client.get("/metrics").text
@@ -185,7 +184,7 @@ def test_a_model_that_was_never_right_is_not_taken_over(
     path = publish_model(prepared, second_content())
     path.chmod(0o600)
     if change == "swapped":
-        write_reference_model(path)
+        write_model(path, reference_model())
     else:
         path.write_text(tampered(path.read_text(), change))
     manifest = path.with_name(MANIFEST)
@@ -208,7 +207,7 @@ def test_a_model_that_was_never_right_is_not_taken_over(
     assert generation_of(service.predict(CUSTOMER).json()) == FIRST_BUILD
 
 
-def test_a_thousand_changed_bytes_are_all_refused(home: Path) -> None:
+def test_changed_bytes_are_all_refused(home: Path) -> None:
     store = ModelStore(home)
     assert store.refresh()
     loaded = store.current
@@ -231,26 +230,6 @@ def test_a_thousand_changed_bytes_are_all_refused(home: Path) -> None:
     assert store.problem is None
 
 
-def test_a_thousand_changed_bytes_change_no_model(tmp_path: Path) -> None:
-    """The seal alone, without a manifest, lets pass no more than other blanks."""
-    path = tmp_path / MODEL
-    model = write_reference_model(path)
-    intact = path.read_bytes()
-    random_ = random.Random(2)  # noqa: S311 - test data
-    n_refused = 0
-
-    for _ in range(N_BYTE_CHANGES):
-        at = random_.randrange(len(intact))
-        change = random_.randrange(1, 256)
-        path.write_bytes(intact[:at] + bytes([intact[at] ^ change]) + intact[at + 1 :])
-        try:
-            assert load_model(path) == model
-        except MallSegmentsError:
-            n_refused += 1
-
-    assert n_refused > 0.97 * N_BYTE_CHANGES
-
-
 def test_a_failure_of_its_own_does_not_end_the_watch(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,10 +245,10 @@ def test_a_failure_of_its_own_does_not_end_the_watch(
         assert not store.refresh()
     assert store.problem == "unexpected ZeroDivisionError"
     assert store.current is not None
-    assert store.current.build_id == FIRST_BUILD
+    assert store.current.model.build_id == FIRST_BUILD
 
     assert store.refresh()
-    assert store.current.build_id == SECOND_BUILD
+    assert store.current.model.build_id == SECOND_BUILD
 
 
 def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
@@ -280,6 +259,7 @@ def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
             refused = service.client.get(path)
             assert refused.status_code == 503
             assert "nothing is published" in refused.json()["detail"]
+            assert str(tmp_path) not in refused.text
         assert service.predict(CUSTOMER).status_code == 503
         assert service.client.get("/openapi.json").status_code == 200
 
@@ -287,3 +267,32 @@ def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
 
         wait_until(lambda: service.client.get("/ready").status_code == 200)
         assert generation_of(service.predict(CUSTOMER).json()) == FIRST_BUILD
+
+
+def test_names_no_folder_to_the_public(tmp_path: Path) -> None:
+    home = tmp_path / "a home"
+    path = publish_model(home, model_content())
+    path.chmod(0o600)
+    path.write_text("{")
+    store = ModelStore(home)
+
+    assert not store.refresh()
+    assert store.problem is not None
+    assert "home" not in store.problem
+    assert "model.json has" in store.problem
+
+
+def test_the_document_follows_the_model(service: RunningService, home: Path) -> None:
+    content = second_content()
+    content["columns"][1]["maximum"] = 150.0
+    publish_model(home, content)
+    wait_until(lambda: service.ready()["build_id"] == SECOND_BUILD)
+
+    def maximum() -> float:
+        document = service.client.get("/openapi.json").json()
+        customer = document["components"]["schemas"]["Customer"]
+        (number, *_) = customer["properties"]["age_years"]["anyOf"]
+        return float(number["maximum"])
+
+    wait_until(lambda: maximum() == 150)
+    assert service.predict(CUSTOMER | {"Age": 130}).status_code == 200

@@ -1,15 +1,24 @@
 "use strict";
 
 const numbers = new Intl.NumberFormat("en-US");
+const brief = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 });
 const shares = new Intl.NumberFormat("en-US", {
   minimumFractionDigits: 1,
   maximumFractionDigits: 1,
 });
+const SVG = "http://www.w3.org/2000/svg";
+
+// Below it a power of Yeo-Johnson is taken for its limit, a logarithm.
+const LIMIT = 1e-12;
+
+const dataOf = (part) =>
+  JSON.parse(part.querySelector("script[type='application/json']").textContent);
 
 function showSegmentation(name) {
   for (const part of document.querySelectorAll("[data-segmentation]")) {
     part.hidden = part.dataset.segmentation !== name;
   }
+  hintAtColumns();
 }
 
 function prepareSwitch() {
@@ -20,36 +29,203 @@ function prepareSwitch() {
   showSegmentation(fieldset.querySelector("input:checked").value);
 }
 
-// A position on the plot, from 0 to 1 to the right and upwards.
-function positionIn(plot, event) {
-  const box = plot.getBoundingClientRect();
-  const within = (part) => Math.min(1, Math.max(0, part));
+function hintAtColumns() {
+  for (const hint of document.querySelectorAll(".more")) {
+    const table = hint.previousElementSibling;
+    const rest = table.scrollWidth - table.clientWidth - table.scrollLeft;
+    hint.hidden = rest < 2;
+  }
+}
+
+function prepareFolds() {
+  const folds = [...document.querySelectorAll("details.section")];
+  const button = document.querySelector("[data-open]");
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const isOpening = folds.some((fold) => !fold.open);
+    for (const fold of folds) fold.open = isOpening;
+    button.textContent = isOpening ? "Close all" : "Open all";
+  });
+  const openTarget = () => {
+    const target = folds.find((fold) => `#${fold.id}` === location.hash);
+    if (target) target.open = true;
+  };
+  addEventListener("hashchange", openTarget);
+  openTarget();
+  document.addEventListener("toggle", hintAtColumns, true);
+  document.addEventListener("scroll", hintAtColumns, true);
+  addEventListener("resize", hintAtColumns);
+}
+
+// The coordinates of a customer: as scoring/assignment.py computes them.
+function toCoordinates(data, values) {
+  return data.coordinates.map((axis) => {
+    const value = values[axis.feature];
+    let at;
+    if (axis.level !== null) {
+      at = (value ?? "unknown") === axis.level ? 1 : 0;
+    } else {
+      const column = data.columns.find((each) => each.name === axis.feature);
+      at = transform(axis, value ?? column.imputed);
+    }
+    return ((at - axis.center) / axis.scale) * axis.weight;
+  });
+}
+
+function transform(axis, value) {
+  if (axis.low !== null && axis.high !== null) {
+    value = Math.min(Math.max(value, axis.low), axis.high);
+  }
+  if (axis.transform === "log") return Math.log(1 + value);
+  if (axis.transform !== "yeo_johnson") return value;
+  const power = value < 0 ? 2 - axis.power : axis.power;
+  const size = 1 + Math.abs(value);
+  const moved = Math.abs(power) < LIMIT ? Math.log(size) : (size ** power - 1) / power;
+  return value < 0 ? -moved : moved;
+}
+
+function assign(data, values) {
+  const place = toCoordinates(data, values);
+  const found = data.segments
+    .map((segment) => ({
+      segment,
+      parts: place.map((at, axis) => (at - segment.coordinates[axis]) ** 2),
+    }))
+    .map((each) => ({ ...each, squared: each.parts.reduce((sum, part) => sum + part, 0) }));
+  // Sorting keeps the order of ids among equal distances.
+  const [first, second] = [...found].sort((one, other) => one.squared - other.squared);
+  const affinity = (each) =>
+    each.segment.share *
+    Math.exp(Math.max(-700, (first.squared - each.squared) * data.precision));
+  const total = found.reduce((sum, each) => sum + affinity(each), 0);
+  const reasons = new Map();
+  if (second) {
+    data.coordinates.forEach((axis, index) => {
+      const part = second.parts[index] - first.parts[index];
+      reasons.set(axis.feature, (reasons.get(axis.feature) ?? 0) + part);
+    });
+  }
   return {
-    x: within((event.clientX - box.left) / box.width),
-    y: within(1 - (event.clientY - box.top) / box.height),
+    segment: first.segment,
+    second: second?.segment ?? null,
+    membership: first.segment.share / total,
+    isOutlier: Math.sqrt(first.squared) > first.segment.fence,
+    reasons: [...reasons].sort((one, other) => other[1] - one[1]),
   };
 }
 
+function typedValues(data, form) {
+  const values = {};
+  for (const column of data.columns) {
+    const typed = form.elements[column.name].value;
+    if (typed !== "") values[column.name] = column.isNumber ? Number(typed) : typed;
+  }
+  return values;
+}
+
+const written = (value) =>
+  typeof value === "number" ? brief.format(value) : value;
+
+function refusal(data, values) {
+  for (const column of data.columns) {
+    const value = values[column.name];
+    const isBelow = column.minimum !== null && value < column.minimum;
+    if (isBelow || (column.maximum !== null && value > column.maximum)) {
+      const limits = [
+        column.minimum === null ? "" : `at least ${column.minimum}`,
+        column.maximum === null ? "" : `at most ${column.maximum}`,
+      ];
+      return `${column.title} is ${limits.filter(Boolean).join(" and ")}.`;
+    }
+  }
+  return "";
+}
+
+function sentences(data, values, found) {
+  const said = [`${shares.format(100 * found.membership)} % sure.`];
+  if (found.second) said[0] += ` Next nearest: ${found.second.label}.`;
+  const why = found.reasons.filter(([, part]) => part > 0).slice(0, 3);
+  for (const [name] of why) {
+    const column = data.columns.find((each) => each.name === name);
+    const isTyped = values[name] !== undefined;
+    const own = isTyped
+      ? `${column.title} ${written(values[name])}`
+      : `${column.title}, taken as ${written(column.imputed) ?? "not known"},`;
+    const [here, there] = [found.segment, found.second].map((segment) =>
+      written(segment.centroid[name]),
+    );
+    said.push(
+      here === there
+        ? `${own} is commoner here.`
+        : `${own} speaks for it: ${here} is typical here, ${there} there.`,
+    );
+  }
+  if (found.isOutlier) {
+    said.push("Unusual: farther from the centre than nearly all of the segment.");
+  }
+  const empty = data.columns.filter((column) => values[column.name] === undefined);
+  if (empty.length) {
+    said.push(`Not typed, so taken as average or not known: ${empty.map((column) => column.label).join(", ")}.`);
+  }
+  return said;
+}
+
+function prepareFinder(part) {
+  const data = dataOf(part);
+  const form = part.querySelector("form");
+  const answer = part.querySelector(".answer");
+  form.hidden = false;
+  form.assign = (values) => assign(data, values);
+  const write = (tag, text) =>
+    answer.append(Object.assign(document.createElement(tag), { textContent: text }));
+  const update = () => {
+    const values = typedValues(data, form);
+    answer.replaceChildren();
+    if (!Object.keys(values).length) return;
+    const problem = refusal(data, values);
+    if (problem) {
+      write("p", problem);
+      return;
+    }
+    const found = assign(data, values);
+    write("p", found.segment.label);
+    answer.firstChild.className = "found";
+    for (const sentence of sentences(data, values, found)) write("p", sentence);
+  };
+  form.addEventListener("input", update);
+  form.addEventListener("submit", (event) => event.preventDefault());
+}
+
+// Places of a map are shares of it; an axis is a list of values and their places.
+function along(knots, from, to, at) {
+  const last = knots.length - 2;
+  const next = knots.findIndex((knot) => knot[from] >= at) - 1;
+  const index = next === -2 ? last : Math.max(0, next);
+  const [one, two] = [knots[index], knots[index + 1]];
+  const span = two[from] - one[from] || 1;
+  return one[to] + ((at - one[from]) / span) * (two[to] - one[to]);
+}
+
 function prepareMap(map) {
-  const data = JSON.parse(map.querySelector("script").textContent);
+  const data = dataOf(map);
   const plot = map.querySelector(".plot");
   const marks = [...plot.querySelectorAll(".cells > *")];
   const form = map.querySelector("form");
-  const everything = [-Infinity, Infinity, -Infinity, Infinity];
-  const axes = [data.x, data.y];
-  const brush = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+  const brush = document.createElementNS(SVG, "rect");
   brush.setAttribute("class", "brush");
   form.hidden = false;
 
-  const valueAt = (axis, part) => axis[0] + part * (axis[1] - axis[0]);
-  const partOf = (axis, value) =>
-    Math.min(1, Math.max(0, (value - axis[0]) / (axis[1] - axis[0])));
-
-  function select(range) {
+  function select() {
+    const range = ["x0", "x1", "y0", "y1"].map((name, index) => {
+      const typed = form.elements[name].value;
+      if (typed === "") return index % 2 ? Infinity : -Infinity;
+      return along(data[name[0]], 0, 1, Number(typed));
+    });
     const [x0, x1, y0, y1] = range;
     const selected = new Map();
     data.cells.forEach(([x, y, counts], index) => {
-      const isInside = x >= x0 && x <= x1 && y >= y0 && y <= y1;
+      const slack = 1e-5;
+      const isInside = x >= x0 - slack && x <= x1 + slack && y >= y0 - slack && y <= y1 + slack;
       marks[index].classList.toggle("dim", !isInside);
       if (!isInside) return;
       for (const [segment, n] of counts) {
@@ -68,80 +244,57 @@ function prepareMap(map) {
   }
 
   function drawBrush(range) {
-    if (range.every((limit) => !Number.isFinite(limit))) {
-      brush.remove();
-      return;
-    }
-    const [left, right] = [partOf(data.x, range[0]), partOf(data.x, range[1])];
-    const [bottom, top] = [partOf(data.y, range[2]), partOf(data.y, range[3])];
-    brush.setAttribute("x", `${100 * left}%`);
-    brush.setAttribute("width", `${100 * Math.max(0, right - left)}%`);
-    brush.setAttribute("y", `${100 * (1 - top)}%`);
-    brush.setAttribute("height", `${100 * Math.max(0, top - bottom)}%`);
+    brush.remove();
+    if (range.every((limit) => !Number.isFinite(limit))) return;
+    const [x0, x1, y0, y1] = range.map((part) => Math.min(1, Math.max(0, part)));
+    const box = { x: x0, width: Math.max(0, x1 - x0), y: 1 - y1, height: Math.max(0, y1 - y0) };
+    for (const [name, part] of Object.entries(box)) brush.setAttribute(name, `${100 * part}%`);
     plot.append(brush);
   }
 
-  function typedRange() {
-    return everything.map((limit, index) => {
-      const typed = form.elements[["x0", "x1", "y0", "y1"][index]].value;
-      return typed === "" ? limit : Number(typed);
-    });
-  }
-
-  function type(range) {
-    range.forEach((limit, index) => {
-      const step = data.step[index < 2 ? 0 : 1];
-      const rounded = Math.round(limit / step) * step;
-      form.elements[["x0", "x1", "y0", "y1"][index]].value = Number(rounded.toFixed(6));
-    });
+  function placeOf(event) {
+    const box = plot.getBoundingClientRect();
+    const within = (part) => Math.min(1, Math.max(0, part));
+    return [
+      within((event.clientX - box.left) / box.width),
+      within(1 - (event.clientY - box.top) / box.height),
+    ];
   }
 
   let start = null;
   plot.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    start = positionIn(plot, event);
+    start = placeOf(event);
     plot.setPointerCapture(event.pointerId);
     event.preventDefault();
   });
   plot.addEventListener("pointermove", (event) => {
     if (!start) return;
-    const end = positionIn(plot, event);
-    if (Math.abs(end.x - start.x) + Math.abs(end.y - start.y) < 0.01) return;
-    type([
-      valueAt(axes[0], Math.min(start.x, end.x)),
-      valueAt(axes[0], Math.max(start.x, end.x)),
-      valueAt(axes[1], Math.min(start.y, end.y)),
-      valueAt(axes[1], Math.max(start.y, end.y)),
-    ]);
-    select(typedRange());
+    const end = placeOf(event);
+    if (Math.abs(end[0] - start[0]) + Math.abs(end[1] - start[1]) < 0.01) return;
+    ["x", "y"].forEach((axis, index) => {
+      [Math.min(start[index], end[index]), Math.max(start[index], end[index])].forEach(
+        (part, limit) => {
+          const value = along(data[axis], 1, 0, part);
+          form.elements[`${axis}${limit}`].value = Number(value.toPrecision(4));
+        },
+      );
+    });
+    select();
   });
   for (const name of ["pointerup", "pointercancel"]) {
     plot.addEventListener(name, () => {
       start = null;
     });
   }
-  form.addEventListener("input", () => select(typedRange()));
-  form.addEventListener("reset", () => select(everything));
+  form.addEventListener("input", select);
+  // The fields are emptied after this event.
+  form.addEventListener("reset", () => setTimeout(select));
   form.addEventListener("submit", (event) => event.preventDefault());
-  prepareTip(plot, marks, data);
 }
 
-function prepareTip(plot, marks, data) {
-  const tip = document.querySelector("[data-tip]");
-  plot.addEventListener("pointermove", (event) => {
-    const index = marks.indexOf(event.target);
-    tip.hidden = index < 0;
-    if (index < 0) return;
-    const [x, y, counts] = data.cells[index];
-    const parts = counts.map(([segment, n]) => `${data.labels[segment]}: ${numbers.format(n)}`);
-    tip.textContent = `${data.xLabel} ${numbers.format(x)}, ${data.yLabel} ${numbers.format(y)} — ${parts.join(", ")}`;
-    tip.style.left = `${Math.min(event.pageX + 12, document.documentElement.clientWidth - 270)}px`;
-    tip.style.top = `${event.pageY + 14}px`;
-  });
-  plot.addEventListener("pointerleave", () => {
-    tip.hidden = true;
-  });
-}
-
-prepareSwitch();
 document.querySelectorAll("[data-map]").forEach(prepareMap);
+document.querySelectorAll("[data-finder]").forEach(prepareFinder);
+prepareFolds();
+prepareSwitch();
+hintAtColumns();

@@ -1,0 +1,7 @@
+-- The generation that this invocation may publish; its names sort by time.
+select
+    '{{ run_started_at.strftime("%Y%m%dT%H%M%S.%fZ") }}-{{ invocation_id[:8] }}'
+        as build_id,
+    '{{ invocation_id }}' as invocation_id,
+    {{ dbt.string_literal(dbt.escape_single_quotes(settings())) }}
+        as settings_text

@@ -1,0 +1,3 @@
+{{ duplicates(
+    checked_columns(customer_features()), ref('stg_mall__customers')
+) }}

@@ -1,5 +1,0 @@
--- The generation that this invocation may publish; its names sort by time.
-select
-    '{{ run_started_at.strftime("%Y%m%dT%H%M%S.%fZ") }}-{{ invocation_id[:8] }}'
-        as build_id,
-    '{{ invocation_id }}' as invocation_id

@@ -1,0 +1,13 @@
+from mall_segments.clustering.components import principal_components
+from mall_segments.engine import to_engine, to_pandas
+
+
+def model(dbt, session):
+    # Nothing is fitted to customers that do not pass the gates.
+    dbt.ref("fct_cluster_count_scores")
+    components = principal_components(
+        to_pandas(dbt.ref("int_points")),
+        to_pandas(dbt.ref("int_coordinates")),
+        dbt.config.get("meta"),
+    )
+    return to_engine(session, components)

@@ -1,0 +1,22 @@
+from mall_segments.clustering.segments import Known, fit_segments
+from mall_segments.engine import to_engine, to_pandas
+from mall_segments.publishing.previous import published_model
+
+
+def model(dbt, session):
+    settings = dbt.config.get("meta")
+    returning = to_pandas(dbt.ref("int_customers_returning"))
+    known = Known(
+        personas=to_pandas(dbt.ref("segment_personas")),
+        counts=to_pandas(dbt.ref("fct_cluster_count_scores")),
+        verdicts=to_pandas(dbt.ref("fct_segmentation_verdicts")),
+        previous=published_model(settings["home"]),
+        returning_share=float(returning["share"].iloc[0]),
+    )
+    segments = fit_segments(
+        to_pandas(dbt.ref("int_points")),
+        to_pandas(dbt.ref("int_coordinates")),
+        settings,
+        known,
+    )
+    return to_engine(session, segments)

@@ -1,0 +1,8 @@
+from mall_segments.engine import to_engine
+from mall_segments.publishing.previous import read_published_segments
+
+
+def model(dbt, session):
+    settings = dbt.config.get("meta")
+
+    return to_engine(session, read_published_segments(settings["home"]))

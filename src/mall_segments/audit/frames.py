@@ -1,0 +1,435 @@
+"""Frames that no plain query gives: of files, of the schema, of what the model says.
+
+Rows of customers never leave DuckDB; what is returned counts them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import pandas as pd
+
+from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
+from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
+from mall_segments.errors import PublishError
+from mall_segments.intake.csv_cells import neutralised
+from mall_segments.publishing.generations import MANIFEST
+from mall_segments.publishing.tables import (
+    describe_table,
+    quote_identifier,
+    quote_text,
+    reason,
+)
+from mall_segments.scoring.assignment import assignment_sql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from mall_segments.audit.contract import Column
+    from mall_segments.audit.evidence import Evidence
+    from mall_segments.audit.suites import Check
+
+CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
+_ADDED_COLUMNS: Final = 2
+_LONGEST_LINE: Final = 2**26
+_CLOSE: Final = 1e-6
+_NOTHING: Final = "nothing"
+
+
+def checks_frame(evidence: Evidence, checks: Sequence[Check]) -> pd.DataFrame:
+    """Run checks; one that cannot be run is a row that says so.
+
+    Numbers that differ by less than a millionth of themselves are equal.
+    """
+    rows: list[tuple[str, str, str, str]] = []
+    for check in checks:
+        try:
+            found = evidence.rows(check.sql)
+        except MissingEvidenceError as error:
+            rows.append((check.name, "", f"cannot be checked: {error}", _NOTHING))
+            continue
+        rows += [
+            (check.name, str(subject), *_written_pair(left, right))
+            for subject, left, right in found
+        ]
+    return pd.DataFrame(
+        rows, columns=["check", "subject", "found", "expected"], dtype="object"
+    )
+
+
+def _written_pair(found: object, expected: object) -> tuple[str, str]:
+    numbers = (int, float)
+    if (
+        isinstance(found, numbers)
+        and isinstance(expected, numbers)
+        and math.isclose(found, expected, rel_tol=_CLOSE, abs_tol=_CLOSE)
+    ):
+        return str(found), str(found)
+    written = [_NOTHING if value is None else str(value) for value in (found, expected)]
+    return written[0], written[1]
+
+
+def files_frame(evidence: Evidence) -> pd.DataFrame:
+    """Say of each file what is wrong with it."""
+    generation = evidence.generation
+    listed = set(generation.manifest["files"]) | {MANIFEST}
+    found = (
+        path.relative_to(generation.folder)
+        for path in generation.folder.rglob("*")
+        if not path.is_dir()
+    )
+    # File managers and network file systems leave hidden files.
+    visible = {
+        path.as_posix()
+        for path in found
+        if not any(part.startswith(".") for part in path.parts)
+    }
+    rows: list[dict[str, str | None]] = []
+    for name in sorted(listed | visible):
+        problem = None
+        if name not in listed:
+            problem = "was not published"
+        elif name != MANIFEST:
+            try:
+                generation.file(name)
+            except PublishError as error:
+                problem = str(error)
+        rows.append({"file": name, "problem": problem})
+    rows.append(
+        {"file": "the seal of model.json", "problem": evidence.no_model or None}
+    )
+    return pd.DataFrame(rows, dtype="object")
+
+
+def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
+    """Compare each table, in the database and as Parquet, with the manifest."""
+    manifest = evidence.generation.manifest
+    # Another version of DuckDB may hash differently.
+    is_comparable = manifest["versions"]["duckdb"] == duckdb.__version__
+    rows = []
+    for table in sorted(set(manifest["tables"]) | evidence.tables()):
+        listed = manifest["tables"].get(table)
+        found = _described(evidence, f"{AUDITED}.main.{quote_identifier(table)}")
+        row: dict[str, object] = {
+            "table": table,
+            "found": _summary(found, is_comparable=is_comparable),
+            "listed": _summary(listed, is_comparable=is_comparable)
+            if listed
+            else "no table of that name",
+            "in_parquet": "",
+            "in_database": "",
+        }
+        if listed and listed["parquet"]:
+            path = evidence.generation.folder / listed["parquet"]
+            exported = _described(evidence, f"read_parquet({quote_text(str(path))})")
+            row["in_parquet"] = _summary(exported, is_comparable=True)
+            row["in_database"] = _summary(found, is_comparable=True)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _described(evidence: Evidence, relation: str) -> Mapping[str, Any]:
+    try:
+        return describe_table(evidence.connection, relation)
+    except duckdb.Error as error:
+        return {"problem": reason(error)}
+
+
+def _summary(description: Mapping[str, Any], *, is_comparable: bool) -> str:
+    if "problem" in description:
+        return f"cannot be read: {description['problem']}"
+    columns = ", ".join(
+        f"{column['name']} {column['type']}" for column in description["columns"]
+    )
+    text = f"{description['n_rows']} rows of {columns}"
+    # A view has no checksum: its rows are those of tables that have one.
+    if is_comparable and description["checksum"] is not None:
+        text += f", checksum {description['checksum']}"
+    return text
+
+
+def tables_frame(evidence: Evidence) -> pd.DataFrame:
+    """Compare the published tables with those that there must be."""
+    declared = set(published_tables(evidence.settings))
+    published = evidence.tables()
+    manifest = evidence.generation.manifest
+    is_exported = manifest["row_level_exported"]
+    if not is_exported:
+        # What the row-level views read.
+        declared |= {name for name in published if not _is_mart(name)}
+    return pd.DataFrame(
+        [
+            {
+                "table": table,
+                "is_published": table in published,
+                "is_declared": table in declared,
+                "has_parquet": bool(manifest["tables"].get(table, {}).get("parquet")),
+                "needs_parquet": table in declared
+                and (is_exported or (_is_mart(table) and table not in ROW_LEVEL)),
+            }
+            for table in sorted(published | declared)
+        ]
+    )
+
+
+def _is_mart(table: str) -> bool:
+    return table.startswith(("dim_", "fct_"))
+
+
+def columns_frame(evidence: Evidence) -> pd.DataFrame:
+    """Compare columns and types with those that there must be; count empty cells."""
+    rows: list[dict[str, Any]] = []
+    for name, table in published_tables(evidence.settings).items():
+        found = evidence.columns(name)
+        declared = {column.name: column for column in table.columns}
+        counts = _empty_cells(evidence, name, found, declared)
+        for column in [*declared, *(each for each in found if each not in declared)]:
+            kind = TYPES.get(found.get(column, ""), found.get(column, "no column"))
+            if column in declared:
+                expected = declared[column].type
+            else:
+                expected = kind if table.is_open else "no column"
+            n_empty, n_infinite = counts.get(column, (0, 0))
+            rows.append(
+                {
+                    "table": name,
+                    "column": column,
+                    "type": kind,
+                    "declared_type": expected,
+                    "n_empty": n_empty,
+                    "n_infinite": n_infinite,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _empty_cells(
+    evidence: Evidence,
+    table: str,
+    found: Mapping[str, str],
+    declared: Mapping[str, Column],
+) -> dict[str, tuple[int, int]]:
+    """Count cells that are empty but must not be, and numbers that are not finite."""
+    columns = [name for name in found if name in declared]
+    if not columns:
+        return {}
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE {_is_empty(declared[name], found[name])}), "
+        f"count(*) FILTER (WHERE {_is_infinite(name, found[name])})"
+        for name in columns
+    )
+    (row,) = evidence.rows(
+        f"SELECT {counts} FROM {AUDITED}.main.{quote_identifier(table)}"  # noqa: S608
+    )
+    return dict(zip(columns, zip(row[::2], row[1::2], strict=True), strict=True))
+
+
+def _is_empty(column: Column, kind: str) -> str:
+    if column.is_optional:
+        return "false"
+    name = quote_identifier(column.name)
+    return f"{name} IS NULL" + (f" OR trim({name}) = ''" if kind == "VARCHAR" else "")
+
+
+def _is_infinite(name: str, kind: str) -> str:
+    is_float = kind in ("DOUBLE", "FLOAT")
+    return f"NOT isfinite({quote_identifier(name)})" if is_float else "false"
+
+
+def customers_frame(evidence: Evidence) -> pd.DataFrame:
+    """Count, per column of dim_customers, values that the settings do not allow."""
+    parts = []
+    for feature in evidence.settings.columns:
+        name = quote_identifier(feature.name)
+        broken, other = "false", "false"
+        if feature.type == "category":
+            if feature.levels:
+                levels = ", ".join(map(quote_text, [*feature.levels, "unknown"]))
+                broken = f"{name} NOT IN ({levels})"
+        else:
+            bounds = [
+                f"{name} {sign} {bound!r}"
+                for sign, bound in (("<", feature.least), (">", feature.maximum))
+                if bound is not None
+            ]
+            if feature.is_whole:
+                bounds.append(f"{name} <> round({name})")
+            flag = quote_identifier(f"is_{feature.name}_imputed")
+            # A median may lie between two whole numbers.
+            broken = f"NOT {flag} AND ({' OR '.join(bounds) or 'false'})"
+            imputed = _imputed(evidence, feature.name)
+            if imputed is not None:
+                other = f"{flag} AND abs({name} - {imputed!r}) > {_CLOSE}"
+        parts.append(
+            f"SELECT {quote_text(feature.name)} AS feature, "  # noqa: S608
+            f"count(*) FILTER (WHERE {broken}) AS n_outside, "
+            f"min(customer_id) FILTER (WHERE {broken}) AS n_outside_example, "
+            f"count(*) FILTER (WHERE {other}) AS n_not_imputed_value, "
+            f"min(customer_id) FILTER (WHERE {other}) AS n_not_imputed_value_example "
+            f"FROM {AUDITED}.main.dim_customers"
+        )
+    return evidence.select(" UNION ALL ".join(parts))
+
+
+def _imputed(evidence: Evidence, name: str) -> float | None:
+    if evidence.model is None:
+        return None
+    try:
+        return evidence.model.column(name).imputed
+    except KeyError:
+        return None
+
+
+def assignments_frame(evidence: Evidence) -> pd.DataFrame:
+    """Count customers whom the published model assigns otherwise than the tables do."""
+    if evidence.model is None:
+        raise MissingEvidenceError(evidence.no_model)
+    parts = []
+    for segmentation in evidence.model.segmentations:
+        columns = ", ".join(map(quote_identifier, segmentation.features))
+        assigned = assignment_sql(
+            evidence.model,
+            segmentation,
+            f"(SELECT customer_id, {columns} FROM {AUDITED}.main.dim_customers)",  # noqa: S608
+        )
+        # Of two segments equally near either will do for the last digit.
+        broken = {
+            "n_other_segment": "facts.segment_id <> assigned.segment_id "
+            "AND assigned.second_distance - assigned.distance > 1e-9",
+            "n_other_distance": "abs(facts.distance - assigned.distance) > 1e-6",
+            "n_other_membership": "abs(facts.membership - assigned.membership) > 1e-6",
+            "n_other_outlier": "NOT facts.is_imputed "
+            "AND facts.is_outlier <> assigned.is_outlier "
+            "AND abs(facts.distance - assigned.distance) > 1e-12",
+        }
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE {condition}) AS {name}, "
+            f"min(facts.customer_id) FILTER (WHERE {condition}) AS {name}_example"
+            for name, condition in broken.items()
+        )
+        name = quote_text(segmentation.name)
+        parts.append(
+            f"SELECT {name} AS segmentation, count(*) AS n_customers, {counts} "  # noqa: S608
+            f"FROM {AUDITED}.main.fct_customer_segments AS facts "
+            f"INNER JOIN ({assigned}) AS assigned USING (customer_id) "
+            f"WHERE facts.segmentation = {name}"
+        )
+    return evidence.select(" UNION ALL ".join(parts))
+
+
+def csv_frame(evidence: Evidence) -> pd.DataFrame:
+    """Count in the exported customers what disagrees with the tables.
+
+    The columns of the input have names of their own; the id is the one that holds most
+    of the ids of dim_customers.
+    """
+    path = evidence.generation.folder / CUSTOMERS_CSV
+    if not evidence.generation.manifest["row_level_exported"]:
+        is_there = CUSTOMERS_CSV in evidence.generation.manifest["files"]
+        return pd.DataFrame([{"file": CUSTOMERS_CSV, "n_surplus": int(is_there)}])
+    header = _header(path)
+    names = [f"column_{place}" for place in range(len(header))]
+    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
+    evidence.rows(
+        "CREATE OR REPLACE VIEW memory.main.exported AS SELECT * FROM read_csv("  # noqa: S608
+        f"{quote_text(str(path))}, header = true, delim = ',', quote = '\"', "
+        f"escape = '\"', auto_detect = false, max_line_size = {_LONGEST_LINE}, "
+        f"columns = {{{columns}}})"
+    )
+    cluster, segment = names[-2:]
+    first = quote_text(evidence.settings.segmentations[0].name)
+    has_formula = " OR ".join(
+        f"{neutralised(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
+        for name in names
+    )
+    id_column = _id_column(evidence, names[:-_ADDED_COLUMNS])
+    return evidence.select(
+        f"""
+        WITH facts AS (
+            SELECT {neutralised("customer_id")} AS written_id,
+                {neutralised("segment_name")} AS written_name, segment_id
+            FROM {AUDITED}.main.fct_customer_segments WHERE segmentation = {first}
+        )
+        SELECT
+            {quote_text(CUSTOMERS_CSV)} AS file,
+            0 AS n_surplus,
+            {quote_text(", ".join(header[-_ADDED_COLUMNS:]))} AS added_columns,
+            count(*) AS n_rows,
+            count(DISTINCT {id_column}) AS n_ids,
+            count(*) FILTER (WHERE facts.written_id IS NULL) AS n_strangers,
+            min({id_column}) FILTER (WHERE facts.written_id IS NULL)
+                AS n_strangers_example,
+            count(*) FILTER (WHERE {cluster} IS DISTINCT FROM segment_id::VARCHAR
+                OR {segment} IS DISTINCT FROM written_name) AS n_other_segments,
+            min({id_column}) FILTER (WHERE {cluster} IS DISTINCT FROM
+                segment_id::VARCHAR OR {segment} IS DISTINCT FROM written_name)
+                AS n_other_segments_example,
+            count(*) FILTER (WHERE {has_formula}) AS n_formulas,
+            min({id_column}) FILTER (WHERE {has_formula}) AS n_formulas_example
+        FROM memory.main.exported
+        LEFT JOIN facts ON trim({id_column}) = facts.written_id
+        """  # noqa: S608
+    )
+
+
+def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
+        f"(SELECT {neutralised('customer_id')} FROM {AUDITED}.main.dim_customers))"
+        for name in names
+    )
+    if not names:
+        raise MissingEvidenceError(f"{CUSTOMERS_CSV} has no columns of the input")
+    (found,) = evidence.rows(f"SELECT {counts} FROM memory.main.exported")  # noqa: S608
+    return names[found.index(max(found))]
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MissingEvidenceError(f"{path.name} cannot be read: {error}") from None
+
+
+def freshness_frame(evidence: Evidence) -> pd.DataFrame:
+    """Say how old the generation is, and whether its parts are of one age."""
+    created = [evidence.generation.manifest["created_at"]]
+    if evidence.previous:
+        created.append(evidence.previous.manifest["created_at"])
+    moments = [datetime.fromisoformat(text) for text in created]
+    moments = [
+        moment if moment.tzinfo else moment.replace(tzinfo=UTC) for moment in moments
+    ]
+    age = datetime.now(UTC) - moments[0]
+    model = evidence.model
+    return pd.DataFrame(
+        [
+            {
+                "build_id": evidence.generation.build_id,
+                "model_build_id": model.build_id if model else "",
+                "model_settings": model.settings_sha256 if model else "",
+                "settings": evidence.generation.manifest["settings_sha256"],
+                "age_days": age.total_seconds() / 86_400,
+                "days_after_previous": (moments[0] - moments[-1]).total_seconds()
+                / 86_400,
+            }
+        ]
+    )
+
+
+FRAMES: Final[dict[str, Callable[[Evidence], pd.DataFrame]]] = {
+    "files": files_frame,
+    "listed tables": listed_tables_frame,
+    "tables": tables_frame,
+    "columns": columns_frame,
+    "customers": customers_frame,
+    "assignments": assignments_frame,
+    "csv": csv_frame,
+    "freshness": freshness_frame,
+}

@@ -1,0 +1,81 @@
+"""The boundary to dbt: how a refusal leaves a Python model and is read again.
+
+dbt-duckdb prints the whole stack of whatever a Python model raises, and there is no way
+to leave it out. So a refusal is raised anew where the model begins: nothing of this
+package is in the stack then, and the sentence is dbt's last line. `mall-segments build`
+shows the sentence alone.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from mall_segments.errors import MallSegmentsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_REFUSAL = re.compile(r"(?:\w+\.)*Refusal: ?")
+_HEADING = re.compile(
+    r"(Runtime|Compilation|Database|Parsing|Encountered an) [Ee]rror\b"
+)
+_PLACE = re.compile(r"^\s*> in macro .*|^\s*compiled code at .*|^\s*Got \d+ result.*")
+
+
+class Refusal(MallSegmentsError):  # noqa: N818 - dbt shows the name to users
+    """A refusal on its way through dbt, without the stack below the model."""
+
+
+def refusing(model: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Let a dbt Python model end with the sentence of a refusal.
+
+    Decorate the ``model`` function with it. Other errors keep their stack: they are
+    mistakes of this package, not of its user.
+    """
+
+    @wraps(model)
+    def refuse(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return model(*args, **kwargs)
+        except MallSegmentsError as error:
+            sentence = str(error)
+        raise Refusal(sentence)
+
+    return refuse
+
+
+def said_by_dbt(message: str) -> str:
+    r"""Return what a message of dbt says to a user: no headings, places or stacks.
+
+    >>> said_by_dbt('''Runtime Error in model segments (python_models/segments.py)
+    ...   Python model failed:
+    ...   Traceback (most recent call last):
+    ...     File "/tmp/x.py", line 3, in model
+    ...   mall_segments.boundary.Refusal: 2 customers are too few.
+    ... ''')
+    '2 customers are too few.'
+    >>> said_by_dbt('''Compilation Error in operation mall-segments-on-run-start-0
+    ...   `keep_generations` is 0; it must be at least 1.
+    ...   > in macro refuse_impossible_builds (macros/refusals.sql)
+    ... ''')
+    '`keep_generations` is 0; it must be at least 1.'
+    """
+    _, marker, raised = message.rpartition("Traceback (most recent call last):")
+    lines = textwrap.dedent(raised if marker else message).strip("\n").splitlines()
+    if marker:
+        # Its frames are indented deeper than what was raised.
+        while lines and (not lines[0] or lines[0][0].isspace()):
+            del lines[0]
+        lines[:1] = [_REFUSAL.sub("", line) for line in lines[:1]]
+    kept = [
+        line.strip()
+        for line in lines
+        if line.strip() and not _HEADING.match(line.strip()) and not _PLACE.match(line)
+    ]
+    return "\n".join(kept)

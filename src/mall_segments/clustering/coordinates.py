@@ -1,0 +1,442 @@
+"""Features become coordinates: what is fitted to each feature before K-means is.
+
+A number is imputed, clipped, transformed, centred, scaled and weighted; a category
+becomes one indicator per level, as in factor analysis of mixed data. Parameters are
+fitted to weighted values once and applied by one formula, see ``sql/assignment.sql``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from mall_segments.engine import text_type
+from mall_segments.model import Coordinate
+from mall_segments.scoring.assignment import transform
+from mall_segments.settings import Feature, Segmentation, Settings, parse_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mall_segments.clustering import FloatArray
+
+MOST_LEVELS: Final = 12
+"""Levels of a category that are told apart where its settings list none."""
+
+FEW_VALUES: Final = 1000
+"""Distinct values up to which every value is a point of its own."""
+
+STEPS: Final = {1: 1 / 64, 2: 1 / 32, 3: 1 / 12, 4: 1 / 6}
+"""Steps of a standard deviation, by how many numbers are clustered on."""
+
+COARSEST_STEP: Final = 1 / 4
+
+_DIGITS: Final = 12
+_ROBUST: Final = (0.25, 0.75)
+
+
+@dataclass(frozen=True)
+class Values:
+    """The distinct values of a number in ascending order and the customers with each.
+
+    Values closer than five significant digits share a row, see the macro ``nearby``.
+    """
+
+    values: FloatArray
+    counts: FloatArray
+
+    def quantile(self, share: float) -> float:
+        """Interpolate linearly between the two customers around, as numpy does."""
+        reached = np.cumsum(self.counts)
+        place = (reached[-1] - 1) * share
+        below, above = np.floor(place), np.ceil(place)
+        low = self.values[np.searchsorted(reached, below, side="right")]
+        high = self.values[np.searchsorted(reached, above, side="right")]
+        return float(low + (high - low) * (place - below))
+
+    def mean(self, values: FloatArray) -> float:
+        """Return the mean of what became of the values."""
+        return float((self.counts * values).sum() / self.counts.sum())
+
+    def deviation(self, values: FloatArray) -> float:
+        """Return the population standard deviation of what became of the values."""
+        squared = (values - self.mean(values)) ** 2
+        return float(np.sqrt((self.counts * squared).sum() / self.counts.sum()))
+
+
+def fit_coordinates(
+    feature_values: pd.DataFrame, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Fit the parameters of every coordinate of every segmentation.
+
+    Parameters
+    ----------
+    feature_values : pandas.DataFrame
+        Rows of ``int_feature_values``: ``feature``, ``value``, ``level`` and
+        ``n_customers``, in any order; missing numbers are left out.
+    settings : mapping
+        The settings of the build.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per segmentation: ``segmentation``; ``<feature>_imputed`` and
+        ``<feature>_minimum`` of every number; and for each coordinate up to the most
+        that a segmentation has ``c<n>_feature``, ``c<n>_level``, ``c<n>_low``,
+        ``c<n>_high``, ``c<n>_power``, ``c<n>_center``, ``c<n>_scale``,
+        ``c<n>_weight`` and ``c<n>_step``, missing where there is nothing.
+
+    Notes
+    -----
+    A feature of more than :data:`FEW_VALUES` values is grouped in steps of its
+    coordinate, :data:`STEPS` of its standard deviation wide. A point lies at the mean
+    of its customers, so centroids lose nothing; the inertia of the customers exceeds
+    that of their points by at most step² / 4 per feature and customer, and by about
+    step² / 12.
+
+    References
+    ----------
+    .. [1] Pagès (2004), "Analyse factorielle de données mixtes", Revue de statistique
+       appliquée 52, 93-111: indicators divided by the square root of their share.
+    .. [2] Yeo and Johnson (2000), "A new family of power transformations to improve
+       normality or symmetry", Biometrika 87, 954-959.
+    """
+    read = parse_settings_of(settings)
+    numbers = {
+        feature.name: _numbers_of(feature_values, feature.name)
+        for feature in read.numeric_features
+    }
+    shared: dict[str, Any] = {}
+    for name, values in numbers.items():
+        shared[f"{name}_imputed"] = values.quantile(0.5) if values else 0.0
+        shared[f"{name}_minimum"] = float(values.values[0]) if values else 0.0
+    rows = []
+    for segmentation in read.segmentations:
+        n_numbers = sum(name in numbers for name in segmentation.features)
+        row: dict[str, Any] = {"segmentation": segmentation.name, **shared}
+        first = 1
+        for name in segmentation.features:
+            feature = read.feature(name)
+            weight = segmentation.weights.get(name, 1.0)
+            if feature.type == "category":
+                axes = _category_axes(feature, feature_values, weight)
+                steps = [0.0] * len(axes)
+            else:
+                axes, step = _number_axis(
+                    feature, numbers[name], segmentation, weight, n_numbers
+                )
+                steps = [step]
+            for number, (axis, step) in enumerate(
+                zip(axes, steps, strict=True), start=first
+            ):
+                row |= {f"c{number}_{key}": getattr(axis, key) for key in _AXIS_KEYS}
+                row[f"c{number}_step"] = step
+            first += n_coordinates(feature)
+        rows.append(row)
+    return _frame(rows, [*shared], most_coordinates(read))
+
+
+def parse_settings_of(settings: Mapping[str, Any]) -> Settings:
+    """Read the settings among what dbt hands to a Python model."""
+    return parse_settings(
+        {name: settings[name] for name in Settings.model_fields if name in settings}
+    )
+
+
+def n_coordinates(feature: Feature) -> int:
+    """Return how many coordinates a feature is given, known before anything is fitted.
+
+    A category has one for each level it lists and one for unknown values, or
+    :data:`MOST_LEVELS`.
+    """
+    if feature.type == "number":
+        return 1
+    return len(feature.levels) + 1 if feature.levels else MOST_LEVELS
+
+
+def most_coordinates(settings: Settings) -> int:
+    """Return the most coordinates that a segmentation has."""
+    return max(
+        sum(n_coordinates(settings.feature(name)) for name in segmentation.features)
+        for segmentation in settings.segmentations
+    )
+
+
+def coordinates_of(
+    fitted: Mapping[str, Any], segmentation: Segmentation, settings: Settings
+) -> list[tuple[int, Coordinate]]:
+    """Read the coordinates of a segmentation from its row of :func:`fit_coordinates`.
+
+    Returns
+    -------
+    list of (int, Coordinate)
+        The number of each coordinate, from 1, and what was fitted to it. Levels that
+        nobody has have no coordinate.
+    """
+    axes = []
+    number = 0
+    for name in segmentation.features:
+        feature = settings.feature(name)
+        for _ in range(n_coordinates(feature)):
+            number += 1
+            cells = {key: _present(fitted[f"c{number}_{key}"]) for key in _AXIS_KEYS}
+            if cells["feature"] is None:
+                continue
+            axes.append((number, Coordinate(transform=feature.transform, **cells)))
+    return axes
+
+
+def segmentation_points(
+    points: pd.DataFrame, axes: Sequence[tuple[int, Coordinate]], name: str
+) -> pd.DataFrame:
+    """Return a segmentation's points in the order of their ids, with own columns only.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Rows of ``int_points``.
+    axes : sequence of (int, Coordinate)
+        See :func:`coordinates_of`.
+    name : str
+        Name of the segmentation.
+    """
+    own = points[points["segmentation"] == name].sort_values("point_id")
+    columns = [f"coordinate_{number}" for number, _ in axes]
+    rest = [name for name in own if not str(name).startswith("coordinate_")]
+    return own[[*rest, *columns]].reset_index(drop=True)
+
+
+def each_segmentation(
+    points: pd.DataFrame, coordinates: pd.DataFrame, settings: Settings
+) -> Iterator[tuple[Segmentation, list[tuple[int, Coordinate]], pd.DataFrame]]:
+    """Yield each segmentation with its coordinates and its points."""
+    fitted: dict[str, Any] = {
+        row["segmentation"]: row for row in coordinates.to_dict("records")
+    }
+    for segmentation in settings.segmentations:
+        axes = coordinates_of(fitted[segmentation.name], segmentation, settings)
+        yield segmentation, axes, segmentation_points(points, axes, segmentation.name)
+
+
+def coordinate_values(points: pd.DataFrame) -> FloatArray:
+    """Return the coordinates of points, of shape (n_points, n_coordinates)."""
+    columns = [name for name in points if str(name).startswith("coordinate_")]
+    values: FloatArray = points[columns].to_numpy(np.float64)
+    return values
+
+
+def to_original(axis: Coordinate, value: float) -> float:
+    """Return the value of a number whose coordinate this is, clipped values aside."""
+    t = value / axis.weight * axis.scale + axis.center
+    if axis.level is not None:
+        return t
+    if axis.transform == "log":
+        return float(np.exp(t) - 1.0)
+    if axis.transform == "yeo_johnson":
+        return _inverse_yeo_johnson(t, axis.power or 0.0)
+    return float(t)
+
+
+def to_new_scale(
+    axes: Sequence[Coordinate], old_axes: Sequence[Coordinate], place: Sequence[float]
+) -> list[float]:
+    """Return where a place in a former build's coordinates lies in these.
+
+    Parameters
+    ----------
+    axes, old_axes : sequence of Coordinate
+        Those of this build and of the former one.
+    place : sequence of float
+        One value per old axis.
+
+    Returns
+    -------
+    list of float
+        One value per axis. A level that the former build did not know had a share of 0.
+    """
+    values = {
+        (old.feature, old.level): to_original(old, value)
+        for old, value in zip(old_axes, place, strict=True)
+    }
+    moved = []
+    for axis in axes:
+        value = values.get((axis.feature, axis.level), 0.0)
+        if axis.level is None:
+            value = float(transform(axis, np.array([value]))[0])
+        moved.append((value - axis.center) / axis.scale * axis.weight)
+    return moved
+
+
+_AXIS_KEYS: Final = (
+    "feature",
+    "level",
+    "low",
+    "high",
+    "power",
+    "center",
+    "scale",
+    "weight",
+)
+
+
+def _present(cell: Any) -> Any:
+    return None if cell is None or cell is pd.NA or cell != cell else cell  # noqa: PLR0124
+
+
+def _rounded(value: float) -> float:
+    """Drop the digits that depend on the order in which an engine adds up."""
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _numbers_of(feature_values: pd.DataFrame, name: str) -> Values | None:
+    own = feature_values[feature_values["feature"] == name]
+    own = own[own["value"].notna()].sort_values("value")
+    if own.empty:
+        return None
+    return Values(
+        own["value"].to_numpy(np.float64), own["n_customers"].to_numpy(np.float64)
+    )
+
+
+def _number_axis(
+    feature: Feature,
+    values: Values | None,
+    segmentation: Segmentation,
+    weight: float,
+    n_numbers: int,
+) -> tuple[list[Coordinate], float]:
+    """Fit one number; a feature that nobody has is refused after it is counted."""
+    if values is None:
+        return [Coordinate(feature=feature.name, center=0.0, scale=1.0)], 0.0
+    low = high = power = None
+    if feature.clip:
+        low, high = (_rounded(values.quantile(share)) for share in feature.clip)
+    clipped = values.values if low is None else np.clip(values.values, low, high)
+    if feature.transform == "yeo_johnson":
+        power = _rounded(fit_yeo_johnson(clipped, values.counts))
+    draft = Coordinate(
+        feature=feature.name,
+        low=low,
+        high=high,
+        transform=feature.transform,
+        power=power,
+        center=0.0,
+        scale=1.0,
+        weight=weight,
+    )
+    moved = Values(transform(draft, values.values), values.counts)
+    center, scale = _scaler(segmentation.scaler, moved)
+    deviation = moved.deviation(moved.values) / scale * weight
+    step = 0.0
+    if len(values.values) > FEW_VALUES:
+        step = STEPS.get(n_numbers, COARSEST_STEP) * deviation
+    axis = draft.model_copy(
+        update={"center": _rounded(center), "scale": _rounded(scale)}
+    )
+    return [axis], _rounded(step)
+
+
+def _scaler(scaler: str, moved: Values) -> tuple[float, float]:
+    """Return the center and the scale; the scale is 1 where values do not differ."""
+    center, scale = 0.0, 1.0
+    if scaler == "standard":
+        center, scale = moved.mean(moved.values), moved.deviation(moved.values)
+    elif scaler == "minmax":
+        center = float(moved.values.min())
+        scale = float(moved.values.max()) - center
+    elif scaler == "robust":
+        first, third = (moved.quantile(share) for share in _ROBUST)
+        center, scale = moved.quantile(0.5), third - first
+    negligible = 1e-12 * max(1.0, abs(center))
+    return center, scale if scale > negligible else 1.0
+
+
+def _category_axes(
+    feature: Feature, feature_values: pd.DataFrame, weight: float
+) -> list[Coordinate]:
+    """One indicator per level, the most frequent levels first."""
+    own = feature_values[feature_values["feature"] == feature.name]
+    counts = sorted(
+        (
+            (-int(count), str(level))
+            for level, count in zip(own["level"], own["n_customers"], strict=True)
+        ),
+    )[: n_coordinates(feature)]
+    total = int(own["n_customers"].sum())
+    return [
+        Coordinate(
+            feature=feature.name,
+            level=level,
+            center=-count / total,
+            scale=float(np.sqrt(-count / total)),
+            weight=weight,
+        )
+        for count, level in counts
+    ]
+
+
+def fit_yeo_johnson(values: FloatArray, counts: FloatArray) -> float:
+    """Find the power that makes weighted values most nearly normal.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        Distinct values, in any unit.
+    counts : array of shape (n,)
+        Customers with each.
+
+    Returns
+    -------
+    float
+        The maximum likelihood estimate, as scikit-learn's ``PowerTransformer`` finds
+        it with each value repeated; 1, which changes nothing, where all are the same.
+    """
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - heavy
+
+    from mall_segments.scoring.assignment import yeo_johnson  # noqa: PLC0415
+
+    if np.ptp(values) == 0:
+        return 1.0
+    total = counts.sum()
+    logarithms = (counts * np.sign(values) * np.log1p(np.abs(values))).sum()
+
+    def negative_log_likelihood(power: float) -> float:
+        moved = yeo_johnson(values, power)
+        mean = (counts * moved).sum() / total
+        variance = (counts * (moved - mean) ** 2).sum() / total
+        if not 0 < variance < np.inf:
+            return float("inf")
+        return float(total / 2 * np.log(variance) - (power - 1) * logarithms)
+
+    found = minimize_scalar(negative_log_likelihood, bracket=(-2, 2), tol=1e-10)
+    return float(found.x)
+
+
+def _inverse_yeo_johnson(t: float, power: float) -> float:
+    if t >= 0:
+        if abs(power) < 1e-12:  # noqa: PLR2004
+            return float(np.expm1(t))
+        return float((t * power + 1) ** (1 / power) - 1)
+    if abs(power - 2) < 1e-12:  # noqa: PLR2004
+        return float(-np.expm1(-t))
+    return float(1 - (1 - (2 - power) * t) ** (1 / (2 - power)))
+
+
+def _frame(
+    rows: Sequence[Mapping[str, Any]], shared: Sequence[str], n_most: int
+) -> pd.DataFrame:
+    """Give every column one type, also where all its values are missing."""
+    types: dict[str, Any] = {"segmentation": text_type()}
+    types |= dict.fromkeys(shared, "float64")
+    for number in range(1, n_most + 1):
+        types |= {f"c{number}_{key}": text_type() for key in ("feature", "level")}
+        types |= {f"c{number}_{key}": "float64" for key in (*_AXIS_KEYS[2:], "step")}
+    return pd.DataFrame(
+        {
+            name: pd.Series([row.get(name) for row in rows], dtype=dtype)
+            for name, dtype in types.items()
+        }
+    )

@@ -1,0 +1,134 @@
+"""Gates: what must hold before anything is fitted, each a refusal by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from mall_segments.clustering.coordinates import parse_settings_of
+from mall_segments.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from mall_segments.settings import Segmentation, Settings
+
+_ENOUGH_VALUES: Final = 2
+_MOST_REASONS: Final = 3
+
+Counts = dict[tuple[str, str], int]
+
+
+def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
+    """Refuse customers that no trustworthy segments could come from.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Rows of ``fct_input_counts``: ``measure``, ``subject`` and ``n``.
+    settings : mapping
+        The settings of the build.
+
+    Raises
+    ------
+    InputError
+        If there are no rows, no accepted customers, too large a share of rejected
+        rows, a feature with one value only, or fewer customers or distinct points than
+        segments. Rejections are said by their most frequent reasons, with a row.
+    """
+    check_gates(
+        {
+            (str(row["measure"]), str(row["subject"])): int(row["n"])
+            for row in counts.to_dict("records")
+        },
+        parse_settings_of(settings),
+    )
+
+
+def check_gates(counts: Counts, settings: Settings) -> None:
+    """Refuse as :func:`admit_customers`, which see."""
+    n_rows = counts["input rows", ""]
+    n_rejected = counts["rejected rows", ""]
+    n_fillers = counts.get(("rows without a customer", ""), 0)
+    if n_rows == 0:
+        raise InputError("The customer file has a header but no rows.")
+    if counts["accepted customers", ""] == 0:
+        raise InputError(
+            f"All {n_rows:,} rows of the customer file are rejected: "
+            f"{_reasons(counts)}."
+        )
+    for rejected, rows, what in (
+        (n_rejected - n_fillers, n_rows - n_fillers, "customers are rejected"),
+        (n_fillers, n_rows, "rows hold no customer"),
+    ):
+        share = rejected / max(rows, 1)
+        if share > settings.max_rejected_share:
+            raise InputError(
+                f"{rejected:,} of {rows:,} {what}, a share of {share:.4f}; "
+                f"`max_rejected_share` allows {settings.max_rejected_share:g}. "
+                f"Rejected: {_reasons(counts)}."
+            )
+    for segmentation in settings.segmentations:
+        _refuse_constant_features(segmentation, counts)
+        _refuse_few_points(segmentation, counts)
+
+
+def _reasons(counts: Counts) -> str:
+    """List the most frequent reasons with their numbers and a row to look at."""
+    reasons = sorted(
+        (-n, reason)
+        for (measure, reason), n in counts.items()
+        if measure == "rejected because"
+    )
+    shown = [
+        f"{-n:,} for {reason!r} (row {counts['first row rejected because', reason]:,} "
+        "is the first)"
+        for n, reason in reasons[:_MOST_REASONS]
+    ]
+    more = len(reasons) - len(shown)
+    return "; ".join(shown) + (f"; and {more} more reasons" if more > 0 else "")
+
+
+def _refuse_few_points(segmentation: Segmentation, counts: Counts) -> None:
+    key = "min_segments" if segmentation.n_segments == "auto" else "n_segments"
+    n_customers = counts["complete customers", segmentation.name]
+    n_points = counts.get(("distinct points", segmentation.name), 0)
+    n_wanted = segmentation.least_segments
+    if n_points >= n_wanted:
+        return
+    features = " and ".join(segmentation.features)
+    if n_customers < n_wanted:
+        what = f"{_count(n_customers, 'customer')} with a value of {features}"
+    else:
+        what = (
+            f"{_count(n_points, 'distinct point')} of {features} "
+            f"({_count(n_customers, 'customer')})"
+        )
+    allowed = f"at most {n_points:,} is possible"
+    if n_points < _ENOUGH_VALUES:
+        allowed = f"{_ENOUGH_VALUES} distinct points are the least that can be divided"
+    raise InputError(
+        f"The customer file has {what}; `segmentations[{segmentation.name}].{key}` is "
+        f"{n_wanted}, and {allowed}."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _refuse_constant_features(segmentation: Segmentation, counts: Counts) -> None:
+    if not counts["complete customers", segmentation.name]:
+        return
+    constant = [
+        name
+        for name in segmentation.features
+        if counts.get(("distinct values", name), 0) < _ENOUGH_VALUES
+    ]
+    if constant:
+        raise InputError(
+            f"Every customer has the same value of {' and '.join(constant)}, which "
+            f"`segmentations[{segmentation.name}].features` clusters on: leave it out, "
+            "or check the column."
+        )

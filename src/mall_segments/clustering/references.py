@@ -1,0 +1,111 @@
+"""Customers without segments, drawn to look like the given ones otherwise.
+
+Whether segments are there is asked by comparing with sets in which there are none: even
+spread over the box along the principal axes, and one normal cloud of the same
+covariance. What K-means makes of these shows how good a number can look by chance.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mall_segments.clustering.kmeans import sample_customers
+from mall_segments.clustering.threads import use_one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mall_segments.clustering import FloatArray, IntArray
+
+SIMULATED_CUSTOMERS = 1_000
+"""Customers on which simulations run; of more, so many are taken evenly."""
+
+
+def simulated_customers(points: FloatArray, weights: IntArray) -> FloatArray:
+    """Customers that simulations run on, (n_customers, n_features), one per row.
+
+    Parameters
+    ----------
+    points, weights
+        Sorted, merged points and their customers.
+
+    Returns
+    -------
+    array of shape (n_customers, n_features)
+        Every customer, or 1,000 of more, evenly along the sorted points.
+    """
+    n_customers = int(weights.sum())
+    if n_customers > SIMULATED_CUSTOMERS:
+        points, weights = sample_customers(
+            points, weights, limit=0, n_customers=SIMULATED_CUSTOMERS
+        )
+    return np.repeat(points, weights, axis=0)
+
+
+def is_simulated_whole(weights: IntArray) -> bool:
+    """Whether simulations use every customer."""
+    return int(weights.sum()) <= SIMULATED_CUSTOMERS
+
+
+def uniform_sets(
+    customers: FloatArray, *, n_sets: int, random_seed: Sequence[int]
+) -> FloatArray:
+    """Draw sets spread evenly over the box along the customers' principal axes.
+
+    Parameters
+    ----------
+    customers : array of shape (n_customers, n_features)
+        A row per customer.
+    n_sets : int
+        Sets to draw.
+    random_seed : sequence of int
+        Seed of the draws.
+
+    Returns
+    -------
+    array of shape (n_sets, n_customers, n_features)
+        As many customers in each set as there are.
+
+    References
+    ----------
+    .. [1] Tibshirani, Walther and Hastie (2001), "Estimating the number of clusters
+       in a data set via the gap statistic", J. R. Statist. Soc. B 63, 411-423,
+       variant (b).
+    """
+    center, axes = _principal_axes(customers)
+    turned = (customers - center) @ axes.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    generator = np.random.default_rng(random_seed)
+    drawn = generator.random((n_sets, *customers.shape))
+    sets: FloatArray = (low + drawn * (high - low)) @ axes + center
+    return sets
+
+
+def gaussian_sets(
+    customers: FloatArray, *, n_sets: int, random_seed: Sequence[int]
+) -> FloatArray:
+    """Draw sets from one normal distribution with the customers' covariance.
+
+    Parameters and result are those of :func:`uniform_sets`.
+    """
+    center, axes = _principal_axes(customers)
+    spread = ((customers - center) @ axes.T).std(axis=0)
+    generator = np.random.default_rng(random_seed)
+    drawn = generator.standard_normal((n_sets, *customers.shape))
+    sets: FloatArray = (drawn * spread) @ axes + center
+    return sets
+
+
+def _principal_axes(customers: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and unit vectors, one per row, along which the customers vary."""
+    use_one_thread()
+    center = customers.mean(axis=0)
+    spread = (customers - center).T @ (customers - center)
+    _, vectors = np.linalg.eigh(spread)
+    axes = vectors.T
+    # The sign of an eigenvector is the library's choice.
+    largest = np.abs(axes).argmax(axis=1)
+    signs = np.sign(axes[np.arange(len(axes)), largest])
+    return center, axes * signs[:, None]

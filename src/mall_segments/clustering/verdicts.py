@@ -1,0 +1,350 @@
+"""Whether there are segments at all: measures, a verdict and a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from mall_segments.clustering.counts import choice_by_gap
+from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
+from mall_segments.clustering.metrics import silhouettes
+from mall_segments.clustering.references import (
+    gaussian_sets,
+    simulated_customers,
+    uniform_sets,
+)
+from mall_segments.clustering.runs import SetFits, fit_sets
+from mall_segments.clustering.stability import STABLE
+from mall_segments.clustering.threads import in_parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from mall_segments.clustering import FloatArray, IntArray
+
+N_REFERENCES: Final = 19
+"""Reference sets of each kind: the highest of 19 is exceeded by chance 1 time in 20."""
+
+MOST_COMPARED: Final = 10
+"""Numbers of segments over which the best silhouette is taken."""
+
+STRAYS: Final = 3
+"""Customers below which the smallest segment is a remark, not a segment."""
+
+CLEAR: Final = "clear segments"
+WEAK: Final = "weak segments"
+NONE: Final = "no segments"
+
+_STREAM = 3
+
+_TYPES: Final = {
+    "segmentation": "text",
+    "verdict": "text",
+    "sentence": "text",
+    "n_segments": "int64",
+    "silhouette": "float64",
+    "null_uniform_p95": "float64",
+    "null_gaussian_p95": "float64",
+    "gap_choice": "Int64",
+    "lowest_jaccard": "float64",
+    "smallest_segment_share": "float64",
+    "hopkins": "float64",
+}
+
+
+@dataclass(frozen=True)
+class NullComparison:
+    """The best silhouette over the numbers of segments, and what chance achieves.
+
+    Attributes
+    ----------
+    best : float
+        Of the customers.
+    uniform, gaussian : float
+        The highest of the reference sets of each kind.
+    """
+
+    best: float
+    uniform: float
+    gaussian: float
+
+    @property
+    def highest(self) -> float:
+        """What has to be exceeded: the higher of both."""
+        return max(self.uniform, self.gaussian)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """The measures that a verdict rests on, of the published number of segments.
+
+    Attributes
+    ----------
+    n_segments : int
+        The published number.
+    silhouette, lowest_jaccard : float or None
+        Of the published partition.
+    null : NullComparison
+        What chance achieves.
+    gap_choice : int or None
+        What the gap statistic answers, 1 included.
+    smallest_segment_share : float
+        Of the fitted customers.
+    n_customers : int
+        Fitted customers.
+    least_share : float
+        The setting ``min_segment_share``.
+    steadier : tuple of int
+        Numbers whose partitions are above chance and stable in every segment.
+    """
+
+    n_segments: int
+    silhouette: float | None
+    null: NullComparison
+    gap_choice: int | None
+    lowest_jaccard: float | None
+    smallest_segment_share: float
+    n_customers: int
+    least_share: float
+    steadier: tuple[int, ...]
+
+
+def judge_segmentations(
+    points: pd.DataFrame, cluster_counts: pd.DataFrame, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Say of each segmentation whether its segments are there.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        Rows of ``int_points``, in any order.
+    cluster_counts : pandas.DataFrame
+        What :func:`mall_segments.clustering.choosing.score_cluster_counts` returned.
+    settings : mapping
+        Settings of the build.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per segmentation.
+
+    Raises
+    ------
+    ValueError
+        If ``cluster_counts`` does not choose one number for a segmentation.
+    """
+    parsed = read_settings(settings)
+    rows = []
+    for segmentation, values, weights in each_fitted(points, parsed):
+        own = _scores_of(cluster_counts, segmentation.name)
+        null = compare_with_chance(
+            values, weights, random_seed=segmentation.random_seed
+        )
+        share = segmentation.min_segment_share
+        evidence = _evidence(
+            own,
+            null,
+            n_customers=int(weights.sum()),
+            least_share=parsed.min_segment_share if share is None else share,
+        )
+        rows.append(
+            {
+                "segmentation": segmentation.name,
+                "verdict": read_verdict(evidence),
+                "sentence": write_sentence(evidence),
+                "n_segments": evidence.n_segments,
+                "silhouette": evidence.silhouette,
+                "null_uniform_p95": null.uniform,
+                "null_gaussian_p95": null.gaussian,
+                "gap_choice": evidence.gap_choice,
+                "lowest_jaccard": evidence.lowest_jaccard,
+                "smallest_segment_share": evidence.smallest_segment_share,
+                "hopkins": hopkins(
+                    values, weights, random_seed=segmentation.random_seed
+                ),
+            }
+        )
+    return typed_frame(rows, _TYPES)
+
+
+def read_verdict(evidence: Evidence) -> str:
+    """Read the measures.
+
+    ``no segments``: reference sets without segments have a silhouette as high as the
+    customers' best. ``clear segments``: the published partition is above them as well,
+    and every one of its segments is stable. ``weak segments``: what is between.
+    """
+    if evidence.null.best <= evidence.null.highest:
+        return NONE
+    is_stable = (evidence.lowest_jaccard or 0.0) >= STABLE
+    is_above = (evidence.silhouette or -1.0) > evidence.null.highest
+    return CLEAR if is_stable and is_above else WEAK
+
+
+def write_sentence(evidence: Evidence) -> str:
+    """Say the verdict and what it rests on in plain words."""
+    null, number = evidence.null, evidence.n_segments
+    verdict = read_verdict(evidence)
+    chance = (
+        f"evenly spread customers reach {null.uniform:.2f} and a single cloud "
+        f"{null.gaussian:.2f}"
+    )
+    jaccard = evidence.lowest_jaccard
+    steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
+    if verdict == NONE:
+        parts = [
+            f"There are no segments here: the best silhouette is {null.best:.2f}, and "
+            f"without any segments {chance}, so the {number} parts only divide the "
+            "customers."
+        ]
+    elif verdict == CLEAR:
+        parts = [
+            f"The {number} segments are clear: their silhouette is "
+            f"{evidence.silhouette:.2f}, where {chance}, and each comes back when the "
+            f"customers are drawn anew (lowest Jaccard {steady})."
+        ]
+    else:
+        parts = [
+            f"The {number} segments are weak: the customers do group (silhouette "
+            f"{null.best:.2f} at best, where {chance}), but "
+            + (
+                "these segments are no better than chance "
+                f"({evidence.silhouette or 0.0:.2f})."
+                if (evidence.silhouette or -1.0) <= null.highest
+                else "not every segment comes back when the customers are drawn anew "
+                f"(lowest Jaccard {steady}, below {STABLE})."
+            )
+        ]
+        if evidence.steadier:
+            numbers = " or ".join(str(other) for other in evidence.steadier)
+            parts.append(f"With {numbers} segments each would come back.")
+    parts.append(_gap_sentence(evidence.gap_choice))
+    if evidence.smallest_segment_share * evidence.n_customers < STRAYS:
+        parts.append(
+            "The smallest segment is one or two customers who stand alone: check their "
+            "values, or limit a feature by clip or a log."
+        )
+    if evidence.smallest_segment_share < evidence.least_share:
+        parts.append(
+            f"The smallest segment holds {evidence.smallest_segment_share:.1%}, less "
+            f"than the {evidence.least_share:.1%} of min_segment_share, as no allowed "
+            "number of segments holds that."
+        )
+    return " ".join(parts)
+
+
+def _gap_sentence(choice: int | None) -> str:
+    if choice is None:
+        return "The gap statistic has no answer among the numbers scored."
+    if choice == 1:
+        return "The gap statistic finds no more than one group."
+    return f"The gap statistic finds {choice} groups."
+
+
+def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str, Any]]:
+    """Scores of one segmentation by number of segments, ``None`` where missing."""
+    is_own = cluster_counts["segmentation"].to_numpy() == segmentation
+    own = cluster_counts[is_own].sort_values("n_segments")
+    rows = [
+        {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124  NaN
+        for row in own.to_dict("records")
+    ]
+    n_chosen = sum(bool(row["is_chosen"]) for row in rows)
+    if n_chosen != 1:
+        raise ValueError(
+            f"cluster_counts chooses {n_chosen} numbers of segments for "
+            f"{segmentation}; exactly one is needed"
+        )
+    return rows
+
+
+def _evidence(
+    scores: list[dict[str, Any]],
+    null: NullComparison,
+    *,
+    n_customers: int,
+    least_share: float,
+) -> Evidence:
+    (chosen,) = (row for row in scores if row["is_chosen"])
+    gaps = [(row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores]
+    return Evidence(
+        n_segments=int(chosen["n_segments"]),
+        silhouette=chosen["silhouette"],
+        null=null,
+        gap_choice=choice_by_gap(gaps),
+        lowest_jaccard=chosen["lowest_jaccard"],
+        smallest_segment_share=float(chosen["smallest_segment_share"]),
+        n_customers=n_customers,
+        least_share=least_share,
+        steadier=tuple(
+            int(row["n_segments"])
+            for row in scores
+            if (row["lowest_jaccard"] or 0.0) >= STABLE
+            and (row["silhouette"] or -1.0) > null.highest
+        ),
+    )
+
+
+def compare_with_chance(
+    points: FloatArray, weights: IntArray, *, random_seed: int
+) -> NullComparison:
+    """Compare the best silhouette with that of customers without segments."""
+    customers = simulated_customers(points, weights)
+    max_segments = min(MOST_COMPARED, len(points))
+    best = []
+    for place, sets in enumerate(
+        (
+            customers[None],
+            uniform_sets(
+                customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 1]
+            ),
+            gaussian_sets(
+                customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 2]
+            ),
+        )
+    ):
+        fits = fit_sets(
+            sets,
+            np.ones((1, len(customers))),
+            max_segments=max_segments,
+            random_seed=[random_seed, _STREAM, 3, place],
+        )
+        best.append(max(_best_silhouettes(sets, fits)))
+    return NullComparison(*best)
+
+
+def _best_silhouettes(sets: FloatArray, fits: list[SetFits]) -> list[float]:
+    """Highest mean silhouette of each set over the numbers of segments."""
+    ones = np.ones(sets.shape[1], dtype=np.int64)
+
+    def best(row: int) -> float:
+        labelings = [fit.labels[row] for fit in fits[1:]]
+        found = silhouettes(sets[row], ones, labelings)
+        return max(
+            (float(values.mean()) for values in found if values is not None),
+            default=-1.0,
+        )
+
+    return in_parallel(best, range(len(sets)))
+
+
+def hopkins(points: FloatArray, weights: IntArray, *, random_seed: int) -> float | None:
+    """Hopkins statistic: 0.5 for customers spread by chance, towards 1 in clumps."""
+    customers = simulated_customers(points, weights)
+    if len(customers) < 10:
+        return None
+    generator = np.random.default_rng([random_seed, _STREAM, 4])
+    n_drawn = max(5, len(customers) // 10)
+    placed = uniform_sets(customers, n_sets=1, random_seed=[random_seed, _STREAM, 5])
+    tree = cKDTree(customers)
+    chosen = generator.choice(len(customers), n_drawn, replace=False)
+    power = customers.shape[1]
+    to_random = tree.query(placed[0, :n_drawn])[0] ** power
+    to_next = tree.query(customers[chosen], k=2)[0][:, 1] ** power
+    total = to_random.sum() + to_next.sum()
+    return float(to_random.sum() / total) if total > 0 else None

@@ -1,0 +1,236 @@
+"""Run ``dbt build`` and say in a line per stage what it did."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mall_segments.boundary import said_by_dbt
+from mall_segments.errors import MallSegmentsError
+from mall_segments.home import HOME_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_SILENCE: Final = 15.0
+_PUBLISHING_NODE: Final = "fct_published_tables"
+_DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
+
+# What a file of the project is part of, by the beginning of its path.
+_STAGES: Final = (
+    ("seeds", "read"),
+    ("models/staging", "read"),
+    ("models/intermediate", "checked and prepared"),
+    ("python_models", "fitted"),
+    ("", "described"),
+)
+_PUBLISHED: Final = "published"
+
+_KINDS: Final = {"test": "test", "unit_test": "test"}
+_RESULTS: Final = (
+    "LogModelResult",
+    "LogTestResult",
+    "LogSeedResult",
+    "LogSnapshotResult",
+    "LogNodeResult",
+)
+_NOTES: Final = ("JinjaLogInfo", "JinjaLogWarning")
+
+
+def run_dbt(
+    home: Path,
+    variables: Mapping[str, Any],
+    *,
+    say: Callable[[str], None],
+    log_level: str | None = None,
+) -> bool:
+    """Run ``dbt build`` in the project of the current folder.
+
+    Parameters
+    ----------
+    home : Path
+        The folder that holds ``warehouse/`` and ``published/``.
+    variables : mapping
+        What ``--vars`` is given.
+    say : callable
+        Called with each line for the user.
+    log_level : str, optional
+        Show what dbt itself says, from this level on, instead of a line per stage.
+
+    Returns
+    -------
+    bool
+        Whether it succeeded. If not, all that is known was said.
+    """
+    project = Path(os.environ.get("DBT_PROJECT_DIR", ".")).absolute()
+    if not (project / "dbt_project.yml").is_file():
+        raise MallSegmentsError(
+            f"there is no dbt_project.yml in {project}: run this in the folder of a "
+            "project"
+        )
+    if find_spec("dbt") is None:
+        raise MallSegmentsError(
+            "dbt is not installed here: `make setup` makes an environment with it"
+        )
+    environment = {
+        "DBT_PROFILES_DIR": str(project),
+        **os.environ,
+        HOME_VARIABLE: str(home),
+    }
+    command = [sys.executable, "-c", _DBT]
+    if log_level:
+        if not sys.stdout.isatty():
+            command.append("--no-use-colors")
+        command += ["--log-level", log_level]
+    else:
+        command += ["--log-format", "json"]
+    command += ["build", "--vars", json.dumps(dict(variables))]
+    if log_level:
+        return subprocess.run(command, env=environment, check=False).returncode == 0  # noqa: S603
+    target = project / os.environ.get("DBT_TARGET_PATH", "target")
+    progress = _Progress(target / "manifest.json", say)
+    with subprocess.Popen(  # noqa: S603
+        command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        for line in _lines(process):
+            if line is None:
+                progress.say_what_runs()
+            else:
+                progress.hear(line)
+    progress.end(succeeded=process.returncode == 0)
+    return process.returncode == 0
+
+
+def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
+    """Yield the lines a process writes, and None whenever it was silent for long."""
+    lines: queue.Queue[str | None] = queue.Queue()
+
+    def read() -> None:
+        for line in process.stdout or ():
+            lines.put(line.rstrip("\n"))
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=_SILENCE)
+        except queue.Empty:
+            yield None
+            continue
+        if line is None:
+            return
+        yield line
+
+
+class _Progress:
+    """What dbt has done so far, from the events it writes as JSON."""
+
+    def __init__(self, manifest: Path, say: Callable[[str], None]) -> None:
+        self._manifest = manifest
+        self._say = say
+        self._stages: dict[str, str] = {}
+        self._waiting: Counter[str] = Counter()
+        self._done: dict[str, Counter[str]] = {}
+        self._running: dict[str, float] = {}
+        self._began = self._heard = time.monotonic()
+        self._refusals: dict[str, None] = {}
+        self._heading = ""
+
+    def hear(self, line: str) -> None:
+        """Take in one event; say so where it ends a stage."""
+        try:
+            event = json.loads(line)
+            info, data = event["info"], event["data"]
+        except (ValueError, KeyError, TypeError):
+            self._tell(line)  # Not an event: what a model or plugin printed.
+            return
+        name = info["name"]
+        node = (data.get("node_info") or {}).get("unique_id", "")
+        if name == "LogStartLine":
+            self._running[node] = time.monotonic()
+        elif name in _RESULTS:
+            self._finish(node, data)
+        elif name in _NOTES:
+            self._tell(info["msg"].strip())
+        elif name in ("RunResultFailure", "RunResultWarning"):
+            self._heading = str(data.get("node_name", ""))
+        elif name in ("RunResultError", "MainEncounteredError"):
+            said = said_by_dbt(data.get("msg") or data.get("exc") or info["msg"])
+            self._refusals[said or f"{self._heading} failed"] = None
+
+    def say_what_runs(self) -> None:
+        """Say what takes so long."""
+        if time.monotonic() - self._heard >= _SILENCE:
+            names = ", ".join(node.split(".")[2] for node in self._running)
+            seconds = time.monotonic() - self._began
+            self._tell(f"  ... {seconds:.0f} s: {names or 'dbt reads the project'}")
+
+    def end(self, *, succeeded: bool) -> None:
+        """Say what was left unfinished, and why."""
+        if not succeeded:
+            for refusal in self._refusals or ["dbt failed; VERBOSE=1 shows how"]:
+                self._tell(f"Error: {refusal}")
+
+    def _tell(self, line: str) -> None:
+        self._heard = time.monotonic()
+        self._say(line)
+
+    def _finish(self, node: str, data: Mapping[str, Any]) -> None:
+        self._running.pop(node, None)
+        if not self._stages:
+            self._read_stages()
+        stage = self._stages.get(node)
+        if stage is None:
+            return
+        kind = _KINDS.get(node.partition(".")[0], "table")
+        status = str(data.get("status", "")).lower()
+        if status.startswith("fail"):
+            self._refusals[f"the test {node.split('.')[2]} failed"] = None
+        elif status.startswith("warn"):
+            self._tell(f"  warning: {node.split('.')[2].replace('_', ' ')}")
+        done = self._done.setdefault(stage, Counter())
+        done[kind] += not status.startswith(("fail", "error"))
+        self._waiting[stage] -= 1
+        if self._waiting[stage] == 0:
+            counts = ", ".join(
+                f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(done.items())
+            )
+            seconds = time.monotonic() - self._began
+            self._tell(f"  {seconds:5.1f} s  {stage}: {counts}")
+
+    def _read_stages(self) -> None:
+        """Find out from dbt's manifest which node is part of which stage."""
+        try:
+            manifest = json.loads(self._manifest.read_text("utf-8"))
+        except (OSError, ValueError):
+            return
+        nodes = {**manifest["nodes"], **manifest.get("unit_tests", {})}
+        order = list(dict.fromkeys(stage for _, stage in _STAGES))
+        for key, node in nodes.items():
+            if node["resource_type"] not in ("test", "unit_test", "analysis"):
+                path = node["original_file_path"]
+                self._stages[key] = (
+                    _PUBLISHED
+                    if node["name"] == _PUBLISHING_NODE
+                    else next(
+                        stage for start, stage in _STAGES if path.startswith(start)
+                    )
+                )
+        for key, node in nodes.items():
+            if node["resource_type"] in ("test", "unit_test"):
+                # A test runs when the last of its models is there.
+                of = [self._stages.get(each) for each in node["depends_on"]["nodes"]]
+                stages = [stage for stage in order if stage in of]
+                self._stages[key] = (
+                    _PUBLISHED if _PUBLISHED in of else (stages or order)[-1]
+                )
+        self._waiting = Counter(self._stages.values())

@@ -1,0 +1,526 @@
+"""See by the values of a file whether it is what its columns say.
+
+One pass counts what the columns hold. What no customer file holds is refused in a
+sentence before any model runs: dollars where thousands are meant, shares where scores
+are, standardised values, a second table below the first, orders.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from mall_segments.errors import InputError
+from mall_segments.intake.number_formats import (
+    PLAIN,
+    choose_format,
+    is_grouped_sql,
+    odd_counts_sql,
+    read_shapes,
+)
+from mall_segments.intake.strange_files import unique_names
+from mall_segments.publishing.tables import quote_identifier, quote_text
+from mall_segments.wording import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import duckdb
+
+    from mall_segments.intake.opening import OpenedColumn, OpenedCustomers
+    from mall_segments.settings import Feature, Numbers
+
+_CURRENCY: Final = r"[$€£¥₺₹₽]|usd|eur|gbp|chf|brl|inr|idr|jpy|cny|dollars?|euros?"
+_THOUSANDS: Final = (
+    rf"k\s*({_CURRENCY})|\bk\b|_k$|\b(tsd|tausend|miles|milhares|migliaia|ribu|"
+    r"thousands?|bin)\b|1[.,' ]?000|\b000s?\b|千|万"
+)
+_MOST: Final = 0.5
+_LARGEST_PLAIN: Final = 1e3
+# Different ids are counted roughly first.
+_MANY: Final = 0.6
+_FEW_ROWS: Final = 10
+_SHOWN_LEVELS: Final = 5
+_LARGEST_SHARE_SCALE: Final = 10
+_STANDARDISED: Final = 0.05
+
+
+@dataclass(frozen=True)
+class NumberFacts:
+    """What a column of numbers holds: counts, and what they spread over.
+
+    What comes after the largest number is counted only where something looks odd.
+    """
+
+    n_values: int
+    n_numbers: int
+    minimum: float | None
+    maximum: float | None
+    n_outside: int = 0
+    n_fractions: int = 0
+    mean: float | None = None
+    deviation: float | None = None
+    example: str | None = None
+    n_odd: int = 0
+    n_miscast: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the rows of a file hold; ``n_ids`` counts different ids, roughly."""
+
+    n_rows: int
+    n_long: int
+    n_ids: int
+    numbers: Mapping[str, NumberFacts]
+
+
+def read_facts(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    features: Mapping[str, Feature],
+) -> Facts:
+    """Count what the rows hold, in one pass where nothing looks odd.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        Where the files can be read.
+    opened : OpenedCustomers
+        The file, as far as it is known.
+    features : mapping of str to Feature
+        The columns of numbers to look at, by name.
+    """
+    surplus = opened.surplus_column
+    id_column = opened.columns.get("customer_id")
+    id_name = id_column.column if id_column else ""
+    # Columns that are only copied are decoded, too: damaged files are found here.
+    others = [
+        f"count({quote_identifier(column.column)})"
+        for name, column in opened.columns.items()
+        if name not in features and column.column
+    ]
+    parts = [
+        "count(*)",
+        f"count({quote_identifier(surplus)})" if surplus else "0",
+        f"approx_count_distinct({quote_identifier(id_name)})" if id_name else "0",
+    ]
+    columns = [(opened.columns[name], feature) for name, feature in features.items()]
+    row = _aggregate(connection, opened, columns, _first_counts, [*parts, *others])
+    quick = dict(
+        zip(features, _parted(row[len(parts) + len(others) :], 5), strict=True)
+    )
+    odd = [name for name in features if _looks_odd(features[name], *quick[name])]
+    numbers = {name: NumberFacts(*quick[name][:4]) for name in features}
+    if odd:
+        found = _aggregate(
+            connection,
+            opened,
+            [(opened.columns[name], features[name]) for name in odd],
+            _all_counts,
+            [],
+        )
+        size = len(NumberFacts.__dataclass_fields__)
+        for name, each in zip(odd, _parted(found, size), strict=True):
+            numbers[name] = NumberFacts(*each)
+    return Facts(n_rows=row[0], n_long=row[1], n_ids=row[2], numbers=numbers)
+
+
+def _aggregate(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    columns: Sequence[tuple[OpenedColumn, Feature]],
+    counts: Callable[[OpenedColumn, str, Feature], list[str]],
+    others: Sequence[str],
+) -> Sequence[Any]:
+    """Return aggregates over the rows, the others first."""
+    wanted = [f"value_{at}" for at in range(len(columns))]
+    names = map(quote_identifier, unique_names(wanted, opened.column_names))
+    values, parts = [], [*others]
+    for name, (column, feature) in zip(names, columns, strict=True):
+        values.append(f"{column.number_sql} as {name}")
+        parts += counts(column, name, feature)
+    row: Sequence[Any] = connection.execute(
+        f"select {', '.join(parts)} "  # noqa: S608
+        f"from (select {', '.join([*values, '*'])} from {opened.relation})"
+    ).fetchall()[0]
+    return row
+
+
+def _parted(row: Sequence[Any], size: int) -> list[Sequence[Any]]:
+    return [row[start : start + size] for start in range(0, len(row), size)]
+
+
+def _first_counts(column: OpenedColumn, value: str, _feature: Feature) -> list[str]:
+    """Return what a clean column needs: values, numbers, limits, oddities."""
+    cell = quote_identifier(column.column)
+    may_be_grouped = f"contains({cell}, '.') and {is_grouped_sql(cell)}"
+    suspects = f"({may_be_grouped}) or contains({cell}, '_')"
+    return [
+        f"count({value}) + count({_text_without_number(column, value)})",
+        f"count({value})",
+        f"min({value})",
+        f"max({value})",
+        f"count(*) filter (where {suspects})" if column.kind == "text" else "0",
+    ]
+
+
+def _text_without_number(column: OpenedColumn, value: str) -> str:
+    # Only where there is no number is the text looked at, which costs more.
+    return f"case when {value} is null then {column.text_sql} end"
+
+
+def _looks_odd(
+    feature: Feature,
+    n_values: int,
+    n_numbers: int,
+    minimum: float | None,
+    maximum: float | None,
+    n_suspects: int,
+) -> bool:
+    if n_values != n_numbers or n_suspects or minimum is None or maximum is None:
+        return True
+    least = 0 if feature.minimum is None else max(feature.minimum, 0)
+    most = _LARGEST_PLAIN if feature.maximum is None else feature.maximum
+    return not (least <= minimum and 1 < maximum <= most)
+
+
+def _all_counts(column: OpenedColumn, value: str, feature: Feature) -> list[str]:
+    """Return the aggregates that make `NumberFacts`, in their order."""
+    limits = [
+        f"{value} {sign} {limit!r}"
+        for sign, limit in (("<", feature.minimum), (">", feature.maximum))
+        if limit is not None
+    ]
+    is_outside = " or ".join(limits) or "false"
+    # One huge value must not overflow the sum of squares.
+    moderate = f"case when abs({value}) < 1e100 then {value} end"
+    odd = odd_counts_sql(quote_identifier(column.column), value)
+    return [
+        *_first_counts(column, value, feature)[:4],
+        f"count(*) filter (where {is_outside})",
+        f"count(*) filter (where {value} <> trunc({value}))",
+        f"avg({moderate})",
+        f"stddev_pop({moderate})",
+        f"min(case when {value} is null or {is_outside} then {column.text_sql} end)",
+        *(odd if column.kind == "text" else ("0", "0")),
+    ]
+
+
+def _known(category: Feature) -> str:
+    spellings = {
+        spelling.strip().lower()
+        for level, listed in (category.levels or {}).items()
+        for spelling in (level, *listed)
+    }
+    return ", ".join(map(quote_text, sorted(spellings)))
+
+
+def with_number_formats(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    features: Mapping[str, Feature],
+    facts: Facts,
+    *,
+    numbers: Numbers | None,
+    delimiter: str,
+) -> OpenedCustomers:
+    """Find out how each column writes numbers, where a cast would not do.
+
+    Raises
+    ------
+    InputError
+        If a column can be read in two ways.
+    """
+    columns = dict(opened.columns)
+    is_set = numbers is not None and bool(numbers.decimal or numbers.thousands)
+    for name, feature in features.items():
+        column, found = columns[name], facts.numbers[name]
+        if column.kind != "text" or not (found.n_odd or found.n_miscast or is_set):
+            continue
+        shapes = read_shapes(
+            connection, opened.relation, quote_identifier(column.column)
+        )
+        form = choose_format(
+            shapes,
+            numbers=numbers,
+            delimiter=delimiter,
+            in_thousands=counts_thousands(feature.unit or feature.name),
+            shown=f"{opened.source}: {shorten(column.column)}",
+        )
+        if found.n_miscast:
+            form = replace(form, is_plain=False)
+        columns[name] = replace(column, numbers=form)
+    return replace(opened, columns=columns)
+
+
+def number_notes(opened: OpenedCustomers) -> Iterator[str]:
+    """Yield how the columns write numbers, where it is not the plain way."""
+    for column in opened.columns.values():
+        form = column.numbers
+        if form != PLAIN and (form.decimal != "." or form.thousands or form.scales):
+            yield f"Numbers of {shorten(column.column)} are read with {form}."
+
+
+def check_values(
+    opened: OpenedCustomers, features: Mapping[str, Feature], facts: Facts
+) -> None:
+    """Refuse columns whose values are not what the feature counts.
+
+    Raises
+    ------
+    InputError
+        If most values are beyond the limits, shares, standardised or no numbers.
+    """
+    n_columns = len(opened.header)
+    if facts.n_long > _MOST * facts.n_rows:
+        raise InputError(
+            f"{opened.source}: {facts.n_long:,} of {facts.n_rows:,} rows have more "
+            f"cells than the header has columns ({n_columns}), so their values stand "
+            "under the wrong names. Write one header cell per column."
+        )
+    for name, feature in features.items():
+        problem = _problem(opened.columns[name], feature, facts.numbers[name])
+        if problem:
+            raise InputError(
+                f"{opened.source}: the column {shorten(opened.columns[name].column)}, "
+                f"read as {name}, {problem}"
+            )
+
+
+def _problem(column: OpenedColumn, feature: Feature, found: NumberFacts) -> str:
+    if found.n_values and not found.n_numbers:
+        return (
+            f"holds no number in {found.n_values:,} values, for example "
+            f"{shorten(found.example)}. Name the right column, or say how numbers are "
+            "written by the setting `numbers`."
+        )
+    if not found.n_numbers or found.minimum is None or found.maximum is None:
+        return ""
+    is_outside = found.n_outside > _MOST * found.n_numbers
+    problem = _scale_problem(feature, found) or _unit_problem(
+        column.column, feature, found, is_outside=is_outside
+    )
+    if is_outside and not problem:
+        return (
+            f"has {found.n_outside:,} of {found.n_numbers:,} numbers that are not "
+            f"{_limits(feature)}, for example {shorten(found.example)}: check the "
+            f"column and its unit, or `features[{feature.name}]`."
+        )
+    return problem
+
+
+def _scale_problem(feature: Feature, found: NumberFacts) -> str:
+    """Say that values are standardised or shares, where the feature has a scale."""
+    if (
+        found.n_numbers < _FEW_ROWS
+        or found.n_fractions <= _MOST * found.n_numbers
+        or found.minimum is None
+        or found.maximum is None
+    ):
+        return ""
+    limits = _limits(feature)
+    is_standardised = (
+        found.mean is not None
+        and found.deviation is not None
+        and abs(found.mean) < _STANDARDISED
+        and abs(found.deviation - 1) < 2 * _STANDARDISED
+    )
+    if is_standardised and feature.minimum is not None and feature.minimum >= 0:
+        return (
+            f"is standardised (mean {found.mean:.2f}, standard deviation "
+            f"{found.deviation:.2f}), and {feature.name} lies {limits}: give the "
+            "values as they were measured."
+        )
+    if (
+        found.minimum >= 0
+        and found.maximum <= 1
+        and feature.maximum is not None
+        and feature.maximum >= _LARGEST_SHARE_SCALE
+    ):
+        return (
+            f"holds values from {found.minimum:g} to {found.maximum:g}, as shares do, "
+            f"and {feature.name} lies {limits}: multiply them by {feature.maximum:g}."
+        )
+    return ""
+
+
+def _limits(feature: Feature) -> str:
+    if feature.minimum is None or feature.maximum is None:
+        least = f"from {feature.minimum:g}" if feature.minimum is not None else ""
+        most = f"up to {feature.maximum:g}" if feature.maximum is not None else ""
+        return least or most or "anywhere"
+    return f"from {feature.minimum:g} to {feature.maximum:g}"
+
+
+def counts_thousands(text: str) -> bool:
+    """Whether a header, a unit or a name says that thousands are counted.
+
+    >>> counts_thousands("Annual Income (k$)"), counts_thousands("annual_income_kusd")
+    (True, True)
+    >>> counts_thousands("Annual Income ($)")
+    False
+    """
+    return re.search(_THOUSANDS, text.replace("_", " "), re.IGNORECASE) is not None
+
+
+def _has_currency(text: str) -> bool:
+    pattern = rf"(?<![^\W\d])({_CURRENCY})(?![^\W\d])"
+    return re.search(pattern, text.replace("_", " "), re.IGNORECASE) is not None
+
+
+def _unit_problem(
+    header: str, feature: Feature, found: NumberFacts, *, is_outside: bool
+) -> str:
+    unit = feature.unit or feature.name
+    wanted = feature.unit or "thousands"
+    if counts_thousands(unit):
+        says = _has_currency(header) and not counts_thousands(header)
+        is_large = feature.maximum is None and (found.mean or 0) > _LARGEST_PLAIN
+        if is_large or is_outside:
+            what = "says another unit" if says else "is too large"
+            return (
+                f"{what}: {feature.name} counts {wanted}, and the values go up to "
+                f"{found.maximum:,.15g}. Divide them by 1,000, or name a feature of "
+                "that unit in `features`."
+            )
+    elif (
+        feature.unit
+        and _has_currency(feature.unit)
+        and _has_currency(header)
+        and counts_thousands(header)
+    ):
+        return (
+            f"counts thousands, and {feature.name} counts {feature.unit}: multiply the "
+            "values by 1,000, or change the `unit`."
+        )
+    return ""
+
+
+def level_notes(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    categories: Mapping[str, Feature],
+) -> Iterator[str]:
+    """Yield what values of categories no list of the settings holds."""
+    for name, category in categories.items():
+        if not category.levels:
+            continue
+        column = opened.columns[name]
+        cell = quote_identifier(column.column)
+        n = quote_identifier(*unique_names(["n"], [column.column]))
+        rows = connection.execute(
+            f"with counted as (select {cell}, count(*) as {n} "  # noqa: S608
+            f"from {opened.relation} group by all), "
+            f"named as (select {column.text_sql} as value, sum({n}) as n from counted "
+            "group by value having value is not null) "
+            "select value, (select sum(n) from named), sum(n) over () from named "
+            f"where lower(value) not in ({_known(category)}) "
+            f"order by n desc, value limit {_SHOWN_LEVELS}"
+        ).fetchall()
+        if not rows:
+            continue
+        shown = ", ".join(shorten(row[0], limit=30) for row in rows)
+        places = (
+            " and ".join(f"gender.{level}" for level in category.levels)
+            if name == "gender"
+            else f"features[{name}].levels"
+        )
+        yield (
+            f"{rows[0][2]:,} of {rows[0][1]:,} values of "
+            f"{shorten(column.column)} are unknown ({shown}): declare them in {places}."
+        )
+
+
+def refuse_second_table(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    features: Mapping[str, Feature],
+    facts: Facts,
+) -> None:
+    """Refuse a file in which another table begins below the customers.
+
+    Raises
+    ------
+    InputError
+        If below a row that has words for all numbers, other than the header repeated,
+        most rows have no numbers.
+    """
+    columns = [opened.columns[name] for name in features]
+    if not columns or any(
+        facts.numbers[name].n_values == facts.numbers[name].n_numbers
+        for name in features
+    ):
+        return
+    is_title = " and ".join(
+        f"{column.text_sql} is not null and {column.number_sql} is null"
+        for column in columns
+    )
+    is_header = " and ".join(
+        f"lower({column.text_sql}) = {quote_text(column.column.strip().lower())}"
+        for column in columns
+    )
+    is_usable = " and ".join(f"{column.number_sql} is not null" for column in columns)
+    place, n_after, n_usable = connection.execute(
+        f"with numbered as (select {opened.source_row} as source_row, * "  # noqa: S608
+        f"from {opened.relation}), judged as (select source_row, "
+        f"{is_title} and not coalesce({is_header}, false) as is_title, "
+        f"{is_usable} as is_usable from numbered), "
+        "title as (select min(source_row) as place from judged where is_title) "
+        "select any_value(place), count(*), count(*) filter (where is_usable) "
+        "from judged, title where source_row > place"
+    ).fetchall()[0]
+    if place is not None and n_after >= 2 and n_usable < _MOST * n_after:  # noqa: PLR2004
+        raise InputError(
+            f"{opened.source}: row {place:,} below the header looks like the header of "
+            f"a second table, for of {n_after:,} rows below it {n_usable:,} are "
+            "customers. Keep one table in the file."
+        )
+
+
+def refuse_orders(
+    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
+) -> None:
+    """Refuse a file in which most ids stand more than once.
+
+    Raises
+    ------
+    InputError
+        If there are half as many ids as rows or fewer: as orders have it, where the
+        values differ, or as copies of rows.
+    """
+    column = opened.columns.get("customer_id")
+    facts = opened.facts
+    if column is None or column.kind == "row number" or facts is None:
+        return
+    n_rows, n_ids = connection.execute(
+        f"select count(id), approx_count_distinct(id) from "  # noqa: S608
+        f"(select {column.id_sql} as id from {opened.relation})"
+    ).fetchall()[0]
+    if n_ids > 0.6 * n_rows:
+        return
+    others = [
+        other.text_sql
+        for name, other in opened.columns.items()
+        if name != "customer_id"
+    ]
+    values = ", ".join([column.id_sql, *others])
+    n_rows, n_ids, n_different = connection.execute(
+        f"select count(*), count(distinct id), count(distinct (id, value)) from "  # noqa: S608
+        f"(select {column.id_sql} as id, row({values}) as value "
+        f"from {opened.relation}) where id is not null"
+    ).fetchall()[0]
+    if n_ids > _MOST * n_rows:
+        return
+    shown = shorten(column.column)
+    if n_different > 1.2 * n_ids:
+        raise InputError(
+            f"{opened.source} looks like orders: {n_rows:,} rows have {n_ids:,} ids in "
+            f"{shown}, with different values. One row per customer is needed; "
+            "`orders_path` reads orders."
+        )
+    raise InputError(
+        f"{opened.source} repeats its rows: {n_rows:,} rows have {n_ids:,} ids in "
+        f"{shown}, with the same values. Keep one row per customer."
+    )

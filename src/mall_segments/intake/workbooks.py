@@ -1,0 +1,125 @@
+"""Read a sheet of an Excel or OpenDocument workbook as rows of text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zipfile
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from mall_segments.errors import InputError
+from mall_segments.intake.columns import list_columns
+from mall_segments.intake.strange_files import header_below, refuse_odd_tables
+from mall_segments.wording import shorten
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mall_segments.intake.columns import ColumnSettings
+
+_OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
+_ZIP: Final = b"PK\x03\x04"
+_PARTS: Final = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+_ROWS_LOOKED_AT: Final = 30
+_LARGEST_WHOLE: Final = 1e15
+
+
+def is_workbook(path: Path, source: str) -> bool:
+    """Whether a file is a workbook, whatever its name.
+
+    Raises
+    ------
+    InputError
+        If it is another kind of archive.
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic != _ZIP:
+        return magic == _OLD_WORKBOOK
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if set(_PARTS) & set(archive.namelist()):
+                return True
+    except zipfile.BadZipFile:
+        raise InputError(
+            f"{source} is a zip archive or a workbook that is cut off or damaged: copy "
+            "it again."
+        ) from None
+    raise InputError(
+        f"{source} is a zip archive, not a customer file: unpack it, and name the file "
+        "in it."
+    )
+
+
+def read_sheet(
+    path: Path, settings: ColumnSettings, *, source: str, sheet: str | None
+) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Return the header of a sheet with the rows below it, and notes.
+
+    Parameters
+    ----------
+    path : Path
+        The workbook: .xlsx, .xlsm, .xlsb, .xls or .ods.
+    settings : ColumnSettings
+        The names by which the header is found below titles.
+    source : str
+        How errors name the file.
+    sheet : str, optional
+        Name of the sheet; the first one by default.
+
+    Raises
+    ------
+    InputError
+        If the workbook or the sheet cannot be read, or has no header.
+    """
+    try:
+        import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
+    except ImportError:
+        raise InputError(
+            f"{source} is a workbook, which takes the package python-calamine to read: "
+            "install it, or save the sheet as CSV."
+        ) from None
+    try:
+        book = calamine.load_workbook(str(path))
+        names = list(book.sheet_names)
+        if sheet is not None and sheet not in names:
+            raise InputError(
+                f"{source} has no sheet {shorten(sheet)}; it has {list_columns(names)}."
+            )
+        found = book.get_sheet_by_name(sheet or names[0])
+        rows = [
+            [_text(cell) for cell in row]
+            for row in found.to_python(skip_empty_area=True)
+        ]
+    except (calamine.CalamineError, IndexError, OSError, ValueError) as error:
+        raise InputError(
+            f"{source} cannot be read as a workbook: {shorten(str(error), limit=200)}."
+        ) from None
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    if not rows:
+        raise InputError(f"{source}: the sheet {shorten(sheet or names[0])} is empty.")
+    at = header_below(list(islice(rows, _ROWS_LOOKED_AT)), settings) or 0
+    refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)
+    notes = []
+    if len(names) > 1 and sheet is None:
+        notes.append(
+            f"Read the first of {len(names)} sheets, {shorten(names[0])}; `sheet` "
+            "names another."
+        )
+    if at:
+        notes.append(f"Skipped {at} rows above the header.")
+    return rows[at:], tuple(notes)
+
+
+def _text(cell: Any) -> str:
+    """Return a cell as CSV would have it: whole numbers without a fraction."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if isinstance(cell, float):
+        is_whole = cell.is_integer() and abs(cell) < _LARGEST_WHOLE
+        return str(int(cell)) if is_whole else repr(cell)
+    if isinstance(cell, dt.datetime) and cell.time() == dt.time():
+        return cell.date().isoformat()
+    if isinstance(cell, dt.date | dt.time):
+        return cell.isoformat()
+    return str(cell)

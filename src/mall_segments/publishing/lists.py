@@ -1,0 +1,393 @@
+"""Lists of customers per segment, as files that people and campaign tools open."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+
+from mall_segments.errors import PublishError
+from mall_segments.publishing.csv_cells import neutralised
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
+from mall_segments.wording import shorten, suggestion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from mall_segments.model import ModelSegment, ModelSegmentation
+    from mall_segments.publishing.generations import Generation
+
+CHANGES: Final = ("joined", "left", "moved")
+FORMATS: Final = ("csv", "parquet", "xlsx")
+
+_MOST_EXCEL_ROWS: Final = 1_048_575
+_LONGEST_SHEET_NAME: Final = 31
+_ROWS_AT_ONCE: Final = 10_000
+_DEFINITIONS: Final = "definitions"
+_OF_SEGMENT: Final = "list_segment_id"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which customers are listed.
+
+    Attributes
+    ----------
+    segmentation : ModelSegmentation
+        Whose segments they are in.
+    segment_id : int, optional
+        Only this one; all by default.
+    changes : tuple of str
+        Only those who joined, left or moved since the last generation; who left is
+        listed with the segment they were in.
+    holdout : int
+        Percentage that is left out as a control group, the same customers every time.
+    """
+
+    segmentation: ModelSegmentation
+    segment_id: int | None = None
+    changes: tuple[str, ...] = ()
+    holdout: int = 0
+
+    @property
+    def segments(self) -> list[ModelSegment]:
+        """The segments listed."""
+        return [
+            segment
+            for segment in self.segmentation.segments
+            if self.segment_id in (None, segment.segment_id)
+        ]
+
+
+def find_segment(segmentation: ModelSegmentation, text: str) -> int:
+    """Find the id of a segment by its id, name or persona.
+
+    Raises
+    ------
+    PublishError
+        If there is none; the message lists those there are.
+    """
+    names: dict[str, int] = {}
+    for segment in segmentation.segments:
+        for name in (str(segment.segment_id), segment.segment_name, segment.persona):
+            names[name.casefold()] = segment.segment_id
+    found = names.get(text.strip().casefold())
+    if found is None:
+        known = ", ".join(
+            f"{segment.segment_id} ({segment.persona})"
+            for segment in segmentation.segments
+        )
+        raise PublishError(
+            f"{segmentation.name} has no segment {shorten(text)}."
+            f"{suggestion(text, names)} It has {known}"
+        )
+    return found
+
+
+def write_lists(
+    generation: Generation, wanted: Wanted, path: Path, kind: str
+) -> dict[int, int]:
+    """Write the lists to a workbook, a file, or a folder of a file per segment.
+
+    Parameters
+    ----------
+    generation : Generation
+        Where the customers are; its database is verified.
+    wanted : Wanted
+        Which of them are listed.
+    path : Path
+        A file with the ending of its kind, or a folder, made if it is not there.
+    kind : {"csv", "parquet", "xlsx"}
+        What is written. A workbook has a sheet per segment and one of definitions.
+
+    Returns
+    -------
+    dict of int to int
+        How many customers were listed, by segment id.
+
+    Raises
+    ------
+    PublishError
+        If nobody is in the list, or the file cannot be written.
+    """
+    database = generation.file("mall_segments.duckdb")
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            listed = _listed(connection, wanted)
+            counts = dict(
+                connection.execute(
+                    f"SELECT {_OF_SEGMENT}, count(*) FROM ({listed}) GROUP BY ALL"  # noqa: S608
+                ).fetchall()
+            )
+            if not counts:
+                raise PublishError(
+                    f"nobody is in this list of {generation.build_id}, so nothing was "
+                    "written"
+                )
+            if kind == "xlsx":
+                _write_workbook(connection, listed, counts, wanted, path, generation)
+            else:
+                _write_files(connection, listed, counts, wanted, path, kind)
+    except duckdb.Error as error:
+        raise PublishError(f"{path} cannot be written: {reason(error)}") from None
+    except OSError as error:
+        raise PublishError(f"{path} cannot be written: {error.strerror}") from None
+    return counts
+
+
+def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
+    """Return the SELECT of all customers wanted, in the order of their ids."""
+    described = connection.execute("DESCRIBE dim_customers").fetchall()
+    values = ", ".join(
+        f"customers.{quote_identifier(row[0])}"
+        for row in described
+        if row[0] != "customer_id"
+    )
+    segmentation = quote_text(wanted.segmentation.name)
+    conditions = ["true"]
+    if wanted.segment_id is not None:
+        conditions.append(f"{_OF_SEGMENT} = {wanted.segment_id}")
+    assigned = f"""
+        SELECT
+            assigned.customer_id,
+            assigned.segment_id,
+            assigned.segment_name,
+            assigned.persona,
+            assigned.main_reason,
+            assigned.holdout_bucket,
+            {values}
+        FROM fct_customer_segments AS assigned
+        INNER JOIN dim_customers AS customers USING (customer_id)
+        WHERE assigned.segmentation = {segmentation}
+        """  # noqa: S608 - names and texts are quoted
+    if wanted.holdout:
+        conditions.append(f"holdout_bucket >= {wanted.holdout}")
+    where = " AND ".join(conditions)
+    if not wanted.changes:
+        return (
+            f"SELECT *, segment_id AS {_OF_SEGMENT} FROM ({assigned}) "  # noqa: S608
+            f"WHERE {where} ORDER BY customer_id"
+        )
+    changes = ", ".join(map(quote_text, wanted.changes))
+    return f"""
+        SELECT
+            movements.customer_id,
+            movements.change,
+            movements.from_segment_name,
+            movements.to_segment_name,
+            now.* EXCLUDE (customer_id),
+            coalesce(movements.to_segment_id, movements.from_segment_id)
+                AS {_OF_SEGMENT}
+        FROM fct_customer_movements AS movements
+        LEFT JOIN ({assigned}) AS now USING (customer_id)
+        WHERE movements.segmentation = {segmentation}
+            AND movements.change IN ({changes}) AND {where}
+        ORDER BY movements.customer_id
+        """  # noqa: S608 - names and texts are quoted
+
+
+def _write_files(
+    connection: duckdb.DuckDBPyConnection,
+    listed: str,
+    counts: dict[int, int],
+    wanted: Wanted,
+    path: Path,
+    kind: str,
+) -> None:
+    if path.suffix.lower() == f".{kind}":
+        everyone = f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed})"  # noqa: S608
+        _copy(connection, everyone, path, kind)
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    for segment in wanted.segments:
+        if segment.segment_id in counts:
+            words = re.sub(r"\W+", "_", segment.persona.lower()).strip("_")
+            name = (
+                f"{wanted.segmentation.name}_{segment.segment_id}_{words[:60]}.{kind}"
+            )
+            _copy(
+                connection,
+                f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed}) "  # noqa: S608
+                f"WHERE {_OF_SEGMENT} = {segment.segment_id}",
+                path / name,
+                kind,
+            )
+
+
+def _copy(
+    connection: duckdb.DuckDBPyConnection, query: str, path: Path, kind: str
+) -> None:
+    if kind == "csv":
+        columns = connection.execute(f"DESCRIBE {query}").fetchall()
+        texts = [row[0] for row in columns if row[1] == "VARCHAR"]
+        cells = ", ".join(
+            f"{neutralised(quote_identifier(name))} AS {quote_identifier(name)}"
+            for name in texts
+        )
+        query = f"SELECT * REPLACE ({cells}) FROM ({query})"  # noqa: S608
+    options = "FORMAT csv, HEADER" if kind == "csv" else "FORMAT parquet"
+    with _replacing(path) as draft:
+        connection.execute(f"COPY ({query}) TO {quote_text(str(draft))} ({options})")
+
+
+def _write_workbook(
+    connection: duckdb.DuckDBPyConnection,
+    listed: str,
+    counts: dict[int, int],
+    wanted: Wanted,
+    path: Path,
+    generation: Generation,
+) -> None:
+    import xlsxwriter  # noqa: PLC0415 - heavy
+
+    for segment in wanted.segments:
+        if counts.get(segment.segment_id, 0) > _MOST_EXCEL_ROWS:
+            raise PublishError(
+                f"segment {segment.segment_id} has {counts[segment.segment_id]:,} "
+                f"customers, and a sheet of Excel holds {_MOST_EXCEL_ROWS:,}: write "
+                "CSV or Parquet files, with --output FOLDER and --format csv"
+            )
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_numbers": False,
+        "strings_to_urls": False,
+    }
+    with _replacing(path) as draft:
+        workbook = xlsxwriter.Workbook(str(draft), options)
+        bold = workbook.add_format({"bold": True, "bottom": 1})
+        _write_definitions(workbook, bold, connection, counts, wanted, generation)
+        for segment in wanted.segments:
+            if segment.segment_id in counts:
+                sheet = workbook.add_worksheet(_sheet_name(segment))
+                rows = connection.execute(
+                    f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed}) "  # noqa: S608
+                    f"WHERE {_OF_SEGMENT} = {segment.segment_id}"
+                )
+                _write_rows(sheet, bold, rows)
+        try:
+            workbook.close()
+        except xlsxwriter.exceptions.FileCreateError as error:
+            cause = error.args[0] if error.args else error
+            raise PublishError(f"{path} cannot be written: {cause}") from None
+
+
+def _write_rows(sheet: Any, bold: Any, rows: duckdb.DuckDBPyConnection) -> None:
+    names = [column[0] for column in rows.description or ()]
+    sheet.freeze_panes(1, 1)
+    for place, name in enumerate(names):
+        sheet.set_column(place, place, max(10, min(40, len(name) + 2)))
+    for place, name in enumerate(names):
+        sheet.write_string(0, place, name, bold)
+    number = 0
+    while some := rows.fetchmany(_ROWS_AT_ONCE):
+        for row in some:
+            number += 1
+            for place, value in enumerate(row):
+                _write_cell(sheet, number, place, value)
+    sheet.autofilter(0, 0, number, max(0, len(names) - 1))
+
+
+def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool):
+        sheet.write_boolean(row, column, value)
+    elif isinstance(value, int | float | Decimal):
+        if isfinite(value):
+            sheet.write_number(row, column, value)
+    else:
+        sheet.write_string(row, column, str(value))
+
+
+def _write_definitions(
+    workbook: Any,
+    bold: Any,
+    connection: duckdb.DuckDBPyConnection,
+    counts: dict[int, int],
+    wanted: Wanted,
+    generation: Generation,
+) -> None:
+    """Say what each segment and column is, and of which generation."""
+    rules: dict[int, str] = dict(
+        connection.execute(
+            "SELECT segment_id, string_agg(rule_text, '; or ' ORDER BY rule_id) "
+            "FROM fct_segment_rules WHERE segmentation = $1 GROUP BY segment_id",
+            [wanted.segmentation.name],
+        ).fetchall()
+        if _has_table(connection, "fct_segment_rules")
+        else []
+    )
+    header = (
+        "segment_id", "segment_name", "persona", "recommended_action",
+        "customers in the segment", "customers in this list", "rule",
+    )  # fmt: skip
+    lines: list[Sequence[Any]] = [
+        ("segmentation", wanted.segmentation.name),
+        ("build", generation.build_id),
+        ("left out as a control group", f"{wanted.holdout} %"),
+        (),
+        header,
+    ]
+    lines += [
+        (
+            segment.segment_id,
+            segment.segment_name,
+            segment.persona,
+            segment.recommended_action,
+            segment.n_customers,
+            counts.get(segment.segment_id, 0),
+            rules.get(segment.segment_id),
+        )
+        for segment in wanted.segments
+    ]
+    columns = connection.execute(
+        "SELECT column_name, any_value(comment) FROM duckdb_columns() "
+        "WHERE table_name IN ('fct_customer_segments', 'dim_customers', "
+        "'fct_customer_movements') AND comment IS NOT NULL "
+        "GROUP BY column_name ORDER BY column_name"
+    ).fetchall()
+    n_above = len(lines)
+    lines += [(), ("column", "meaning"), *columns]
+    sheet = workbook.add_worksheet(_DEFINITIONS)
+    sheet.set_column(0, 0, 28)
+    sheet.set_column(1, 6, 36)
+    headers = {4: bold, n_above + 1: bold}
+    for number, line in enumerate(lines):
+        for place, value in enumerate(line):
+            if number in headers:
+                sheet.write_string(number, place, value, bold)
+            else:
+                _write_cell(sheet, number, place, value)
+
+
+def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    return bool(
+        connection.execute(
+            "SELECT 1 FROM information_schema.tables WHERE table_name = $1", [name]
+        ).fetchall()
+    )
+
+
+def _sheet_name(segment: ModelSegment) -> str:
+    """Name a sheet by id and persona, as Excel allows it."""
+    allowed = re.sub(r"[\[\]:*?/\\']", " ", f"{segment.segment_id} {segment.persona}")
+    return allowed[:_LONGEST_SHEET_NAME].strip()
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Write beside a file and put it in its place when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""Cells of CSV files: what a spreadsheet would run is made plain text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from mall_segments.publishing.tables import quote_text
+
+# What spreadsheets take for the start of a formula, in ASCII and in full width.
+_SIGNS: Final = "=+\\-@＝＋－＠"  # noqa: RUF001
+_SUSPECT: Final = f"[\\t\\r{_SIGNS}]"
+_START: Final = f"^[\\t\\r\\n{_SIGNS}]"
+# Where a cell ends for a spreadsheet that takes semicolons or tabs for separators.
+_WITHIN: Final = f"([;\\t\\r\\n][\"' ]*)([{_SIGNS}])"
+_PLAIN_NUMBER: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
+
+
+def harmless(expression: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    Parameters
+    ----------
+    expression : str
+        An SQL expression of the type VARCHAR.
+
+    Returns
+    -------
+    str
+        The SQL expression of the harmless text; plain numbers stay as they are.
+    """
+    within = (
+        f"regexp_replace({expression}, {quote_text(_WITHIN)}, "
+        f"{quote_text(chr(92) + '1' + chr(39) + chr(92) + '2')}, 'g')"
+    )
+    # Few cells hold any of these signs, and the first look is the cheapest.
+    return (
+        f"case when not regexp_matches({expression}, {quote_text(_SUSPECT)}) "
+        f"or regexp_full_match({expression}, {quote_text(_PLAIN_NUMBER)}) "
+        f"then {expression} "
+        f"when regexp_matches({expression}, {quote_text(_START)}) "
+        f"then '''' || {within} else {within} end"
+    )
+
+
+def harmless_name(name: str) -> str:
+    """Do the same to a name of a column.
+
+    >>> harmless_name("=cmd()"), harmless_name("a;@b"), harmless_name("-5")
+    ("'=cmd()", "a;'@b", '-5')
+    """
+    if re.fullmatch(_PLAIN_NUMBER, name):
+        return name
+    within = re.sub(_WITHIN, "\\1'\\2", name)
+    return f"'{within}" if re.match(_START, name) else within
