@@ -9,6 +9,13 @@ SPARK_VENV := .venv-spark
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 SIZES ?= 1e5 1e6 1e7
+LOCKS := requirements-uv requirements requirements-dev requirements-spark requirements-bench
+
+# What `make build` is given: make build FILE=customers.csv ORDERS=... SETTINGS=...
+GIVEN = $(if $(FILE),"$(FILE)") $(if $(ORDERS),--orders "$(ORDERS)") \
+	$(if $(SETTINGS),--settings "$(SETTINGS)")
+
+UV := $(BIN)/uv pip install --python
 
 export DBT_PROFILES_DIR := $(CURDIR)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -20,30 +27,29 @@ help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
 		| awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-$(VENV)/python:
+$(VENV)/python: requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed; $(PYTHON) is older. Name another: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making $(VENV); its packages are installed once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements-uv.txt
 	@touch $@
 
-# Nothing is compiled by pip: what is imported is then, and most never is.
 $(VENV)/runtime: $(VENV)/python requirements.txt pyproject.toml
-	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements.txt
-	$(BIN)/pip install --quiet --no-compile --no-deps --no-build-isolation --editable .
+	$(UV) $(BIN)/python --require-hashes --requirement requirements.txt
+	$(UV) $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/development: $(VENV)/runtime requirements-dev.txt
-	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-dev.txt
+	$(UV) $(BIN)/python --require-hashes --requirement requirements-dev.txt
 	@touch $@
 
 .PHONY: setup
 setup: $(VENV)/runtime ## Make the environment in .venv
 
 .PHONY: build
-build: $(VENV)/runtime ## Build, publish and audit the segments of the customer file
-	$(BIN)/dbt build
-	@$(BIN)/mall-segments audit --accept-drift --quiet
-	@$(BIN)/mall-segments summary
+build: $(VENV)/runtime ## Build, publish and audit: make build FILE=customers.csv
+	@$(BIN)/mall-segments build $(GIVEN)
 
 .PHONY: report
 report: $(VENV)/runtime ## Say where the report of the published segments is
@@ -62,13 +68,13 @@ questions: $(VENV)/runtime ## Write docs/questions.md anew from what is publishe
 	$(BIN)/mall-segments questions --output docs/questions.md
 
 $(SPARK_VENV)/requirements: requirements-spark.txt | $(VENV)/python
-	$(BIN)/python -m venv $(SPARK_VENV)
-	$(SPARK_VENV)/bin/pip install --quiet --no-compile --require-hashes --requirement requirements-spark.txt
+	$(BIN)/python -m venv --without-pip $(SPARK_VENV)
+	$(UV) $(SPARK_VENV)/bin/python --require-hashes --requirement requirements-spark.txt
 	@touch $@
 
 # After the other environment, for both write what the package is into its folder.
 $(SPARK_VENV)/runtime: $(SPARK_VENV)/requirements pyproject.toml $(ADAPTER)/pyproject.toml | $(VENV)/runtime
-	$(SPARK_VENV)/bin/pip install --quiet --no-compile --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
+	$(UV) $(SPARK_VENV)/bin/python --quiet --no-deps --no-build-isolation --editable . --editable $(ADAPTER)
 	@touch $@
 
 .PHONY: spark
@@ -79,10 +85,10 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 
 .PHONY: test
 test: $(VENV)/development ## Run every test
-	$(BIN)/pytest --numprocesses auto --dist worksteal --durations 15
+	$(BIN)/pytest -n auto --dist worksteal --durations 15
 
 $(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
-	$(BIN)/pip install --quiet --no-compile --require-hashes --requirement requirements-bench.txt
+	$(UV) $(BIN)/python --require-hashes --requirement requirements-bench.txt
 	@touch $@
 
 .PHONY: bench
@@ -93,7 +99,7 @@ bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
 
 .PHONY: faults
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
-	$(BIN)/pytest tests/faults --numprocesses auto --dist worksteal --durations 15
+	$(BIN)/pytest tests/faults -n auto --dist worksteal --durations 15
 
 .PHONY: lint lint-python lint-sql
 lint: $(VENV)/development ## Check layout, style and types
@@ -111,8 +117,7 @@ lint-sql: $(VENV)/development
 
 .PHONY: environments
 environments: ## Make the environments of tests and of Spark
-	@# Each pip uses one processor.
-	$(MAKE) --jobs=2 $(VENV)/development $(SPARK_VENV)/runtime
+	$(MAKE) $(VENV)/development $(SPARK_VENV)/runtime
 
 .PHONY: check
 check: environments ## What CI runs: lint, build with its audit, test and spark
@@ -127,19 +132,13 @@ format: $(VENV)/development ## Rewrite code in the project's layout
 	$(BIN)/sqlfluff fix --disable-progress-bar $(SQL_FOLDERS)
 
 .PHONY: lock
-lock: ## Pin the newest allowed dependencies (needs uv on the path)
-	uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
-		requirements.in --output-file requirements.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
-		requirements-dev.in --output-file requirements-dev.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
-		requirements-spark.in --output-file requirements-spark.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes \
-		--no-strip-extras --upgrade --quiet --custom-compile-command "make lock" \
-		requirements-bench.in --output-file requirements-bench.txt
+lock: $(VENV)/python ## Pin the newest allowed dependencies
+	@# The files name no index: whoever installs has their own.
+	for name in $(LOCKS); do \
+		$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+			--no-strip-extras --upgrade --quiet \
+			--custom-compile-command "make lock" $$name.in --output-file $$name.txt; \
+	done
 
 .PHONY: clean
 clean: ## Remove everything made here except published generations

@@ -1,6 +1,12 @@
-{#- A view, unless each reading would number all rows of a model anew. -#}
+{#-
+A view where reading is cheap. The cells of a text file are looked at once, and the
+rows of a model are numbered once.
+-#}
 {%- set model = var('customers_model') -%}
-{{ config(materialized='table' if model else 'view') }}
+{%- set path = var('customers_path') | string | lower -%}
+{%- set is_cheap = not model
+    and (not var('customers_path') or path.endswith('.parquet')) -%}
+{{ config(materialized='view' if is_cheap else 'table') }}
 {%- set customers = ref(*model.split('.')) if model
     else ref('base_mall__customers') %}
 

@@ -205,7 +205,6 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
     assert [line.partition("s  ")[2] or line for line in said] == [
         "checked and prepared: 1 table",
         "published: 1 table",
-        "read: 2 tables, 0 tests",
         "described: 1 table, 1 test",
         "spend is skewed",
         "printed by a model",

@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from generation_copy import GenerationCopy, copy_generations
-from sample_published import publish_sample
+from sample_published import FIRST, OTHER_CUSTOMERS, SECOND, publish_sample
 
 from mall_segments.audit.validation import Validator
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FIRST = "20261101T000000.000000Z-00000001"
-SECOND = "20261102T000000.000000Z-00000002"
-OTHER_CUSTOMERS = "20261103T000000.000000Z-00000003"
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
     from mall_segments.settings import Settings
 
+FIRST = "20261101T000000.000000Z-00000001"
+SECOND = "20261102T000000.000000Z-00000002"
+OTHER_CUSTOMERS = "20261103T000000.000000Z-00000003"
+
 N_CUSTOMERS = 60
 NUMBERS = ("tenure_years", "visits", "spend_eur")
 SETTINGS: dict[str, Any] = {
@@ -89,8 +93,8 @@ def customers(*, older: float = 0.0) -> pd.DataFrame:
             "gender": np.where(number % 4 == 0, "male", "female"),
             "channel": np.where(number % 5 < 2, "web", "shop"),
             "tenure_years": (number * 13) % 30 + older,
-            "visits": np.array([5, 20, 60])[group] + (number * 7) % 5,
-            "spend_eur": np.array([30.0, 300.0, 100.0])[group] + (number * 3) % 11 / 2,
+            "visits": np.array([5, 9, 14])[group] + (number * 7) % 5,
+            "spend_eur": np.array([30.0, 50.0, 40.0])[group] + (number * 3) % 11 / 2,
         }
     ).astype({name: "float64" for name in NUMBERS})
     frame.loc[frame.customer_id == "c30", "visits"] = np.nan

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mall_segments.audit.contract import Column
     from mall_segments.audit.evidence import Evidence
     from mall_segments.audit.suites import Check
+    from mall_segments.settings import Feature
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 _ADDED_COLUMNS: Final = 2
@@ -245,35 +246,58 @@ def customers_frame(evidence: Evidence) -> pd.DataFrame:
     """Count, per column of dim_customers, values that the settings do not allow."""
     parts = []
     for feature in evidence.settings.columns:
-        name = quote_identifier(feature.name)
-        broken, other = "false", "false"
-        if feature.type == "category":
-            if feature.levels:
-                levels = ", ".join(map(quote_text, [*feature.levels, "unknown"]))
-                broken = f"{name} NOT IN ({levels})"
-        else:
-            bounds = [
-                f"{name} {sign} {bound!r}"
-                for sign, bound in (("<", feature.least), (">", feature.maximum))
-                if bound is not None
-            ]
-            if feature.is_whole:
-                bounds.append(f"{name} <> round({name})")
+        broken = {
+            "n_outside": _is_outside(feature),
+            "n_not_imputed_value": _is_not_imputed_value(evidence, feature),
+            "n_other_band": "band <> usual_band",
+        }
+        counts = ", ".join(
+            f"count(*) FILTER (WHERE {condition}) AS {name}, "
+            f"min(customer_id) FILTER (WHERE {condition}) AS {name}_example"
+            for name, condition in broken.items()
+        )
+        band, limits = "''", "0"
+        if feature.bands:
+            band = quote_identifier(feature.bands.name)
+            value = quote_identifier(feature.name)
+            limits = " + ".join(
+                f"({value} >= {start!r})::INTEGER" for start in feature.bands.starts
+            )
+            # The band of a value that was missing says so.
             flag = quote_identifier(f"is_{feature.name}_imputed")
-            # A median may lie between two whole numbers.
-            broken = f"NOT {flag} AND ({' OR '.join(bounds) or 'false'})"
-            imputed = _imputed(evidence, feature.name)
-            if imputed is not None:
-                other = f"{flag} AND abs({name} - {imputed!r}) > {_CLOSE}"
+            limits = f"CASE WHEN {flag} THEN -1 ELSE {limits} END"
         parts.append(
             f"SELECT {quote_text(feature.name)} AS feature, "  # noqa: S608
-            f"count(*) FILTER (WHERE {broken}) AS n_outside, "
-            f"min(customer_id) FILTER (WHERE {broken}) AS n_outside_example, "
-            f"count(*) FILTER (WHERE {other}) AS n_not_imputed_value, "
-            f"min(customer_id) FILTER (WHERE {other}) AS n_not_imputed_value_example "
-            f"FROM {AUDITED}.main.dim_customers"
+            f"count(*) AS n_customers, {counts} FROM ("
+            f"SELECT *, {band} AS band, mode({band}) OVER (PARTITION BY {limits}) "
+            f"AS usual_band FROM {AUDITED}.main.dim_customers)"
         )
     return evidence.select(" UNION ALL ".join(parts))
+
+
+def _is_outside(feature: Feature) -> str:
+    name = quote_identifier(feature.name)
+    if feature.type == "category":
+        levels = ", ".join(map(quote_text, [*(feature.levels or ()), "unknown"]))
+        return f"{name} NOT IN ({levels})" if feature.levels else "false"
+    bounds = [
+        f"{name} {sign} {bound!r}"
+        for sign, bound in (("<", feature.least), (">", feature.maximum))
+        if bound is not None
+    ]
+    if feature.is_whole:
+        bounds.append(f"{name} <> round({name})")
+    # A median may lie between two whole numbers.
+    flag = quote_identifier(f"is_{feature.name}_imputed")
+    return f"NOT {flag} AND ({' OR '.join(bounds) or 'false'})"
+
+
+def _is_not_imputed_value(evidence: Evidence, feature: Feature) -> str:
+    imputed = _imputed(evidence, feature.name)
+    if imputed is None:
+        return "false"
+    flag = quote_identifier(f"is_{feature.name}_imputed")
+    return f"{flag} AND abs({quote_identifier(feature.name)} - {imputed!r}) > {_CLOSE}"
 
 
 def _imputed(evidence: Evidence, name: str) -> float | None:

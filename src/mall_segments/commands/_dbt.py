@@ -198,8 +198,10 @@ class _Progress:
         elif status.startswith("warn"):
             self._tell(f"  warning: {node.split('.')[2].replace('_', ' ')}")
         done = self._done.setdefault(stage, Counter())
-        done[kind] += not status.startswith(("fail", "error"))
-        self._waiting[stage] -= 1
+        done[kind] += 1
+        # What failed is said in the end.
+        if not status.startswith(("fail", "error")):
+            self._waiting[stage] -= 1
         if self._waiting[stage] == 0:
             counts = ", ".join(
                 f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(done.items())

@@ -1,19 +1,20 @@
 """Where the nearest centroid changes: the lines between segments, exactly.
 
 Segments are the cells of the Voronoi diagram of their centroids in scaled coordinates.
-A coordinate is a straight function of a transformed value, so the straight lines between
-cells stay straight where transformed values are drawn.
+A coordinate is a straight function of a transformed value, so the straight lines
+between cells stay straight where transformed values are drawn.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mall_segments.model import ModelSegment, ModelSegmentation
 
 _SHORTEST = 1e-9

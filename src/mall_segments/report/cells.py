@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     Array = npt.NDArray[np.float64]
@@ -84,7 +85,9 @@ def gather(
         cell[int(group)] = cell.get(int(group), 0) + int(n)
     return Cells(
         tuple(
-            Cell(x, y, tuple(sorted(cell.items(), key=lambda item: (-item[1], item[0]))))
+            Cell(
+                x, y, tuple(sorted(cell.items(), key=lambda item: (-item[1], item[0])))
+            )
             for (x, y), cell in sorted(counts.items())
         ),
         width,

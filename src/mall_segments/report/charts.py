@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
@@ -15,7 +14,7 @@ from mall_segments.report.plots import Plot, Strip, grid
 from mall_segments.report.svg import Axis, element, joined, nice_axis, share, tip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from markupsafe import Markup
 
@@ -207,13 +206,20 @@ def criterion_chart(
     for score in scores:
         x = score.n_segments
         if score.is_chosen:
-            content.append(_line((x_axis, y_axis), x, y_axis.minimum, x, y_axis.maximum, "chosen"))
+            content.append(
+                _line((x_axis, y_axis), x, y_axis.minimum, x, y_axis.maximum, "chosen")
+            )
         if score.error:
             below, above = score.value - score.error, score.value + score.error
             content.append(_line((x_axis, y_axis), x, below, x, above, "error"))
     content += [
         _line(
-            (x_axis, y_axis), one.n_segments, one.value, two.n_segments, two.value, "curve"
+            (x_axis, y_axis),
+            one.n_segments,
+            one.value,
+            two.n_segments,
+            two.value,
+            "curve",
         )
         for one, two in pairwise(scores)
     ]
@@ -263,7 +269,12 @@ def snake_chart(
     axis = nice_axis(-reach, reach, n_ticks=6, padding=0.04, is_clipped=True)
     content = [
         element(
-            "line", x1=axis.along(0), y1="0%", x2=axis.along(0), y2="100%", class_="overall"
+            "line",
+            x1=axis.along(0),
+            y1="0%",
+            x2=axis.along(0),
+            y2="100%",
+            class_="overall",
         )
     ]
     marks = []

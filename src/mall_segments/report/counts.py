@@ -33,7 +33,7 @@ CRITERIA: Final = (
         "inertia",
         None,
         "Inertia",
-        "Distances within segments, which always fall: look for a bend, if there is one.",
+        "Distances within segments, which always fall: look for a bend, if any.",
     ),
     Criterion(
         "silhouette",
@@ -131,7 +131,10 @@ def read_counts(
     )
     chosen = next((row for row in scores if row["is_chosen"]), None)
     choices = [
-        (criterion.title, [row for row in scores if criterion.choice in _chosen_by(row)])
+        (
+            criterion.title,
+            [row for row in scores if criterion.choice in _chosen_by(row)],
+        )
         for criterion in CRITERIA
         if criterion.choice and any(row[criterion.column] is not None for row in scores)
     ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mall_segments.scoring.assignment import parameters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mall_segments.model import Model, ModelSegmentation
     from mall_segments.report.features import FeatureView
 
@@ -39,7 +40,7 @@ def finder_data(
                 "levels": sorted(
                     axis.level
                     for axis in segmentation.coordinates
-                    if axis.feature == name and axis.level not in (None, "unknown")
+                    if axis.feature == name and axis.level and axis.level != "unknown"
                 ),
             }
         )

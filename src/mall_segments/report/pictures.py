@@ -68,10 +68,11 @@ def draw_pictures(view: SegmentationView) -> dict[str, str]:
             f"{view.total['n_customers']:,.0f} customers in "
             f"{view.total['n_segments']} {kind}"
         )
-        height = _TITLE_HEIGHT + _MAP_HEIGHT + _PADDING
-        pictures[f"{view.name}_map"] = _picture(title, [area], height)
+        bottom = _TITLE_HEIGHT + _MAP_HEIGHT + _PADDING
+        pictures[f"{view.name}_map"] = _picture(title, [area], bottom)
     if view.profiles.snake:
-        title = f"Means of the segments by {shortened(view.title, 60)}, in standard deviations"
+        by = shortened(view.title, 60)
+        title = f"Means of the segments by {by}, in standard deviations"
         area, height = _snake_area(view.profiles.snake, view)
         pictures[f"{view.name}_profiles"] = _picture(title, [area], height)
     if view.counts.plots:
@@ -86,9 +87,10 @@ def draw_pictures(view: SegmentationView) -> dict[str, str]:
             )
             for index, (_, plot) in enumerate(view.counts.plots)
         ]
-        height = _TITLE_HEIGHT + -(-len(areas) // _COLUMNS) * _SMALL_HEIGHT + 8
-        title = f"Every number of segments by {shortened(view.title, 60)}, by each criterion"
-        pictures[f"{view.name}_number"] = _picture(title, areas, height)
+        bottom = _TITLE_HEIGHT + -(-len(areas) // _COLUMNS) * _SMALL_HEIGHT + 8
+        by = shortened(view.title, 60)
+        title = f"Every number of segments by {by}, by each criterion"
+        pictures[f"{view.name}_number"] = _picture(title, areas, bottom)
     return pictures
 
 
@@ -105,7 +107,13 @@ def _plot_area(plot: Plot, x: float, y: float, width: float, height: float) -> M
             width - MARGINS.left - MARGINS.right,
             height - top - MARGINS.bottom - _CAPTION_HEIGHT,
         ),
-        _text(f"{shortened(plot.x_title, 58)} →", right, y + height - 6, "axis-title", "end"),
+        _text(
+            f"{shortened(plot.x_title, 58)} →",
+            right,
+            y + height - 6,
+            "axis-title",
+            "end",
+        ),
     )
 
 
@@ -125,7 +133,13 @@ def _snake_area(snake: Snake, view: SegmentationView) -> tuple[Markup, float]:
     parts.append(_drawn(snake.content, left, _TITLE_HEIGHT, width, height))
     below = float(_TITLE_HEIGHT + height)
     parts += [
-        _text(label, left + width * snake.axis.percent(tick) / 100, below + 15, "tick", "middle")
+        _text(
+            label,
+            left + width * snake.axis.percent(tick) / 100,
+            below + 15,
+            "tick",
+            "middle",
+        )
         for tick, label in snake.axis.labelled()
     ]
     column = (WIDTH - 2 * _PADDING) / _COLUMNS

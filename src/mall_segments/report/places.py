@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Final
@@ -21,13 +20,15 @@ from mall_segments.report.cells import Cell, Cells, count_cells, gather
 from mall_segments.report.charts import Bin, Centre
 from mall_segments.report.markers import shape_class
 from mall_segments.report.scales import Scale
-from mall_segments.report.svg import Axis
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mall_segments.model import ModelSegmentation
     from mall_segments.report.features import FeatureView
     from mall_segments.report.marts import Marts
     from mall_segments.report.plots import Plot
+    from mall_segments.report.svg import Axis
 
 MAX_PAIRED: Final = 4
 """Features that are drawn in pairs: those that separate the segments most."""
@@ -104,7 +105,7 @@ def read_map(
     n_hidden = len(segmentation.coordinates) - len(positions)
     frame = Frame(axes[0].minimum, axes[0].maximum, axes[1].minimum, axes[1].maximum)
     lines = (
-        boundary_lines(segmentation, *positions, frame)
+        boundary_lines(segmentation, positions[0], positions[1], frame)
         if n_hidden <= _MOST_HIDDEN
         else []
     )
@@ -169,7 +170,8 @@ def read_pairs(
     chosen = [name for name in order if name in known][:MAX_PAIRED]
     shown = [features[name] for name in features if name in chosen]
     plots = [
-        _pair_chart(marts, segmentation, pair, labels) for pair in combinations(shown, 2)
+        _pair_chart(marts, segmentation, pair, labels)
+        for pair in combinations(shown, 2)
     ]
     return tuple(plot for plot in plots if plot)
 
@@ -287,7 +289,7 @@ def _pair_chart(
 ) -> Plot | None:
     x, y = pair
     columns = marts.arrays(
-        "SELECT (bin_from + bin_to) / 2 AS x, (other_bin_from + other_bin_to) / 2 AS y, "
+        "SELECT (bin_from + bin_to) / 2, (other_bin_from + other_bin_to) / 2, "
         "segment_id, sum(n_customers)::BIGINT AS n FROM fct_feature_pairs "
         "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,8 @@ from mall_segments.report.plots import StripChart
 from mall_segments.report.svg import Axis, nice_axis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from markupsafe import Markup
 
     from mall_segments.report.features import FeatureView
@@ -90,7 +92,9 @@ def read_profiles(
         shown,
         cells,
         _snake(labels, cells, shown) if len(shown) > 1 else None,
-        tuple(_spread(marts, segmentation, labels, cells, feature) for feature in shown),
+        tuple(
+            _spread(marts, segmentation, labels, cells, feature) for feature in shown
+        ),
         tuple(_levels(marts, segmentation, features)),
         tuple(_mixes(marts, segmentation, labels)),
     )
@@ -106,7 +110,9 @@ def _snake(
             segment_id,
             label,
             [
-                cell["z_score"] if (cell := cells.get((segment_id, feature.name))) else None
+                cell["z_score"]
+                if (cell := cells.get((segment_id, feature.name)))
+                else None
                 for feature in features
             ],
         )
@@ -190,15 +196,17 @@ def _levels(
     first = {key: next(iter(cells.values())) for key, cells in found.items()}
     for name, level in sorted(
         found,
-        key=lambda key: (order.index(key[0]), -(first[key]["overall_share"] or 0), key[1]),
+        key=lambda key: (
+            order.index(key[0]),
+            -(first[key]["overall_share"] or 0),
+            key[1],
+        ),
     ):
         key = name, level
         yield Level(features[name], level, first[key], found[key])
 
 
-def _mixes(
-    marts: Marts, segmentation: str, labels: Mapping[int, str]
-) -> Iterable[Mix]:
+def _mixes(marts: Marts, segmentation: str, labels: Mapping[int, str]) -> Iterable[Mix]:
     """Draw every column that the table of demographics has."""
     known = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
     for column in marts.columns("fct_segment_demographics"):
@@ -214,7 +222,10 @@ def _mix(
     rows = marts.totals(
         "fct_segment_demographics",
         ["segment_id", column],
-        {"n_customers": "sum(n_customers)", "share_of_segment": "sum(share_of_segment)"},
+        {
+            "n_customers": "sum(n_customers)",
+            "share_of_segment": "sum(share_of_segment)",
+        },
         where={"segmentation": segmentation},
     )
     if not rows:
@@ -265,8 +276,5 @@ def _level_order(value: str) -> tuple[int, float, str]:
         return 2, 0.0, ""
     if value.startswith("under "):
         return 0, float("-inf"), value
-    number = value.split("-")[0].split()[0] if value.strip() else ""
-    try:
-        return 0, float(number), value
-    except ValueError:
-        return 1, 0.0, value
+    start = re.match(r"-?\d+(\.\d+)?", value)
+    return (0, float(start[0]), value) if start else (1, 0.0, value)

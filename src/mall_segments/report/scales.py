@@ -43,9 +43,7 @@ class Scale:
 
     def axis(self, minimum: float, maximum: float, *, padding: float) -> Axis:
         """Choose an axis around places, with ticks in the feature's unit."""
-        plain = nice_axis(
-            minimum, maximum, n_ticks=6, padding=padding, is_clipped=True
-        )
+        plain = nice_axis(minimum, maximum, n_ticks=6, padding=padding, is_clipped=True)
         if self.is_straight:
             return plain
         ticks: list[tuple[float, float]] = []

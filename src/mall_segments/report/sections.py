@@ -211,7 +211,9 @@ def _view(
         )[0],
         labels=labels,
         values=tuple(
-            column for column in ("spend_share", "mean_spend") if column in by_id[0].content
+            column
+            for column in ("spend_share", "mean_spend")
+            if column in by_id[0].content
         ),
         cards=tuple(
             _card(row, labels, profiles, read, moves, segmentation.features)
@@ -370,7 +372,9 @@ def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
         ),
         correlations={
             (row["feature"], row["other_feature"]): row
-            for row in marts.rows("fct_feature_correlation", ["feature", "other_feature"])
+            for row in marts.rows(
+                "fct_feature_correlation", ["feature", "other_feature"]
+            )
         },
         drift=tuple(
             row

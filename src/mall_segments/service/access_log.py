@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import queue
 import threading
+from collections import deque
 from typing import Any, Final
 
-MOST_WAITING: Final = 10_000
+MOST_WAITING: Final = 20_000
+
+_SECONDS_BETWEEN_WRITES: Final = 0.5
 
 _logger = logging.getLogger("uvicorn.error")
 
@@ -23,35 +25,38 @@ class AccessLog:
 
     def __init__(self, descriptor: int = 1) -> None:
         self._descriptor = descriptor
-        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(MOST_WAITING)
+        self._lines: deque[dict[str, Any]] = deque()
         self._is_whole = True
-        self._thread = threading.Thread(target=self._write, daemon=True)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def add(self, line: dict[str, Any]) -> None:
         """Add the line of one request."""
-        try:
-            self._waiting.put_nowait(line)
-        except queue.Full:
+        if len(self._lines) < MOST_WAITING:
+            self._lines.append(line)
+        else:
             self._drop("nobody reads it")
 
     def close(self, *, seconds: float = 1.0) -> None:
         """Write what waits, but do not wait longer than some seconds for its reader."""
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            return
+        self._is_over.set()
         self._thread.join(seconds)
 
+    def _run(self) -> None:
+        while not self._is_over.wait(_SECONDS_BETWEEN_WRITES):
+            self._write()
+        self._write()
+
     def _write(self) -> None:
-        # Not by `sys.stdout`, whose lock would keep the process from ending.
-        while (line := self._waiting.get()) is not None:
-            rest = json.dumps(line).encode() + b"\n"
-            try:
-                while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
-            except OSError as error:
-                self._drop(error.strerror or "it cannot be written")
+        lines = [self._lines.popleft() for _ in range(len(self._lines))]
+        rest = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        try:
+            # Not by `sys.stdout`, whose lock would keep the process from ending.
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+        except OSError as error:
+            self._drop(error.strerror or "it cannot be written")
 
     def _drop(self, reason: str) -> None:
         if self._is_whole:

@@ -8,12 +8,10 @@ import os
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, FastAPI, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
-from pydantic import BaseModel, ConfigDict, Field
 
 from mall_segments.errors import ModelError
 from mall_segments.home import find_home
@@ -73,7 +71,6 @@ def create_app(home: Path | None = None, *, has_access_log: bool = False) -> Fas
     app.state.batches = asyncio.Lock()
     app.include_router(router)
     install_handlers(app)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_query)
     app.add_middleware(LimitsMiddleware)
     app.add_middleware(
         MetricsMiddleware, metrics=app.state.metrics, access_log=app.state.access_log
@@ -123,16 +120,6 @@ async def _look(app: FastAPI) -> None:
     )
 
 
-class PredictionQuery(BaseModel):
-    """What may follow the question mark."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    segmentation: str | None = Field(
-        None, description="What to assign to; the model's first by default."
-    )
-
-
 def _check_type(request: Request) -> None:
     """Refuse a body that is not JSON in UTF-8, as it is."""
     essence, _, parameters = (
@@ -165,25 +152,28 @@ def _check_type(request: Request) -> None:
     openapi_extra=openapi.PREDICTION_BODY,
 )
 async def predict_cluster(
-    request: Request, query: Annotated[PredictionQuery, Query()]
+    request: Request,
+    segmentation: Annotated[
+        str | None, Query(description="What to assign to; the first by default.")
+    ] = None,
 ) -> Response:
     """Assign one customer, or a list of them, to their segments."""
     state, loaded = request.app.state, _loaded(request)
-    if len(request.query_params.multi_items()) > 1:
-        raise _invalid_query("segmentation", "it is to be given once")
+    if request.scope["query_string"]:
+        _check_query(request)
     try:
-        segmentation = loaded.model.segmentation(query.segmentation)
+        chosen = loaded.model.segmentation(segmentation)
     except ModelError as error:
         raise _invalid_query("segmentation", str(error)) from None
     _check_type(request)
     body = await request.body()
     if len(body) < _LARGE_BODY_BYTES:
-        predicted = predict(loaded, segmentation, body)
+        predicted = predict(loaded, chosen, body)
     else:
         async with state.batches:
-            predicted = await asyncio.to_thread(predict, loaded, segmentation, body)
+            predicted = await asyncio.to_thread(predict, loaded, chosen, body)
     request.state.n_customers = sum(predicted.n_customers.values())
-    state.metrics.count_customers(segmentation.name, predicted.n_customers)
+    state.metrics.count_customers(chosen.name, predicted.n_customers)
     return Response(predicted.body, media_type=_JSON)
 
 
@@ -233,6 +223,15 @@ def _loaded(request: Request) -> CustomerReader:
     return store.current
 
 
+def _check_query(request: Request) -> None:
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name != "segmentation":
+            raise _invalid_query(name, "the only parameter is segmentation")
+    if len(names) > 1:
+        raise _invalid_query("segmentation", "it is to be given once")
+
+
 def _invalid_query(name: str, detail: str) -> ProblemError:
     shown = name[:100]
     return ProblemError(
@@ -242,9 +241,3 @@ def _invalid_query(name: str, detail: str) -> ProblemError:
         f"{shown}: {detail}",
         errors=[{"detail": detail, "field": shown, "pointer": "#"}],
     )
-
-
-async def _answer_invalid_query(_: Request, error: Exception) -> Response:
-    errors: list[dict[str, Any]] = error.errors()  # type: ignore[attr-defined]
-    name = str(errors[0]["loc"][-1])
-    return _invalid_query(name, "the only parameter is segmentation").response()

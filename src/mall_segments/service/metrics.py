@@ -18,7 +18,6 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 MULTIPROCESS_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-BUILD_HEADER: Final = "mall-segments-build-id"
+BUILD_HEADER: Final = b"mall-segments-build-id"
 
 _CLIENT_CLOSED_REQUEST: Final = 499
 _SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10)
@@ -128,8 +127,9 @@ class MetricsMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 if "build_id" in notes:
-                    headers = MutableHeaders(scope=message)
-                    headers[BUILD_HEADER] = notes["build_id"]
+                    message["headers"].append(
+                        (BUILD_HEADER, notes["build_id"].encode())
+                    )
             await send(message)
 
         try:

@@ -23,7 +23,7 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     def write(name: str) -> Path:
         if name not in written:
             folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
-            write_generation(folder, SAMPLES[name])
+            write_generation(folder, SAMPLES[name]())
             write_report(folder, folder / DATABASE)
             written[name] = folder
         return written[name]

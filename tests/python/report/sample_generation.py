@@ -100,7 +100,7 @@ def fit(sample: Sample, plan: Plan) -> tuple[list[Coordinate], np.ndarray]:
     matrix = np.column_stack(
         [(at - axis.center) / axis.scale for at, axis in zip(placed, axes, strict=True)]
     )
-    return axes, KMeans(plan.k, n_init=4, random_state=0).fit(matrix).labels_, matrix
+    return axes, KMeans(plan.k, n_init=4, tol=0, max_iter=999, random_state=0).fit(matrix).labels_, matrix
 
 
 def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:

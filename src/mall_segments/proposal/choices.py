@@ -1,0 +1,298 @@
+"""Which columns of a file customers are segmented by, and why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from mall_segments.errors import InputError
+from mall_segments.intake.columns import normalise
+from mall_segments.settings import RESERVED_COLUMNS, RESERVED_WORDS
+from mall_segments.wording import compact, shorten
+
+if TYPE_CHECKING:
+    from mall_segments.proposal.facts import ColumnFacts, FileFacts
+
+Use = Literal["customer id", "gender", "number", "category", "left out"]
+
+_LONGEST_NAME: Final = 48
+_SKEWED: Final = 2.0
+_MOST_MISSING: Final = 0.5
+_MOST_LEVELS: Final = 12
+_FREE_TEXT: Final = 0.5
+_MOST_FAR: Final = 0.02
+_ALIKE: Final = 0.95
+_MOST_FEATURES: Final = 8
+_LEAST_NUMBERS: Final = 2
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ID_WORDS: Final = _listed(
+    """
+    id ids no nr num number code key uuid customer client member user kunde kundennummer
+    kundennr cliente clientid customerid custid memberid userid musteri pelanggan
+    """
+)
+_CODE_WORDS: Final = _listed(
+    """
+    zip zipcode postcode postal plz phone telephone tel mobile fax id uuid iban
+    latitude longitude lat lon lng
+    """
+)
+_GENDER_HEADERS: Final = _listed(
+    """
+    gender genre sex genero sexo geschlecht sexe genere cinsiyet jeniskelamin 性别 性別
+    """
+)
+_RESULT_HEADERS: Final = _listed(
+    "cluster clusters clusterid segment segments segmentid segmentname persona"
+)
+_FEMALE: Final = _listed(
+    """
+    female f w woman femenino femenina feminino mujer mulher weiblich frau femme feminin
+    femmina donna kadin perempuan 女 女性
+    """
+)
+_MALE: Final = _listed(
+    """
+    male m man masculino hombre homem maennlich mannlich mann homme masculin maschio
+    uomo erkek lakilaki 男 男性
+    """
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What a column is used as, under which name, and why.
+
+    ``settings`` are those of its feature beyond name, type and aliases; ``reasons``
+    says why, by setting. ``is_clustered`` is whether the segmentation uses it.
+    """
+
+    header: str
+    use: Use
+    why: str
+    name: str = ""
+    settings: dict[str, object] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+    is_clustered: bool = False
+    why_not_clustered: str = ""
+
+
+def choose(facts: FileFacts) -> list[Choice]:
+    """Choose a use for every column of a file, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If no column could describe a customer.
+    """
+    id_column = _id_column(facts)
+    names: set[str] = set()
+    readings: set[str] = set()
+    choices = []
+    for column in facts.columns:
+        reading = normalise(column.header)
+        if reading in readings or not compact(column.header):
+            choice = _left_out(column, "its header cannot be told from another one")
+        elif column is id_column:
+            choice = Choice(
+                header=column.header, use="customer id", why=_id_reason(column)
+            )
+        else:
+            choice = _choose_one(column, names)
+        readings.add(reading)
+        names.add(choice.name)
+        choices.append(choice)
+    choices = _cluster(choices, facts)
+    if not any(choice.is_clustered for choice in choices):
+        reasons = "; ".join(
+            f"{shorten(choice.header)}: {choice.why}" for choice in choices[:10]
+        )
+        raise InputError(
+            f"No column describes customers, so there is nothing to segment them by. "
+            f"{reasons}"
+        )
+    return choices
+
+
+def _id_column(facts: FileFacts) -> ColumnFacts | None:
+    """Find the column with a value of its own in nearly every row, named like an id."""
+    unique = [
+        column
+        for column in facts.columns
+        if column.n_missing <= 0.01 * column.n_rows
+        and column.n_distinct >= 0.95 * column.n_rows
+        and (column.is_whole or not column.is_number)
+        and not column.is_date
+    ]
+    named = [
+        column
+        for column in unique
+        if _words(column.header) & _ID_WORDS or compact(column.header) in _ID_WORDS
+    ]
+    return named[0] if named else None
+
+
+def _id_reason(column: ColumnFacts) -> str:
+    return f"{column.n_distinct:,} different values in {column.n_rows:,} rows"
+
+
+def _left_out(column: ColumnFacts, why: str) -> Choice:
+    return Choice(header=column.header, use="left out", why=why)
+
+
+def _choose_one(column: ColumnFacts, names: set[str]) -> Choice:
+    why_not = _why_not(column)
+    if why_not:
+        return _left_out(column, why_not)
+    if column.is_number and column.n_distinct > 2:  # noqa: PLR2004
+        return _number(column, names)
+    shown = ", ".join(map(shorten, column.levels[:4]))
+    more = ", ..." if column.n_distinct > 4 else ""  # noqa: PLR2004
+    why = f"{column.n_distinct} levels: {shown}{more}"
+    is_gender = compact(column.header) in _GENDER_HEADERS
+    if is_gender and any(compact(each) in _FEMALE | _MALE for each in column.levels):
+        return Choice(header=column.header, use="gender", why=why)
+    return Choice(
+        header=column.header, use="category", why=why, name=_name(column, names)
+    )
+
+
+def _why_not(column: ColumnFacts) -> str:
+    """Say why a column does not describe customers; nothing if it does."""
+    only = column.levels[0] if column.levels else column.minimum
+    is_text = not column.is_number
+    span = column.maximum - column.minimum + 1
+    rules = (
+        (not column.n_values, "it is empty"),
+        (column.n_distinct == 1, f"every value is {shorten(only)}"),
+        (
+            column.n_missing > _MOST_MISSING * column.n_rows,
+            f"{column.n_missing / max(column.n_rows, 1):.0%} of its cells are blank",
+        ),
+        (bool(column.problem), column.problem),
+        (
+            compact(column.header) in _RESULT_HEADERS,
+            "segments of an earlier analysis",
+        ),
+        (
+            column.is_date,
+            "dates; give orders with --orders and recency is made of them",
+        ),
+        (
+            column.is_number and bool(_words(column.header) & _CODE_WORDS),
+            "a code, which is no measure",
+        ),
+        (
+            column.is_whole and column.n_distinct == column.n_values == span,
+            "it numbers the rows",
+        ),
+        (
+            is_text and column.n_distinct > _FREE_TEXT * column.n_values,
+            "texts of its own in most rows: names, notes or ids",
+        ),
+        (
+            is_text and column.n_distinct > _MOST_LEVELS,
+            f"{column.n_distinct:,} different texts, more than {_MOST_LEVELS}",
+        ),
+    )
+    return next((reason for applies, reason in rules if applies), "")
+
+
+def _number(column: ColumnFacts, names: set[str]) -> Choice:
+    settings: dict[str, object] = {}
+    reasons: dict[str, str] = {}
+    is_log = False
+    if column.minimum >= 0:
+        settings["minimum"] = 0
+        reasons["minimum"] = "no value is below; such a one would be rejected"
+    if abs(column.skewness) > _SKEWED:
+        is_log = column.skewness > 0 and column.minimum >= 0
+        settings["transform"] = "log" if is_log else "yeo_johnson"
+        reasons["transform"] = (
+            f"its skewness is {column.skewness:.1f}: few large values would make "
+            "segments of their own"
+            if column.skewness > 0
+            else f"its skewness is {column.skewness:.1f}"
+        )
+    if 0 < column.n_far <= _MOST_FAR * column.n_values:
+        settings["clip"] = [0.01, 0.99]
+        reasons["clip"] = f"{column.n_far:,} values lie far from all others"
+    why = f"from {column.minimum:,.6g} to {column.maximum:,.6g}"
+    if column.n_missing:
+        why += f", {column.n_missing / column.n_rows:.1%} blank"
+    return Choice(
+        header=column.header,
+        use="number",
+        why=why,
+        name=_name(column, names),
+        settings=settings,
+        reasons=reasons,
+    )
+
+
+def _cluster(choices: list[Choice], facts: FileFacts) -> list[Choice]:
+    """Choose what the segmentation uses: up to eight numbers, none told by another."""
+    used: list[str] = []
+    result = []
+    n_numbers = sum(choice.use == "number" for choice in choices)
+    for choice in choices:
+        if choice.use not in ("number", "category"):
+            result.append(choice)
+            continue
+        why_not = ""
+        if choice.use == "category" and n_numbers >= _LEAST_NUMBERS:
+            why_not = "described in each segment; add it to segment by it, too"
+        alike = [
+            other
+            for other in used
+            if abs(facts.correlations.get((other, choice.header), 0)) > _ALIKE
+        ]
+        if alike:
+            why_not = f"it goes with {shorten(alike[0])}, so it says little more"
+        elif not why_not and len(used) >= _MOST_FEATURES:
+            why_not = f"{_MOST_FEATURES} features are as many as people follow"
+        if not why_not:
+            used.append(choice.header)
+        result.append(
+            replace(choice, is_clustered=not why_not, why_not_clustered=why_not)
+        )
+    return result
+
+
+def _words(header: str) -> set[str]:
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
+    return {compact(word) for word in re.split(r"[\W_]+", apart) if word}
+
+
+def _name(column: ColumnFacts, names: set[str]) -> str:
+    """Make a name that settings allow: lower-case letters, digits and underscores."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.header)
+    words = [compact(word) for word in re.split(r"[\W_]+", apart)]
+    plain = re.sub(r"[^a-z0-9]+", "_", "_".join(filter(None, words))).strip("_")
+    if not plain or not plain[0].isalpha():
+        plain = f"feature_{plain}".strip("_")
+    if (
+        plain in RESERVED_COLUMNS
+        or plain in RESERVED_WORDS
+        or plain.endswith(("_text", "_is_missing"))
+    ):
+        plain = f"{plain[: _LONGEST_NAME - 6]}_value"
+    plain = plain[: _LONGEST_NAME - 3].rstrip("_")
+    name, number = plain, 2
+    while name in names:
+        name, number = f"{plain}_{number}", number + 1
+    return name
+
+
+def gender_spellings(column: ColumnFacts) -> tuple[list[str], list[str]]:
+    """Return the levels of a gender that mean female, and those that mean male."""
+    return (
+        [level for level in column.levels if compact(level) in _FEMALE],
+        [level for level in column.levels if compact(level) in _MALE],
+    )
