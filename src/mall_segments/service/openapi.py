@@ -59,7 +59,15 @@ MODEL_RESPONSES: Final = {
 METRICS_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Metrics.", "content": {"text/plain": {"schema": {}}}}
 }
-PREDICTION_BODY: Final = {
+PREDICTION_REQUEST: Final = {
+    "parameters": [
+        {
+            "name": "segmentation",
+            "in": "query",
+            "description": "What to assign to; the model's first by default.",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -76,7 +84,7 @@ PREDICTION_BODY: Final = {
                 }
             }
         },
-    }
+    },
 }
 
 
