@@ -9,10 +9,96 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.model import Model, load_model
 from mall_segments.publishing.generations import MODEL, read_current
 
 if TYPE_CHECKING:
+    from mall_segments.scoring.files import Reading, ScoredFile
+
+SOME_REJECTED = 3
+
+_SHOWN_REASONS = 8
+
+
+@click.command("score")
+@click.argument("file")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    metavar="FILE",
+    help="Write here: .csv, .parquet, .jsonl, or - for the standard output (default).",
+)
+@click.option(
+    "--rejected",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write rejected rows here [default: <output>_rejected.csv; none with -].",
+)
+@click.option(
+    "--segmentation", metavar="NAME", help="Assign to this one [default: the first]."
+)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["csv", "parquet", "jsonl"]),
+    help="[default: as the output's name ends; csv with -]",
+)
+@click.option(
+    "--model",
+    "model_path",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A model.json [default: the one published].",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME=HEADER",
+    help="Which column holds what, where its header does not say so; repeatable.",
+)
+@click.option("--encoding", metavar="NAME", help="The encoding of a text file.")
+@click.option("--sheet", metavar="NAME", help="The sheet of a workbook.")
+@click.option(
+    "--decimal", type=click.Choice([".", ","]), help="What decimals follow in numbers."
+)
+@click.option(
+    "--thousands",
+    type=click.Choice([".", ",", " ", "'", "none"]),
+    help="What separates thousands in numbers.",
+)
+@click.option("--quiet", is_flag=True, help="No progress, no summary.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    /,
+    file: str,
+    output: str,
+    rejected: Path | None,
+    segmentation: str | None,
+    output_format: str | None,
+    model_path: Path | None,
+    columns: tuple[str, ...],
+    *,
+    quiet: bool,
+    **formats: Any,
+) -> None:
+    """Assign every customer of FILE to a segment, as the build would have.
+
+    FILE is CSV, Parquet or Excel, a quoted pattern of many, or - for the standard
+    input. Its columns are recognised, its rows checked and missing values imputed as
+    in a build. The output has all its columns and segment_id, segment_name, persona,
+    distance, second_segment_id, membership, is_outlier and is_imputed. Rejected rows go
+    to a file of their own, with their reasons. Files appear complete or not at all.
+
+    \b
+    Exit codes:
+      0  every row is scored
+      1  nothing is written: the message says why
+      2  the command line is wrong
+      3  written, but some rows were rejected
+    """  # noqa: D301 - click keeps the lines of what follows the escape
+    from mall_segments.model import load_model  # noqa: PLC0415 - heavy
     from mall_segments.scoring.files import PIPE, score_file  # noqa: PLC0415
 
     # Ended like this, it removes what it has not finished, as when interrupted.
