@@ -45,7 +45,10 @@ judged as (
                     when ordered_at_text is null then 'no date'
                     when ordered_at is null then 'the date is not a date'
                     when ordered_at >= {{ last_order_moment() }}
-                        then 'the date is in the future'
+                        then 'the date is {{
+                            'after ' ~ settings.as_of if settings.as_of
+                            else 'in the future'
+                        }}'
                 end,
                 case
                     when is_amount_given and amount_text is null then 'no amount'

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mall_segments.commands._progress import ProgressBar
+from mall_segments.model import load_model
 from mall_segments.publishing.generations import MODEL, read_current
 
 if TYPE_CHECKING:
@@ -55,23 +56,24 @@ _SHOWN_REASONS = 8
     "columns",
     multiple=True,
     metavar="NAME=HEADER",
-    help="Which column holds what, where its header does not say so; repeatable.",
+    help="The column NAME is under HEADER, as in customer_id=Kennziffer. Repeatable.",
 )
-@click.option("--encoding", metavar="NAME", help="The encoding of a text file.")
-@click.option("--sheet", metavar="NAME", help="The sheet of a workbook.")
+@click.option("--encoding", metavar="NAME", help="Of text files [default: found out].")
+@click.option("--sheet", metavar="NAME", help="Of a workbook [default: the first].")
 @click.option(
-    "--decimal", type=click.Choice([".", ","]), help="What decimals follow in numbers."
+    "--decimal",
+    type=click.Choice([".", ","]),
+    help="What numbers have before their fraction [default: found out per column].",
 )
 @click.option(
     "--thousands",
     type=click.Choice([".", ",", " ", "'", "none"]),
-    help="What separates thousands in numbers.",
+    help="What they have between thousands [default: found out per column].",
 )
 @click.option("--quiet", is_flag=True, help="No progress, no summary.")
 @click.pass_context
 def command(
     ctx: click.Context,
-    /,
     file: str,
     output: str,
     rejected: Path | None,
@@ -81,15 +83,16 @@ def command(
     columns: tuple[str, ...],
     *,
     quiet: bool,
-    **formats: Any,
+    **formats: str | None,
 ) -> None:
     """Assign every customer of FILE to a segment, as the build would have.
 
-    FILE is CSV, Parquet or Excel, a quoted pattern of many, or - for the standard
-    input. Its columns are recognised, its rows checked and missing values imputed as
-    in a build. The output has all its columns and segment_id, segment_name, persona,
-    distance, second_segment_id, membership, is_outlier and is_imputed. Rejected rows go
-    to a file of their own, with their reasons. Files appear complete or not at all.
+    FILE is CSV, Excel or Parquet, a quoted pattern of many, or - for the standard
+    input. Its columns are recognised, its rows checked and missing values imputed as in
+    a build; only the segmentation's own columns must be there. The output has all its
+    columns and segment_id, segment_name, persona, distance, second_segment_id,
+    membership, is_outlier, is_imputed and main_reason. Rejected rows go to a file of
+    their own, with their reasons. Files appear complete or not at all.
 
     \b
     Exit codes:
@@ -98,7 +101,6 @@ def command(
       2  the command line is wrong
       3  written, but some rows were rejected
     """  # noqa: D301 - click keeps the lines of what follows the escape
-    from mall_segments.model import load_model  # noqa: PLC0415 - heavy
     from mall_segments.scoring.files import PIPE, score_file  # noqa: PLC0415
 
     # Ended like this, it removes what it has not finished, as when interrupted.
@@ -137,7 +139,6 @@ def _reading(
     from mall_segments.scoring.files import Reading  # noqa: PLC0415
     from mall_segments.settings import Numbers  # noqa: PLC0415
 
-    named = dict(column.partition("=")[::2] for column in columns)
     for column in columns:
         if not all(column.partition("=")):
             raise click.BadParameter(
@@ -148,7 +149,7 @@ def _reading(
         encoding=encoding,
         sheet=sheet,
         numbers=Numbers(decimal=decimal, thousands=thousands),
-        columns=named,
+        columns=dict(column.partition("=")[::2] for column in columns),
     )
 
 

@@ -139,7 +139,7 @@ def recognise_order_columns(
         columns.setdefault(normalise(column), []).append(column)
     found: dict[str, str] = {}
     for name, known in SPELLINGS.items():
-        fitting = _best(columns, (*own.get(name, ()), *known))
+        fitting = _best(columns, own.get(name, ()), known)
         if len(fitting) > 1:
             raise InputError(
                 f"{source}: the columns {_listed(fitting)} all fit {name}. Remove or "
@@ -153,11 +153,13 @@ def recognise_order_columns(
     return found
 
 
-def _best(columns: Mapping[str, list[str]], spellings: Sequence[str]) -> list[str]:
-    """Return the columns that fit the earliest spelling, the exact one if there is."""
-    for spelling in spellings:
+def _best(
+    columns: Mapping[str, list[str]], own: Sequence[str], known: Sequence[str]
+) -> list[str]:
+    """Return the columns that fit the earliest spelling, the owner's exact one first."""
+    for spelling in (*own, *known):
         fitting = columns.get(normalise(spelling), [])
-        if spelling in fitting:
+        if spelling in own and spelling in fitting:
             return [spelling]
         if fitting:
             return fitting

@@ -166,10 +166,11 @@ def _csv_options(
     except duckdb.Error as error:
         raise _unreadable(file.name, error) from None
     delimiter, quote, escape = sniffed or (",", '"', '"')
+    # Where no cell of the sample is quoted, a later one may be.
     marks = {
         "delim": delimiter,
-        "quote": quote if quote and quote != "\0" else '"',
-        "escape": escape if escape and escape != "\0" else '"',
+        "quote": quote if len(quote) == 1 and quote != "\0" else '"',
+        "escape": escape if len(escape) == 1 and escape != "\0" else '"',
     }
     dialect = ", ".join(f"{name}={_text(mark)}" for name, mark in marks.items())
     # What has too few or too many cells has no customer, date or amount, either.

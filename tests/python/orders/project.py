@@ -20,43 +20,19 @@ ONLINE_RETAIL = next(
 )
 
 # What the rest of the project gives these models, as small as it can be.
-_STUB_MACROS = """
-{% macro ask_package(function, payload) %}
-    {%- set answer = fromjson(run_query(
-        'select ' ~ function ~ "('" ~ tojson(payload) | replace("'", "''") ~ "')"
-    ).rows[0][0]) -%}
-    {%- if answer.error -%}
-        {{ exceptions.raise_compiler_error(answer.error) }}
-    {%- endif -%}
-    {{ return(answer) }}
-{% endmacro %}
-
-{% macro settings() %}
-    {{ return(toyaml({
-        'orders_path': var('orders_path', none),
-        'numbers': var('numbers', none) or {},
-        'features': [{'name': 'score'}],
-        'segmentations': [{'name': 'shipped', 'features': ['score']}],
-        'orders': var('orders_in_python', none) or {},
-    })) }}
-{% endmacro %}
-
-{% macro quoted_name(name) %}{{ return(adapter.quote(name)) }}{% endmacro %}
-
-{% macro matches_pattern(text, pattern) %}
-    {{- return("regexp_matches(" ~ text ~ ", '" ~ pattern ~ "')") -}}
-{% endmacro %}
-"""
 _STUB_MODELS = {
     "stg_mall__customers": """
-        select row_number() over () as source_row, "CustomerID" as customer_id,
-            cast("Spending Score (1-100)" as double) as score
+        select row_number() over () as source_row, "CustomerID" as customer_id
         from read_csv('{{ var("mall_customers") }}', all_varchar = true)
     """,
     "int_customers_assigned": """
-        select customer_id, n_orders,
-            1 + cast(n_orders > 3 as integer) as rfm_segment_id
-            {%- if has_customers() %}, 1 as shipped_segment_id {%- endif %}
+        {{ config(enabled=has_orders()) }}
+        select customer_id,
+            1 + cast(coalesce(n_orders, 0) > 3 as integer) as rfm_segment_id
+            {%- if has_customers() %}
+            {%- for segmentation in var('segmentations') %},
+            1 as {{ segmentation.name }}_segment_id
+            {%- endfor %}{% endif %}
         from {{ ref('int_customers_with_orders') }}
     """,
 }
@@ -86,22 +62,24 @@ class Project:
     @classmethod
     def create(cls, folder: Path) -> Project:
         """Copy the models of orders and write what they need around them."""
-        for part in ("models", "macros", "seeds", "tests"):
+        for part in ("models", "seeds", "tests"):
             (folder / part).mkdir(parents=True)
         shutil.copytree(ROOT / "models/intermediate/orders", folder / "models/orders")
+        shutil.copytree(ROOT / "macros", folder / "macros")
         for source, target in (
             ("models/staging/stg_mall__orders.sql", "models"),
+            ("models/staging/_orders__models.yml", "models/staging.yml"),
             ("python_models/fitted/int_customer_lifetime.py", "models"),
+            ("python_models/fitted/_orders__models.yml", "models/fitted.yml"),
+            ("analyses/marts/_orders__models.yml", "models/marts.yml"),
             ("analyses/marts/fct_customer_rfm.sql", "models"),
             ("analyses/marts/fct_rejected_orders.sql", "models"),
             ("analyses/marts/fct_rfm_agreement.sql", "models"),
-            ("macros/orders.sql", "macros"),
             ("seeds/orders.csv", "seeds"),
             ("seeds/rfm_segments.csv", "seeds"),
             *((f"tests/data/{file.name}", "tests") for file in _data_tests()),
         ):
             shutil.copy(ROOT / source, folder / target)
-        (folder / "macros/stubs.sql").write_text(_STUB_MACROS)
         for name, sql in _STUB_MODELS.items():
             (folder / f"models/{name}.sql").write_text(sql)
         (folder / "orders_plugin.py").write_text(_PLUGIN)
@@ -109,18 +87,19 @@ class Project:
         (folder / "profiles.yml").write_text(yaml.safe_dump(_profile(folder)))
         return cls(folder)
 
-    def build(self, *, command: str = "build", **settings: Any) -> None:
-        """Build everything with these vars.
+    def build(self, *only: str, **settings: Any) -> None:
+        """Build everything, or these models and what they need, with these vars.
 
         Raises
         ------
         BuildError
             If a model or a test fails.
         """
-        settings["orders_in_python"] = settings.get("orders", {})
         result = dbtRunner().invoke(
             [
-                *(command, "--quiet", "--vars", json.dumps(settings)),
+                *("build", "--quiet", "--indirect-selection", "cautious"),
+                *("--vars", json.dumps(settings)),
+                *(f"--select=+{name}" for name in only),
                 *("--project-dir", str(self.folder)),
                 *("--profiles-dir", str(self.folder)),
             ]
@@ -141,7 +120,7 @@ class Project:
 
 
 def _data_tests() -> list[Path]:
-    return sorted((ROOT / "tests/data").glob("assert_*orders*.sql")) + sorted(
+    return sorted((ROOT / "tests/data").glob("assert_*order*.sql")) + sorted(
         (ROOT / "tests/data").glob("assert_rfm*.sql")
     )
 
@@ -155,9 +134,8 @@ def _dbt_project() -> dict[str, Any]:
         "models": {"mall_segments": {"+materialized": "table"}},
         "seeds": {"mall_segments": {"orders": {"+column_types": _texts()}}},
         "vars": {
+            **yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"],
             "mall_customers": str(ROOT / "seeds/Mall_Customers.csv"),
-            "features": [{"name": "score"}],
-            "segmentations": [{"name": "shipped"}],
         },
     }
 

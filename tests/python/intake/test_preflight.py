@@ -13,10 +13,10 @@ import duckdb
 import pandas as pd
 import pytest
 import yaml
+from mall_segments.intake.inputs import CustomerInput, inspect_input
 
 from mall_segments.errors import InputError, PublishError
 from mall_segments.intake.functions import register_functions
-from mall_segments.intake.inputs import CustomerInput, inspect_input
 from mall_segments.intake.preflight import (
     admit_input,
     check_disk,

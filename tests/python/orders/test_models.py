@@ -1,0 +1,279 @@
+import os
+
+import duckdb
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from .project import ONLINE_RETAIL, BuildError, Project
+
+# dbt leaves the log file of each invocation for Python to close.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
+LINES = """Customer ID,Invoice,InvoiceDate,Quantity,Price
+A,1,2024-01-01 10:00:00,2,10
+A,2,2024-01-11 09:00:00,1,30
+A,C2,2024-01-15 12:00:00,-1,30
+B,3,2024-01-21 12:00:00,1,5
+B,3,2024-01-21 12:00:00,1,0
+17850.0,4,2024-01-31 23:00:00,1,7.5
+Z,5,2024-01-09 10:00:00,1,0
+"""
+FAULTY = """,6,2024-01-09 10:00:00,1,1
+X,7,,1,1
+X,8,2024-02-30,1,1
+X,9,2999-01-01,1,1
+X,10,2024-01-09,one,
+X,11,2024-01-09,1,"1,5"
+X,12,2024-01-09,1e12,1e12
+"""
+MEASURES = (
+    "customer_id, recency_days, n_orders, total_spend, average_order_value, "
+    "tenure_days, days_between_orders, n_returns, return_share"
+)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    return Project.create(tmp_path_factory.mktemp("orders") / "project")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    path = tmp_path_factory.mktemp("shop") / "orders.csv"
+    path.write_text(LINES + FAULTY)
+    return str(path)
+
+
+@pytest.fixture
+def online_retail():
+    if not ONLINE_RETAIL.exists():
+        assert not os.environ.get("CI"), f"{ONLINE_RETAIL} must be there in CI"
+        pytest.skip(f"{ONLINE_RETAIL} is not there")
+    return str(ONLINE_RETAIL)
+
+
+def customers(project, where="has_orders"):
+    return project.rows(
+        f"SELECT {MEASURES} FROM int_customer_orders WHERE {where} ORDER BY 1"
+    )
+
+
+def test_the_seeds_make_every_model(project):
+    project.build()
+
+    assert project.rows("SELECT count(*) FROM fct_customer_rfm") == [(184,)]
+    assert project.rows("SELECT sum(n_lines) FROM fct_rejected_orders") == [(12,)]
+    # Customers without orders stay, and are flagged.
+    assert project.rows(
+        "SELECT count(*), count(recency_days), "
+        "count(*) FILTER (n_orders_is_missing) FROM int_customers_with_orders"
+    ) == [(200, 184, 16)]
+    # Equal values have equal scores, and a better value never a lower one.
+    for measure, score, order in (
+        ("recency_days", "r_score", ">"),
+        ("n_orders", "f_score", "<"),
+        ("total_spend", "m_score", "<"),
+    ):
+        assert project.rows(
+            "SELECT count(*) FROM fct_customer_rfm AS a, fct_customer_rfm AS b "
+            f"WHERE (a.{measure} = b.{measure} AND a.{score} <> b.{score}) "
+            f"OR (a.{measure} {order} b.{measure} AND a.{score} > b.{score})"
+        ) == [(0,)]
+        assert project.rows(
+            f"SELECT min({score}), max({score}) FROM fct_customer_rfm"
+        ) == [(1, 5)]
+    # Every customer of a segmentation is in a cell, or has no orders.
+    assert project.rows(
+        "SELECT segmentation, sum(n_customers), round(sum(share_of_segment), 9), "
+        "count(DISTINCT segment_id) FROM fct_rfm_agreement GROUP BY 1 ORDER BY 1"
+    ) == [
+        ("age_income_spending", 200, 1.0, 1),
+        ("income_spending", 200, 1.0, 1),
+        ("rfm", 200, 2.0, 2),
+    ]
+    assert project.rows(
+        "SELECT count(*) FROM fct_customer_rfm WHERE rfm_segment IS NULL OR NOT "
+        "(alive_probability BETWEEN 0 AND 1 AND expected_value_12m >= 0 "
+        "AND expected_orders_12m BETWEEN 0 AND 60)"
+    ) == [(0,)]
+
+
+def test_measures_customers_as_worked_by_hand_and_names_faulty_lines(project, shop):
+    project.build("int_customers_with_orders", "fct_rejected_orders", orders_path=shop)
+
+    assert customers(project) == [
+        ("17850", 1.0, 1.0, 7.5, 7.5, 1.0, None, 0.0, 0.0),
+        ("A", 21.0, 2.0, 20.0, 10.0, 31.0, 10.0, 1.0, pytest.approx(1 / 3)),
+        ("B", 11.0, 1.0, 5.0, 5.0, 11.0, None, 0.0, 0.0),
+    ]
+    # Who only took what is free has no orders; the customers are those of the orders.
+    assert [row[0] for row in customers(project, "not has_orders")] == ["Z"]
+    assert project.rows(
+        "SELECT source_row, customer_id, n_orders_text "
+        "FROM int_customers_with_orders ORDER BY 1"
+    ) == [(1, "17850", "1.0"), (2, "A", "2.0"), (3, "B", "1.0")]
+
+    assert project.rows(
+        "SELECT order_id, rejection_reasons, n_lines FROM fct_rejected_orders "
+        "ORDER BY cast(order_id AS integer)"
+    ) == [
+        ("6", "no customer", 1),
+        ("7", "no date", 1),
+        ("8", "the date is not a date", 1),
+        ("9", "the date is in the future", 1),
+        ("10", "the quantity is not a number; no unit price", 1),
+        ("11", "the unit price is not a number", 1),
+        ("12", "the amount is too large", 1),
+    ]
+
+
+def test_returns_may_be_counted_and_not_subtracted(project, shop):
+    project.build(
+        "int_customer_orders", orders_path=shop, orders={"returns": "only_count"}
+    )
+
+    of_a = customers(project, "customer_id = 'A'")[0]
+    assert (of_a[3], of_a[7]) == (50.0, 1.0)
+
+
+def test_builds_the_past_and_names_what_is_left_out(project, shop):
+    project.build(
+        "int_customer_orders",
+        "fct_rejected_orders",
+        orders_path=shop,
+        orders={"as_of": "2024-01-21", "minimum_orders": 2},
+    )
+
+    assert [row[:3] for row in customers(project)] == [("A", 10.0, 2.0)]
+    assert [row[:3] for row in customers(project, "not has_orders")] == [
+        ("B", 0.0, 1.0),
+        ("Z", None, 0.0),
+    ]
+    assert project.rows(
+        "SELECT customer_id FROM fct_rejected_orders "
+        "WHERE rejection_reasons = 'the date is after 2024-01-21' ORDER BY 1"
+    ) == [("17850",), ("X",)]
+
+
+def test_counts_only_orders_of_the_window(project, shop):
+    project.build("int_customer_orders", orders_path=shop, orders={"window_days": 24})
+
+    # From 2024-01-08 on.
+    assert [(row[0], row[2]) for row in customers(project, "true")] == [
+        ("17850", 1.0),
+        ("A", 1.0),
+        ("B", 1.0),
+        ("Z", 0.0),
+    ]
+
+
+def test_scores_follow_cut_points_of_ones_own(project):
+    project.build(
+        "fct_customer_rfm",
+        orders={
+            "cut_points": {"n_orders": [2, 3, 5, 10], "recency_days": [30, 60, 90, 180]}
+        },
+    )
+
+    assert project.rows(
+        "SELECT f_score, min(n_orders), max(n_orders) FROM fct_customer_rfm "
+        "GROUP BY 1 ORDER BY 1"
+    )[:4] == [(1, 1, 1), (2, 2, 2), (3, 3, 4), (4, 5, 9)]
+    assert project.rows(
+        "SELECT max(recency_days) <= 30 FROM fct_customer_rfm WHERE r_score = 5"
+    ) == [(True,)]
+
+
+def test_one_customer_without_order_ids_and_with_short_dates(project, tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text("customer,date,amount\nA,1.1.24,1\nA,1.31.24 8:05,1\nA,2.3.24,1\n")
+
+    project.build("int_customer_orders", orders_path=str(path))
+
+    # Without order ids, a moment is an order.
+    assert [row[:6] for row in customers(project)] == [("A", 1.0, 3.0, 3.0, 1.0, 34.0)]
+
+
+def test_reads_a_model_of_ones_own(project):
+    model = project.folder / "models" / "my_orders.sql"
+    model.write_text(
+        "select 7 as customer_id, 1 as order_id, date '2024-01-01' as ordered_at, "
+        "12.345 as amount"
+    )
+    project.build("int_customer_orders", orders_model="my_orders")
+    found = customers(project)
+    model.write_text("select 7 as customer_id, 12.345 as amount")
+
+    assert found == [("7", 1.0, 1.0, 12.345, 12.345, 1.0, None, 0.0, 0.0)]
+    with pytest.raises(BuildError, match="no column ordered_at; it has customer_id"):
+        project.build("int_customer_orders", orders_model="my_orders")
+    model.unlink()
+
+
+def test_refuses_orders_of_which_none_counts(project, tmp_path):
+    cancelled = tmp_path / "cancelled.csv"
+    cancelled.write_text("customer,order,date,amount\nA,C100,2024-01-01,5\n")
+
+    with pytest.raises(BuildError, match="assert_orders_hold_purchases"):
+        project.build("int_customer_orders", orders_path=str(cancelled))
+
+
+def test_refuses_customers_and_orders_without_an_id_in_common(project, shop):
+    with pytest.raises(BuildError, match="assert_orders_are_of_customers"):
+        project.build(
+            "int_customers_with_orders",
+            orders_path=shop,
+            customers_path="customers.csv",
+        )
+
+
+def test_a_file_that_cannot_be_read_is_refused_by_name(project, tmp_path):
+    path = tmp_path / "customers.csv"
+    path.write_text("CustomerID,Age\n1,19\n")
+
+    with pytest.raises(BuildError, match=r"customers\.csv: no column .* ordered_at"):
+        project.build("int_customer_orders", orders_path=str(path))
+
+
+def test_online_retail_gives_the_published_segments_from_any_files(
+    project, online_retail, tmp_path
+):
+    day_first = "strftime(InvoiceDate::timestamp, '%d/%m/%Y %H:%M:%S')"
+    for month in range(1, 13):
+        duckdb.sql(
+            f"COPY (SELECT * REPLACE ({day_first} AS InvoiceDate) FROM "
+            f"'{online_retail}' WHERE month(InvoiceDate::timestamp) = {month} "
+            f"ORDER BY hash(Invoice || StockCode)) TO '{tmp_path}/{month}.csv' "
+            "(DELIMITER ';')"
+        )
+    found = []
+    for path in (online_retail, f"{tmp_path}/*.csv"):
+        project.build(
+            "int_customer_orders",
+            "int_purchase_values",
+            orders_path=path,
+            orders={"returns": "ignore"},
+        )
+        found.append(
+            (
+                customers(project),
+                project.rows("SELECT * FROM int_purchase_values ORDER BY ALL"),
+            )
+        )
+
+    assert found[1] == found[0]
+    measured = np.log1p([row[1:4] for row in found[0][0]])
+    scaled = (measured - measured.mean(axis=0)) / measured.std(axis=0)
+    assert len(scaled) == 4312
+    two = KMeans(2, n_init=10, random_state=42).fit(scaled)
+    assert two.inertia_ == pytest.approx(6603.85, abs=0.05)
+    assert silhouette_score(scaled, two.labels_) == pytest.approx(0.4223, abs=1e-4)
+    assert sorted(np.bincount(two.labels_)) == [1643, 2669]
+    # Many partitions into three lie within 0.2 of each other: the best is one of them.
+    three = KMeans(3, n_init=20, random_state=42).fit(scaled)
+    assert 4970.7 < three.inertia_ < 4971.02
+    assert silhouette_score(scaled, three.labels_) == pytest.approx(0.3284, abs=1e-3)

@@ -1,0 +1,168 @@
+import duckdb
+import pytest
+
+from mall_segments.errors import InputError
+from mall_segments.orders.functions import FUNCTIONS
+from mall_segments.orders.opening import open_orders
+from mall_segments.settings import parse_settings
+
+HEADER = "customer,order,date,amount"
+
+
+def settings(**orders):
+    return parse_settings(
+        {
+            "features": [{"name": "score"}],
+            "segmentations": [{"name": "s", "features": ["score"]}],
+            "numbers": orders.pop("numbers", {}),
+            "orders": orders,
+        }
+    )
+
+
+def opened(path, **orders):
+    with duckdb.connect() as connection:
+        return open_orders(connection, str(path), settings(**orders))
+
+
+def written(folder, *dates, amount="12.50", header=HEADER, name="orders.csv"):
+    lines = [header, *(f"C{at},O{at},{date},{amount}" for at, date in enumerate(dates))]
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        (["2010-12-09", "2010-12-09 20:01:00", "2010-12-09T20:01:00"], "iso"),
+        (["13/4/2010 8:26", "3/4/2010 18:26"], "day_first"),
+        (["13.4.10", "3.4.10"], "day_first"),
+        (["4/13/2010", "4/3/2010"], "month_first"),
+        (["20101209", "20091201"], "compact"),
+    ],
+)
+def test_tells_how_dates_are_written(tmp_path, dates, expected):
+    assert opened(written(tmp_path, *dates)).date_format == expected
+
+
+def test_looks_at_all_dates_before_it_calls_them_ambiguous(tmp_path):
+    path = written(tmp_path, *["03/04/2010"] * 30_000, "25/04/2010")
+
+    assert opened(path).date_format == "day_first"
+
+
+def test_refuses_dates_that_could_be_both_and_obeys_the_setting(tmp_path):
+    path = written(tmp_path, "03/04/2010", "12/11/2010")
+
+    with pytest.raises(InputError, match=r"column 'date'.*'03/04/2010'.*day_first"):
+        opened(path)
+    assert opened(path, day_first=True).date_format == "day_first"
+    assert opened(path, day_first=False).date_format == "month_first"
+
+
+def test_refuses_a_setting_that_the_dates_contradict(tmp_path):
+    path = written(tmp_path, "04/25/2010")
+
+    with pytest.raises(InputError, match=r"day_first` is true, but .* up to 25"):
+        opened(path, day_first=True)
+
+
+def test_refuses_dates_written_in_both_ways(tmp_path):
+    with pytest.raises(InputError, match=r"largest first number is 25 .* is 31"):
+        opened(written(tmp_path, "25/04/2010", "04/31/2010"))
+
+
+def test_refuses_a_column_without_a_date(tmp_path):
+    with pytest.raises(InputError, match=r"'date' is a date .*'soon', 'later'"):
+        opened(written(tmp_path, "soon", "later"))
+
+
+def test_refuses_a_column_without_a_number(tmp_path):
+    path = written(tmp_path, "2010-12-09", amount="much")
+
+    with pytest.raises(InputError, match=r"'amount' is a number: 'much'"):
+        opened(path)
+
+
+def test_reads_types_of_parquet(tmp_path):
+    path = tmp_path / "orders.parquet"
+    duckdb.sql(
+        'COPY (SELECT 17850.0 AS "Customer ID", 1 AS Invoice, 2.5::DOUBLE AS Amount, '
+        f"'2010-12-09 20:00+02'::TIMESTAMPTZ AS \"InvoiceDate\") TO '{path}'"
+    )
+
+    found = opened(path)
+
+    assert found.columns == {
+        "customer_id": "float",
+        "order_id": "integer",
+        "ordered_at": "moment",
+        "amount": "float",
+    }
+    moment = duckdb.sql(f"SELECT ordered_at::varchar FROM {found.relation}").fetchall()
+    assert moment == [("2010-12-09 18:00:00",)]
+
+
+def test_reads_each_delimiter_and_quoted_cells(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text('Kunde;Datum;Betrag\n"Ohm; Söhne";2010-12-09;"1,5"\n')
+
+    found = opened(path, numbers={"decimal": ","})
+
+    rows = duckdb.sql(f"SELECT customer_id, amount FROM {found.relation}").fetchall()
+    assert rows == [("Ohm; Söhne", "1,5")]
+
+
+def test_refuses_files_that_do_not_belong_together(tmp_path):
+    written(tmp_path, "2010-12-09", name="a.csv")
+    written(tmp_path, "2010-12-09", name="b.csv", header="customer,date,order,amount")
+
+    with pytest.raises(InputError, match=r"b\.csv has the columns .* a\.csv has"):
+        opened(tmp_path / "*.csv")
+
+
+def test_refuses_what_is_no_file_of_orders(tmp_path):
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "orders.xlsx").write_text("x")
+    bare = written(tmp_path, name="bare.csv")
+
+    for path, said in (
+        (tmp_path / "none.csv", "there is no such file"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "orders.xlsx", "neither CSV nor Parquet"),
+        (tmp_path / "empty.csv", "empty.csv"),
+        (bare, "holds no order"),
+    ):
+        with pytest.raises(InputError, match=said):
+            opened(path)
+
+
+def test_a_file_named_like_a_pattern_is_that_file(tmp_path):
+    written(tmp_path, "2010-12-09", "2010-12-10", name="orders1.csv")
+    found = opened(written(tmp_path, "2010-12-09", name="orders[1].csv"))
+
+    assert duckdb.sql(f"SELECT count(*) FROM {found.relation}").fetchall() == [(1,)]
+
+
+def test_the_function_answers_with_the_refusal():
+    answer = FUNCTIONS["mall_segments_orders"](
+        '{"settings": {"features": [{"name": "score"}], "orders_path": "none.csv", '
+        '"segmentations": [{"name": "s", "features": ["score"]}]}}'
+    )
+
+    assert answer == '{"error": "orders_path \'none.csv\': there is no such file."}'
+
+
+def test_the_function_recognises_columns_for_an_engine_that_reads_itself():
+    answer = FUNCTIONS["mall_segments_orders"](
+        '{"settings": "{features: [{name: score}], orders: {day_first: true}, '
+        'segmentations: [{name: s, features: [score]}]}", "relation": "files", '
+        '"header": {"Client": "text", "Date": "text", "Total": "float"}}'
+    )
+
+    assert (
+        "(select `Client` as customer_id, `Date` as ordered_at, `Total` as amount "
+        "from files)" in answer
+    )
+    assert '"date_format": "day_first"' in answer
