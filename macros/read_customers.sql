@@ -3,7 +3,7 @@
 {% macro ask_package(function, payload) %}
     {#- Call one of the package's SQL functions; raise the error it answers with. -#}
     {%- set answer = fromjson(
-        adapter.dispatch('call_package')(function, tojson(payload))
+        adapter.dispatch('call_package', 'mall_segments')(function, tojson(payload))
     ) -%}
     {%- if answer.error -%}
         {{ exceptions.raise_compiler_error(answer.error) }}
@@ -67,7 +67,7 @@
 {% macro customers_input() %}
     {#- What follows `from`, and the expression that numbers its rows from 1. -#}
     {%- if execute and var('customers_path') -%}
-        {{- return(adapter.dispatch('customers_input')(var('customers_path'))) -}}
+        {{- return(adapter.dispatch('customers_input', 'mall_segments')(var('customers_path'))) -}}
     {%- endif -%}
     {{- return({'relation': ref('Mall_Customers'), 'source_row': seed_row()}) -}}
 {% endmacro %}
@@ -136,7 +136,7 @@
 
 {% macro recognised_columns() %}
     {#- Canonical name to the SQL of its cells; `surplus` to the surplus column. -#}
-    {{- return(adapter.dispatch('recognised_columns')()) -}}
+    {{- return(adapter.dispatch('recognised_columns', 'mall_segments')()) -}}
 {% endmacro %}
 
 {% macro duckdb__recognised_columns() %}

@@ -11,7 +11,8 @@ from shared_project import PROJECT
 from sklearn.cluster import KMeans
 
 from mall_segments.model import Model, parse_model, write_model
-from mall_segments.publishing.generations import MODEL, new_generation, seal_generation
+from mall_segments.publishing.generations import MODEL
+from mall_segments.publishing.switching import new_generation, seal_generation
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,8 @@
+select count(*) as n_segments
+
+from {{ ref('mall_segments', 'dim_segments') }}
+
+having
+    count(*) <> 3
+    or min(n_customers) <> 60
+    or max(n_customers) <> 60
