@@ -116,7 +116,12 @@ def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
     asian = [name for name in names if name in _ASIAN]
     if best in _ASIAN and len(asian) == 1:
         return best
-    if best in _OTHER_SCRIPTS:
+    scripts = [
+        name
+        for name, match in zip(names, matches, strict=True)
+        if name in _OTHER_SCRIPTS and match.coherence >= matches[0].coherence
+    ]
+    if scripts == [best]:
         return best
     n_letters = sum(not letter.isascii() for letter in texts.get(best, ""))
     if (
@@ -125,9 +130,9 @@ def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
         and n_letters >= _ENOUGH_LETTERS
     ):
         return best
-    if best and best not in _ASIAN and _WESTERN in texts:
+    if best and not {best} & {*_ASIAN, *_OTHER_SCRIPTS} and _WESTERN in texts:
         return _WESTERN
-    guesses = ", ".join(asian or names or _CANDIDATES)
+    guesses = ", ".join(asian or scripts or names or _CANDIDATES)
     raise InputError(
         f"{source} is not UTF-8, and its encoding is not clear; it may be {guesses}. "
         "Say which by `encoding`, or save the file as UTF-8."

@@ -96,7 +96,7 @@ def average_coordinates(segmentation: ModelSegmentation) -> list[float]:
 
 
 def _edge(boundary: Array, limits: Array) -> tuple[float, float, float, float] | None:
-    """Clip the edge of a half-plane to others, each where u x + v y + c is at most 0."""
+    """Clip the edge of a half-plane to others, each where ux + vy + c is at most 0."""
     length = float(np.hypot(*boundary[:2]))
     if not length:
         return None

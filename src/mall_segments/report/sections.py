@@ -185,7 +185,7 @@ def _view(
     where = {"segmentation": segmentation.name}
     claims = segmentation.verdict != NO_SEGMENTS
     by_id = marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
-    segments = best_first(by_id) if claims else tuple(by_id)
+    segments = best_first(by_id) if claims else in_line(by_id)
     labels = segment_labels([row.content for row in segments], claims=claims)
     profiles = [
         row
@@ -268,6 +268,13 @@ def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
         return spend is None and not is_target, -(spend or 0.0), -row["n_customers"]
 
     return tuple(sorted(segments, key=rank))
+
+
+def in_line(parts: Sequence[Row]) -> tuple[Row, ...]:
+    """Order the parts of one crowd by their names, which count them."""
+    return tuple(
+        sorted(parts, key=lambda row: (len(row["segment_name"]), row["segment_name"]))
+    )
 
 
 def _card(

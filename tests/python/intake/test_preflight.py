@@ -1,58 +1,31 @@
-"""Gates refuse by name before anything is fitted, and dbt is told in one sentence."""
+"""The file is refused by name before any model runs, and dbt is told in a sentence."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import pandas as pd
 import pytest
 import yaml
-from mall_segments.intake.inputs import CustomerInput, inspect_input
 
-from mall_segments.errors import InputError, PublishError
+from mall_segments.errors import PublishError
 from mall_segments.intake.functions import register_functions
-from mall_segments.intake.preflight import (
-    admit_input,
-    check_disk,
-    check_gates,
-    check_points,
-)
-from mall_segments.settings import Settings, parse_settings
+from mall_segments.intake.preflight import check_disk
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 SEED = PROJECT / "seeds" / "Mall_Customers.csv"
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
-SETTINGS = parse_settings(VARS)
 HEADER = "id,gender,age,income,score"
 
 
-def with_segments(n_segments: int, name: str = "income_spending") -> Settings:
-    return replace(
-        SETTINGS,
-        segmentations=tuple(
-            replace(segmentation, n_segments=n_segments)
-            for segmentation in SETTINGS.segmentations
-            if segmentation.name == name
-        ),
-    )
-
-
-def customers(folder: Path, rows: list[str], header: str = HEADER) -> CustomerInput:
+def shop(folder: Path, rows: list[str]) -> Path:
     path = folder / "shop.csv"
-    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    return inspect_input(path, SETTINGS, copies=folder)
-
-
-def refusal(folder: Path, rows: list[str], settings: Settings = SETTINGS) -> str:
-    with pytest.raises(InputError) as caught:
-        check_points(customers(folder, rows), settings)
-    return str(caught.value)
+    path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return path
 
 
 @pytest.mark.parametrize("full", ["warehouse", "published"])
@@ -71,255 +44,6 @@ def test_a_disk_that_is_all_but_full_is_refused(
         check_disk(tmp_path)
     (tmp_path / full).rmdir()
     check_disk(tmp_path)
-
-
-def test_the_published_file_passes() -> None:
-    check_points(inspect_input(SEED, SETTINGS, copies=Path()), SETTINGS)
-
-
-def test_as_many_segments_as_distinct_points_pass(tmp_path: Path) -> None:
-    rows = [f"{number},F,20,{number},50" for number in range(1, 6)]
-
-    check_points(customers(tmp_path, rows), with_segments(5))
-
-
-def test_more_segments_than_customers_are_refused(tmp_path: Path) -> None:
-    rows = [f"{number},F,20,{number},50" for number in range(1, 6)]
-
-    message = refusal(tmp_path, rows, with_segments(6))
-
-    assert "has 5 customers with a value of annual_income_kusd and spending" in message
-    assert "`segmentations[income_spending].n_segments` is 6" in message
-    assert message.endswith("at most 5 is possible.")
-
-
-def test_more_segments_than_distinct_points_are_refused(tmp_path: Path) -> None:
-    rows = [f"{number},F,20,{number % 3},50" for number in range(1, 9)]
-
-    message = refusal(tmp_path, rows, with_segments(4))
-
-    assert "has 3 distinct points of annual_income_kusd and spending_score" in message
-    assert "(8 customers)" in message
-    assert "`segmentations[income_spending].n_segments` is 4" in message
-    assert message.endswith("at most 3 is possible.")
-
-
-def test_more_segments_than_the_published_file_has_points_are_refused() -> None:
-    seed = inspect_input(SEED, SETTINGS, copies=Path())
-
-    with pytest.raises(InputError, match=r"n_segments` is 500, and at most 196"):
-        check_points(seed, with_segments(500))
-    check_points(seed, with_segments(196))
-    with pytest.raises(InputError, match=r"196 distinct points .* is 197"):
-        check_points(seed, with_segments(197))
-
-
-def test_identical_customers_are_refused(tmp_path: Path) -> None:
-    message = refusal(tmp_path, [f"{number},F,20,30,50" for number in range(30)])
-
-    assert "1 distinct point of annual_income_kusd and spending_score" in message
-    assert "`segmentations[income_spending].min_segments` is 2" in message
-
-
-def test_values_in_one_step_of_resolution_are_one_point(tmp_path: Path) -> None:
-    rows = [f"{number},F,20,30.{number},50" for number in range(1, 5)]
-
-    assert "1 distinct point" in refusal(tmp_path, rows)
-
-
-@pytest.mark.parametrize(
-    "income",
-    ["", "?", "abc", "nan", "inf", "-inf", "1e308", "-5", "100000", "1,2", "0x10"],
-)
-def test_customers_without_a_usable_value_do_not_count(
-    income: str, tmp_path: Path
-) -> None:
-    quoted = f'"{income}"'
-    rows = [f"{number},F,20,{quoted},{number}" for number in range(1, 30)]
-
-    message = refusal(tmp_path, rows)
-
-    assert "none of 29 rows has an id and a usable value" in message
-    assert "'income' in 0, 'score' in 29 rows" in message
-
-
-def test_customers_without_an_id_do_not_count(tmp_path: Path) -> None:
-    message = refusal(tmp_path, [f" ,F,20,{number},50" for number in range(9)])
-
-    assert "none of 9 rows has an id" in message
-
-
-def test_a_fraction_counts_only_where_it_may_stand(tmp_path: Path) -> None:
-    incomes = [f"{number},F,20,{number}.5,50" for number in range(9)]
-    scores = [f"{number},F,20,30,{number}.5" for number in range(1, 9)]
-
-    check_points(customers(tmp_path, incomes), with_segments(2))
-    assert "'score' in 0 rows" in refusal(tmp_path, scores)
-
-
-def test_thousands_separators_are_understood(tmp_path: Path) -> None:
-    settings = replace(
-        SETTINGS,
-        features=tuple(
-            replace(feature, maximum=200_000) for feature in SETTINGS.features
-        ),
-    )
-    rows = [f'{number},F,20,"1{number}0,000.00",50' for number in range(4)]
-
-    check_points(customers(tmp_path, rows), replace(settings, segmentations=FOUR))
-    assert "'income' in 0" in refusal(tmp_path, rows)
-
-
-FOUR = with_segments(4).segmentations
-
-
-def test_points_that_come_late_are_found(tmp_path: Path) -> None:
-    rows = [f"{number},F,20,30,50" for number in range(20_000)]
-
-    late = customers(tmp_path, [*rows, "x,F,20,31,50"])
-    check_points(late, with_segments(2))
-
-    assert "20,001 customers" in refusal(
-        tmp_path, [*rows, "x,F,20,31,50"], with_segments(3)
-    )
-
-
-def test_parquet_is_gated_as_csv(tmp_path: Path) -> None:
-    path = tmp_path / "shop.parquet"
-    with duckdb.connect() as connection:
-        connection.execute(
-            "copy (select i as id, 'F' as gender, 20 as age, i % 3 as income, "
-            f"5 as score from range(50) t(i)) to '{path}' (format parquet)"
-        )
-    shop = inspect_input(path, SETTINGS, copies=tmp_path)
-
-    check_points(shop, with_segments(3))
-    with pytest.raises(InputError, match="3 distinct points"):
-        check_points(shop, with_segments(4))
-
-
-def test_a_hostile_column_name_is_only_a_name(tmp_path: Path) -> None:
-    header = 'id,gender,age,"x""); drop table y; --",score'
-    feature = replace(
-        SETTINGS.feature("annual_income_kusd"), aliases=('x"); drop table y; --',)
-    )
-    settings = replace(
-        SETTINGS, features=(SETTINGS.features[0], feature, SETTINGS.features[2])
-    )
-    path = tmp_path / "shop.csv"
-    rows = "\n".join(f"{number},F,20,{number},50" for number in range(1, 9))
-    path.write_text(f"{header}\n{rows}\n", encoding="utf-8")
-
-    check_points(inspect_input(path, settings, copies=tmp_path), settings)
-
-
-# What the checked rows of the published file count.
-COUNTS = {
-    ("input rows", ""): 200,
-    ("accepted customers", ""): 200,
-    ("rejected rows", ""): 0,
-    ("imputed customers", ""): 0,
-    ("distinct values", "age_years"): 51,
-    ("distinct values", "annual_income_kusd"): 64,
-    ("distinct values", "spending_score"): 84,
-    ("complete customers", "income_spending"): 200,
-    ("distinct points", "income_spending"): 196,
-    ("complete customers", "age_income_spending"): 200,
-    ("distinct points", "age_income_spending"): 200,
-}
-
-
-def gate(settings: Settings = SETTINGS, **changes: int) -> str:
-    """Return the refusal of the counts with changes; keys are measure__subject."""
-    counts = dict(COUNTS)
-    for key, value in changes.items():
-        measure, _, subject = key.partition("__")
-        counts[measure.replace("_", " "), subject] = value
-    with pytest.raises(InputError) as caught:
-        check_gates(counts, settings)
-    return str(caught.value)
-
-
-def test_the_counts_of_the_published_file_pass() -> None:
-    check_gates(COUNTS, SETTINGS)
-
-
-def test_no_rows_are_refused() -> None:
-    assert gate(input_rows=0) == "The customer file has a header but no rows."
-
-
-def test_no_accepted_customers_are_refused() -> None:
-    message = gate(accepted_customers=0, rejected_rows=200)
-
-    assert message.startswith("All 200 rows of the customer file are rejected;")
-
-
-def test_too_large_a_share_of_rejected_rows_is_refused() -> None:
-    message = gate(rejected_rows=41, accepted_customers=159)
-
-    assert "41 of 200 customers are rejected, a share of 0.2050" in message
-    assert "`max_rejected_share` allows 0.2" in message
-    check_gates({**COUNTS, ("rejected rows", ""): 40}, SETTINGS)
-
-
-def test_blank_lines_and_subtotals_do_not_count_as_rejected_customers() -> None:
-    rejected = {
-        ("input rows", ""): 266,
-        ("rejected rows", ""): 66,
-        ("rows without a customer", ""): 66,
-    }
-
-    check_gates({**COUNTS, **rejected}, SETTINGS)
-    assert "66 of 266 customers are rejected" in gate(input_rows=266, rejected_rows=66)
-
-
-def test_the_gates_answer_the_counts_they_admit() -> None:
-    counts = pd.DataFrame(
-        [(*key, n) for key, n in COUNTS.items()], columns=["measure", "subject", "n"]
-    )
-
-    admitted = admit_input(counts, {**VARS, "home": "elsewhere"})
-
-    assert len(admitted) == len(counts)
-    assert admitted["measure"].is_monotonic_increasing
-    with pytest.raises(InputError, match="has a header but no rows"):
-        admit_input(counts.assign(n=0), VARS)
-
-
-def test_a_constant_feature_is_refused_by_name() -> None:
-    message = gate(distinct_values__spending_score=1)
-
-    assert "the same value of spending_score" in message
-    assert "`segmentations[income_spending].features`" in message
-
-
-def test_a_constant_feature_that_nothing_clusters_on_passes() -> None:
-    check_gates({**COUNTS, ("distinct values", "age_years"): 1}, with_segments(5))
-
-
-def test_too_few_complete_customers_are_refused() -> None:
-    message = gate(
-        complete_customers__age_income_spending=2,
-        distinct_points__age_income_spending=2,
-    )
-
-    assert "The customer file has 2 customers with a value of age_years and" in message
-    assert "`segmentations[age_income_spending].n_segments` is 3" in message
-
-
-def test_no_complete_customer_is_refused() -> None:
-    message = gate(
-        complete_customers__income_spending=0, distinct_points__income_spending=0
-    )
-
-    assert "has 0 customers with a value of annual_income_kusd" in message
-
-
-def test_too_few_distinct_points_are_refused() -> None:
-    message = gate(with_segments(197))
-
-    assert "196 distinct points of annual_income_kusd and spending_score" in message
-    assert "is 197, and at most 196 is possible." in message
 
 
 @pytest.fixture
@@ -396,37 +120,168 @@ def test_dbt_learns_which_column_is_which(connection: Any) -> None:
 
 def test_dbt_learns_how_to_read_a_path(connection: Any, tmp_path: Path) -> None:
     path = tmp_path / "it's.csv"
-    path.write_bytes("ID;Sexo;Edad;Ingreso;Score;é\n1;F;20;30;40;x\n".encode("utf-16"))
-    request = {
-        "settings": {**VARS, "customers_path": str(path)},
-        "copies": str(tmp_path / "copies"),
-    }
+    path.write_bytes(
+        "ID;Sexo;Edad;Ingreso;Score;é\n1;F;20;30,5;40;x\n".encode("utf-16")
+    )
+    request = {"settings": {**VARS, "customers_path": str(path)}}
 
     answer = ask(connection, "mall_segments_input", request)
 
     assert answer["error"] is None
     assert answer["header"] == ["ID", "Sexo", "Edad", "Ingreso", "Score", "é"]
-    assert answer["surplus_column"] == "surplus_cells"
     assert answer["paths"] == [str(path)]
-    assert answer["extra"] == ["é"]
-    rows = connection.execute(f"select * from {answer['relation']}").fetchall()
-    assert rows == [("1", "F", "20", "30", "40", "x", None)]
+    assert answer["is_temporary"]
+    columns = answer["columns"]
+    rows = connection.execute(
+        f"select {columns['customer_id']['id_sql']}, {columns['gender']['text_sql']}, "
+        f"{columns['annual_income_kusd']['number_sql']}, {answer['surplus_column']} "
+        f"from (select {answer['source_row']} as source_row, * "
+        f"from {answer['relation']})"
+    ).fetchall()
+    assert rows == [("1", "F", 30.5, None)]
 
 
-def test_a_copy_goes_into_the_warehouse_of_the_home_folder(
-    connection: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_seed_is_opened_as_any_file(connection: Any) -> None:
+    answer = ask(
+        connection, "mall_segments_input", {"settings": VARS, "seed_path": str(SEED)}
+    )
+
+    counted = connection.execute(f"select count(*) from {answer['relation']}")
+    assert counted.fetchall() == [(200,)]
+
+
+def test_models_of_a_build_read_what_its_preflight_opened(
+    connection: Any, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("MALL_SEGMENTS_HOME", str(tmp_path / "home"))
-    path = tmp_path / "shop.csv"
-    path.write_bytes(f"{HEADER}\n1,F,20,30,40\n".encode("utf-16"))
+    path = shop(tmp_path, [f"{number},F,20,{number},50" for number in range(30)])
+    request = {"settings": {**VARS, "customers_path": str(path)}}
+    path.write_bytes(path.read_text("utf-8").encode("utf-16"))
+    ask(connection, "mall_segments_preflight", request)
+    first = ask(connection, "mall_segments_input", request)
+
+    again = ask(connection, "mall_segments_input", request)
+    ask(connection, "mall_segments_preflight", request)
+    path.write_bytes((HEADER + "\n1,F,20,3,4\n").encode("utf-16"))
+    ask(connection, "mall_segments_preflight", request)
+    later = ask(connection, "mall_segments_input", request)
+
+    assert again == first
+    counted = connection.execute(f"select count(*) from {later['relation']}")
+    assert counted.fetchall() == [(1,)]
+
+
+def test_with_a_model_of_customers_no_file_is_looked_at(connection: Any) -> None:
+    settings = {**VARS, "customers_model": "shop_customers"}
 
     answer = ask(
         connection,
-        "mall_segments_input",
-        {"settings": {**VARS, "customers_path": str(path)}},
+        "mall_segments_preflight",
+        {"settings": settings, "seed_path": "gone.csv"},
     )
 
-    assert str(tmp_path / "home" / "warehouse" / "copies") in answer["relation"]
+    assert answer == {"error": None, "notes": []}
+
+
+ROWS = [
+    f"{number},F,{20 + number % 40},{15 + number},{1 + number}" for number in range(60)
+]
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        (
+            [f"{number % 20},F,20,{number},50" for number in range(60)],
+            "looks like orders: 60 rows have 20 ids in 'id', with different values",
+        ),
+        (
+            [f"{number % 20},F,20,30,50" for number in range(60)],
+            "repeats its rows: 60 rows have 20 ids in 'id', with the same values",
+        ),
+        (
+            [f"{number},F,20,{number * 1000},50" for number in range(1, 60)],
+            "read as annual_income_kusd, is too large: annual_income_kusd counts",
+        ),
+        (
+            [f"{number},F,20,30,0.{number:02}" for number in range(1, 60)],
+            "holds values from 0.01 to 0.59, as shares do",
+        ),
+        (
+            [f"{n},F,20,{(n - 29.5) / 17.318:.4f},50" for n in range(60)],
+            "is standardised (mean 0.00, standard deviation 1.00)",
+        ),
+        (
+            [f"{number},F,{number + 200},30,50" for number in range(60)],
+            "has 60 of 60 numbers that are not from 1 to 120, for example '200'",
+        ),
+        (
+            [*ROWS, "month,x,visits,spend,returns", "May,,x,2,3", "June,,y,3,1"],
+            "row 61 below the header looks like the header of a second table",
+        ),
+        (
+            [f"{number},F,young,30,50" for number in range(60)],
+            "read as age_years, holds no number in 60 values, for example 'young'",
+        ),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_what_no_customers_are_is_said_before_any_model_runs(
+    connection: Any, rows: list[str], sentence: str, tmp_path: Path
+) -> None:
+    settings = {**VARS, "customers_path": str(shop(tmp_path, rows))}
+
+    answer = ask(connection, "mall_segments_preflight", {"settings": settings})
+
+    assert sentence in (answer["error"] or str(answer))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        [*ROWS, HEADER, *(row.replace(",", "x,", 1) for row in ROWS)],
+        [*ROWS, ROWS[0], ROWS[1]],
+        [*ROWS, "x,F,a,b,c", "100,F,20,30,40"],
+        [*ROWS, "Total,,,,", "Exported 2026-01-31,,,,"],
+        [f"{number},F,20,{number % 2},50" for number in range(60)],
+    ],
+    ids=["clean", "header repeated", "a few twice", "words", "footer", "zero or one"],
+)
+def test_what_only_looks_odd_is_read(
+    connection: Any, rows: list[str], tmp_path: Path
+) -> None:
+    settings = {**VARS, "customers_path": str(shop(tmp_path, rows))}
+
+    assert ask(connection, "mall_segments_preflight", {"settings": settings}) == {
+        "error": None,
+        "notes": [],
+    }
+
+
+def test_few_customers_per_segment_are_said(connection: Any, tmp_path: Path) -> None:
+    settings = {**VARS, "customers_path": str(shop(tmp_path, ROWS[:15]))}
+
+    answer = ask(connection, "mall_segments_preflight", {"settings": settings})
+
+    assert "has 15 rows, fewer than 10 for each of the 2" in answer["notes"][0]
+
+
+def test_rows_are_numbered_where_the_user_wants_ids(
+    connection: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text("age,income,score\n" + "20,30,40\n" * 30, encoding="utf-8")
+    generated = {**VARS["customer_id"], "generate": True}
+    settings = {**VARS, "customers_path": str(path), "customer_id": generated}
+
+    answer = ask(connection, "mall_segments_input", {"settings": settings})
+
+    ids = connection.execute(
+        f"select {answer['columns']['customer_id']['id_sql']} from (select "
+        f"{answer['source_row']} as source_row, * from {answer['relation']})"
+    ).fetchall()
+    assert ids == [(str(number),) for number in range(1, 31)]
+    assert "No id column: the rows are numbered from 1." in answer["notes"]
 
 
 @pytest.mark.parametrize(

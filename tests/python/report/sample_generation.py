@@ -160,7 +160,7 @@ def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:
         variance=squared / ((n - plan.k) * len(axes)),
         coordinates=axes,
         segments=segments,
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
@@ -375,6 +375,7 @@ def _made_up(
                 "gap_standard_error": 0.03,
                 "stability_ari": None if k == 1 else 0.9,
                 "lowest_jaccard": None if k == 1 else 0.96 if k == 4 else 0.68,
+                "separation": None if k == 1 else 9.0 / k,
                 "smallest_segment_share": 1 / k / 2,
                 "is_exact": True,
                 "is_chosen": k == plan.k,

@@ -47,7 +47,7 @@ def segmentation(
         variance=1.0,
         coordinates=axes,
         segments=segments,
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
