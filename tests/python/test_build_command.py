@@ -40,7 +40,8 @@ def refusing_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "dbt_project.yml": "name: tiny\nversion: 1.0.0\nprofile: tiny\n"
         "model-paths: [models, python_models]\n"
         "flags: {send_anonymous_usage_stats: false}\n",
-        "profiles.yml": "tiny:\n  target: d\n  outputs: {d: {type: duckdb, path: t.db}}",
+        "profiles.yml": "tiny:\n  target: d\n  outputs:\n"
+        "    d: {type: duckdb, path: t.duckdb}\n",
         "models/staging/stg_customers.sql": "select 1 as customer_id",
         "python_models/segments.py": MODEL,
     }.items():

@@ -16,7 +16,7 @@ import pandas as pd
 from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
 from mall_segments.errors import PublishError
-from mall_segments.intake.csv_cells import neutralised
+from mall_segments.publishing.csv_cells import neutralised
 from mall_segments.publishing.generations import MANIFEST
 from mall_segments.publishing.tables import (
     describe_table,
