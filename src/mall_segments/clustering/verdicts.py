@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from mall_segments.clustering import FloatArray, IntArray
 
-N_REFERENCES: Final = 19
+N_REFERENCES: Final = 39
 """Reference sets of each kind."""
 
 MOST_COMPARED: Final = 10
@@ -337,10 +337,11 @@ def compare_with_chance(
 
 
 def upper_bound(values: Sequence[float]) -> float:
-    """Value that one more of the same kind exceeds 1 time in 20.
+    """Value that one more of the same kind exceeds 1 time in 20 at most.
 
-    The highest of 19 is that, but leans on one draw; where it is low by chance, the
-    bound is that of a normal distribution with their mean and standard deviation.
+    The highest of 39 is exceeded 1 time in 40, but leans on one draw; where that is
+    low by chance, the bound is that of a normal distribution with their mean and
+    standard deviation.
 
     Examples
     --------
