@@ -270,20 +270,9 @@ def required_columns(settings: ColumnSettings) -> tuple[str, ...]:
 def match_columns(
     header: Sequence[str], settings: ColumnSettings
 ) -> dict[str, list[int]]:
-    """Find the columns that fit each canonical name best.
+    """Return the places of the columns that fit each canonical name best.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Names of columns, or of the fields of one customer.
-    settings : ColumnSettings
-        As for :func:`recognise_columns`.
-
-    Returns
-    -------
-    dict of str to list of int
-        Canonical name to positions in the header: none if nothing fits, several if
-        they fit equally well.
+    There are none if nothing fits, and several if they fit equally well.
     """
     names = _HeaderNames.of(name_blanks(header))
     return {

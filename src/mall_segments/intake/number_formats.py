@@ -71,20 +71,11 @@ _GROUP: Final = 3
 class NumberFormat:
     """How the numbers of one column are written.
 
-    Attributes
-    ----------
-    is_plain : bool
-        Whether a cast reads every number of the column rightly.
-    decimal : str
-        ``.`` or ``,``.
-    thousands : str
-        ``.``, ``,``, a space for blanks of any width, an apostrophe for any of them, or
-        nothing.
-    affixes : tuple of str
-        What stands before or after the digits without changing them: signs and codes of
-        currencies, ``%``.
-    scales : tuple of (str, float)
-        What stands after them and what it multiplies by: ``k`` by 1000.
+    ``is_plain``: a cast reads every number of the column rightly, and no more.
+    ``decimal``: ``.`` or ``,``. ``thousands``: ``.``, ``,``, a space for blanks of any
+    width, an apostrophe for any of them, or nothing. ``affixes`` stand beside the
+    digits without changing them, as signs and codes of currencies and ``%`` do.
+    ``scales`` stand after them with what they multiply by: ``k`` by 1000.
     """
 
     is_plain: bool = True
@@ -184,17 +175,13 @@ def detect_number_format(
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-        Where the relation can be read.
-    relation : str
-        What follows ``from`` in a query.
-    column : str
-        SQL of the column, quoted; its type is VARCHAR.
+    connection, relation, column : DuckDBPyConnection, str, str
+        Where the column is read; ``column`` is quoted SQL of the type VARCHAR.
     numbers : Numbers, optional
         The setting ``numbers``; what it says is not found out.
     delimiter : str
-        What separates the cells of the file: a comma cannot be the decimal, too, where
-        nothing else speaks for it.
+        What separates the cells of the file; if it is a comma, none is a decimal
+        unless something speaks for it.
     in_thousands : bool
         Whether the feature counts thousands, so that ``15k`` is 15 of them.
     shown : str
@@ -208,8 +195,7 @@ def detect_number_format(
     Raises
     ------
     InputError
-        If the column can be read in two ways, or mixes two. It shows values and the
-        setting that decides.
+        If the column can be read in two ways, or mixes two.
     """
     is_set = numbers is not None and (numbers.decimal or numbers.thousands)
     number = "try_cast(cell as double)"
