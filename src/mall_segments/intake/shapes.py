@@ -1,7 +1,8 @@
 """See by the values of a file whether it is what its columns say.
 
-What no customer file holds is refused in a sentence before any model runs: dollars where thousands are meant, shares where scores
-are, standardised values, a second table below the first, orders.
+What no customer file holds is refused in a sentence before any model runs: dollars
+where thousands are meant, shares where scores are, standardised values, a second table
+below the first, orders.
 """
 
 from __future__ import annotations
