@@ -25,6 +25,7 @@ from mall_segments.intake.csv_files import (
     inspect_csv,
     read_rows,
 )
+from mall_segments.intake.facts import read_facts, with_number_formats
 from mall_segments.intake.number_formats import (
     PLAIN,
     NumberFormat,
@@ -53,9 +54,7 @@ from mall_segments.intake.shapes import (
     check_values,
     level_notes,
     number_notes,
-    read_facts,
     refuse_second_table,
-    with_number_formats,
 )
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.intake.workbooks import is_workbook, read_sheet
@@ -66,7 +65,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mall_segments.intake.columns import ColumnSettings
-    from mall_segments.intake.shapes import Facts
+    from mall_segments.intake.facts import Facts
     from mall_segments.settings import Numbers
 
 _ROW_NAMES: Final = ("source_row", "rowid")
