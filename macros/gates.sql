@@ -8,6 +8,7 @@
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
         {%- set tests = graph.nodes.values()
             | selectattr('resource_type', 'equalto', 'test')
+            | selectattr('package_name', 'equalto', 'mall_segments')
             | map(attribute='unique_id') | list -%}
         {%- set left_out = tests | reject('in', selected_resources) | list -%}
         {%- if 'model.mall_segments.fct_published_tables' in selected_resources
@@ -15,7 +16,7 @@
             {{ exceptions.raise_compiler_error(
                 '`dbt ' ~ flags.WHICH ~ '` would publish without '
                 ~ left_out | length ~ ' of ' ~ tests | length ~ ' data tests; run'
-                ~ ' `dbt build`, or add `--exclude fct_published_tables`'
+                ~ ' `dbt build`, or add `--exclude fct_published_tables+`'
             ) }}
         {%- endif -%}
 

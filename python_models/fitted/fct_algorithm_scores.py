@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.algorithms import score_algorithms
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     scores = score_algorithms(
         to_pandas(dbt.ref("int_points")),

@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.components import principal_components
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     # Nothing is fitted to customers that do not pass the gates.
     dbt.ref("fct_cluster_count_scores")

@@ -1,8 +1,10 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.coordinates import parse_settings_of
 from mall_segments.clustering.differences import segment_differences
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     values = to_pandas(dbt.ref("int_segment_values"))
     segmentations = parse_settings_of(dbt.config.get("meta")).segmentations

@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.rules import describe_segments
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     rules = describe_segments(
         to_pandas(dbt.ref("int_points")),

@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.verdicts import judge_segmentations
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     verdicts = judge_segmentations(
         to_pandas(dbt.ref("int_points")),

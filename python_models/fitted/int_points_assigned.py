@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.placed import place_points
 from mall_segments.engine import to_engine, to_pandas
 
 
+@refusing
 def model(dbt, session):
     placed = place_points(
         to_pandas(dbt.ref("int_points")),

@@ -1,8 +1,10 @@
+from mall_segments.boundary import refusing
 from mall_segments.clustering.segments import Known, fit_segments
 from mall_segments.engine import to_engine, to_pandas
 from mall_segments.publishing.previous import published_model
 
 
+@refusing
 def model(dbt, session):
     settings = dbt.config.get("meta")
     returning = to_pandas(dbt.ref("int_customers_returning"))

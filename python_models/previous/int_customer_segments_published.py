@@ -1,6 +1,8 @@
+from mall_segments.boundary import refusing
 from mall_segments.publishing.previous import previous_customer_segments
 
 
+@refusing
 def model(dbt, session):
     settings = dbt.config.get("meta")
 

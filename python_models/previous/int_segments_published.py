@@ -1,7 +1,9 @@
+from mall_segments.boundary import refusing
 from mall_segments.engine import to_engine
 from mall_segments.publishing.previous import read_published_segments
 
 
+@refusing
 def model(dbt, session):
     settings = dbt.config.get("meta")
 

@@ -54,6 +54,7 @@ def model(dbt, session):
     dbt.ref("metric_builds")
     dbt.ref("metric_features")
 
+    orders = to_pandas(dbt.ref("int_orders_marts"))
     started = to_pandas(dbt.ref("int_build_started")).iloc[0]
     settings = dbt.config.get("meta")
     parsed, settings_sha256 = built_settings(started["settings_text"])
@@ -67,14 +68,15 @@ def model(dbt, session):
         build_id=started["build_id"],
         settings_sha256=settings_sha256,
     )
+    names = [*tables, *orders["table_name"]]
     relations = qualify(
         dbt.this.database,
         dbt.this.schema,
-        [*tables, *viewed, "int_customers_segmented"],
+        [*names, *viewed, "int_customers_segmented"],
     )
     published = publish_generation(
         session,
-        {name: relations[name] for name in tables},
+        {name: relations[name] for name in names},
         fitted,
         viewed={name: relations[name] for name in viewed},
         customers=relations["int_customers_segmented"],

@@ -71,7 +71,8 @@ CREATE TABLE int_customers_assigned AS
         "Annual Income (k$)"::DOUBLE AS annual_income_kusd,
         "Spending Score (1-100)"::DOUBLE AS spending_score,
         segment_id AS income_spending_segment_id,
-        false AS is_annual_income_kusd_imputed
+        false AS is_annual_income_kusd_imputed,
+        false AS is_spending_score_imputed
     FROM customers ORDER BY source_row DESC;
 CREATE TABLE dim_customers AS
     SELECT * EXCLUDE (income_spending_segment_id) FROM int_customers_assigned;
@@ -182,7 +183,7 @@ def make_model(
                     for name, center in zip(names, (46.0, 56.0), strict=True)
                 ],
                 "segments": segments,
-                "retired_segment_ids": [],
+                "retired_segments": [],
             }
         ],
     }

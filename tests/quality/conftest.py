@@ -31,10 +31,10 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def drifted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home whose customers stay ten years longer than those published before."""
+    """A home whose customers stayed twenty years longer than those before."""
     home = tmp_path_factory.mktemp("drifted")
     publish_sample(home, SECOND)
-    publish_sample(home, OTHER_CUSTOMERS, older=10)
+    publish_sample(home, OTHER_CUSTOMERS, older=20)
     return home
 
 

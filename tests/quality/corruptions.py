@@ -5,6 +5,8 @@ checksum fits, what it must name, and the change: SQL on the published database,
 function of the copy. A suite of None says that only the seal notices.
 """
 
+# ruff: noqa: E501 - a table, of which each line is one corruption.
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -332,7 +334,7 @@ FILES = (
     Corruption("no Parquet file", "tables", "table dim_customers", _delete(f"{PARQUET}/dim_customers.parquet")),
     Corruption("another name in the model", "model.json", "Somebody else", _edit_segment(segment_name="Somebody else")),
     Corruption("another size in the model", "model.json", "n_customers", _edit_segment(n_customers=99)),
-    Corruption("another share in the model", BY_MODEL, "n_other_membership", _edit_segment(share=0.9)),
+    Corruption("another share in the model", BY_MODEL, "n_other_membership", _edit_model(lambda model: model["segmentations"][0]["segments"][1].update(share=0.05))),
     Corruption("a centroid shifted in the model", BY_MODEL, "n_other_distance", _edit_segment(coordinates=[0.0, 0.0])),
     Corruption("another imputed value in the model", "dim_customers", "n_not_imputed_value 1", _edit_model(lambda model: model["columns"][2].update(imputed=99.0))),
     Corruption("another scale in the model", BY_MODEL, "n_other_distance", _edit_model(lambda model: model["segmentations"][0]["coordinates"][0].update(scale=1.0))),

@@ -1,7 +1,7 @@
 """A small published generation, made without dbt: sixty customers, two segmentations.
 
-Every table is computed from the sixty rows in a few lines of SQL, so that the numbers of
-all tables agree, as those of a sound build do.
+Every table is computed from the sixty rows in a few lines of SQL, so that the numbers
+of all tables agree, as those of a sound build do.
 """
 
 from __future__ import annotations
@@ -96,13 +96,13 @@ def customers(*, older: float = 0.0) -> pd.DataFrame:
             "visits": np.array([5, 9, 14])[group] + (number * 7) % 5,
             "spend_eur": np.array([30.0, 50.0, 40.0])[group] + (number * 3) % 11 / 2,
         }
-    ).astype({name: "float64" for name in NUMBERS})
+    ).astype(dict.fromkeys(NUMBERS, "float64"))
     frame.loc[frame.customer_id == "c30", "visits"] = np.nan
     return frame
 
 
 def publish_sample(home: Path, build_id: str, *, older: float = 0.0) -> Generation:
-    """Publish a generation of the sixty customers, all of them ``older`` years longer."""
+    """Publish the sixty customers, who stayed ``older`` years longer."""
     settings = parse_settings(SETTINGS)
     frame = customers(older=older)
     created_at = f"{build_id[:4]}-{build_id[4:6]}-{build_id[6:8]}T00:00:00+00:00"
@@ -332,7 +332,8 @@ def export(connection: Any, tables: list[str], folder: Path) -> dict[str, Any]:
     """Write database, Parquet and CSV files; describe the tables."""
     (folder / "parquet").mkdir()
     connection.execute(
-        f"attach '{folder / DATABASE}' as published (storage_version '{STORAGE_VERSION}')"
+        f"attach '{folder / DATABASE}' as published "
+        f"(storage_version '{STORAGE_VERSION}')"
     )
     described = {}
     for name in tables:
@@ -591,7 +592,8 @@ def _drift(frame: pd.DataFrame, previous: Path | None) -> pd.DataFrame:
 
 _QUERIES = {
     "fct_feature_summary": f"""
-        select feature, count(value) as n_customers, {N_CUSTOMERS} - count(value) as n_missing,
+        select feature, count(value) as n_customers,
+            {N_CUSTOMERS} - count(value) as n_missing,
             count(distinct value) as n_distinct, avg(value) as mean,
             stddev_pop(value) as std, min(value) as minimum,
             quantile_cont(value, 0.25) as p25, median(value) as median,
@@ -617,7 +619,8 @@ _QUERIES = {
         """,
     "fct_feature_pairs": """
         select segmentation, segment_id, one.feature, other.feature as other_feature,
-            10 * floor(one.value / 10) as bin_from, 10 * floor(one.value / 10) + 10 as bin_to,
+            10 * floor(one.value / 10) as bin_from,
+            10 * floor(one.value / 10) + 10 as bin_to,
             10 * floor(other.value / 10) as other_bin_from,
             10 * floor(other.value / 10) + 10 as other_bin_to, count(*) as n_customers
         from observed as one inner join observed as other using (customer_id)
@@ -635,7 +638,8 @@ _QUERIES = {
                 avg(value) as mean, median(value) as median, stddev_pop(value) as std,
                 quantile_disc(value, 0.1) as p10, quantile_disc(value, 0.9) as p90,
                 min(value) as minimum, max(value) as maximum
-            from observed inner join fct_customer_segments using (customer_id) group by all
+            from observed inner join fct_customer_segments using (customer_id)
+            group by all
         )
         select profiles.*, summary.mean as overall_mean, summary.std as overall_std,
             (profiles.mean - summary.mean) / summary.std as z_score,
@@ -646,7 +650,8 @@ _QUERIES = {
         """,
     "fct_segment_categories": f"""
         with overall as (
-            select feature, level, count(*) / {N_CUSTOMERS} as share from levels group by all
+            select feature, level, count(*) / {N_CUSTOMERS} as share
+            from levels group by all
         )
         select segmentation, segment_id, levels.feature, levels.level,
             count(*) as n_customers,
@@ -683,7 +688,8 @@ _QUERIES = {
             from fct_customer_segments group by all
         )
         select segmentation, segment_id, segment_id as rule_id,
-            if(segment_id = 1, 'channel = ''web''', 'visits >= ' || segment_id) as rule_sql,
+            if(segment_id = 1, 'channel = ''web''', 'visits >= ' || segment_id)
+                as rule_sql,
             'Customers of segment ' || segment_id as rule_text, 1::double as precision,
             1::double as coverage, n_customers, n_customers as n_in_segment,
             1::double as fidelity
@@ -716,7 +722,8 @@ _QUERIES = {
             and before.segment_id is distinct from facts.segment_id
         """,
     "fct_algorithm_scores": f"""
-        select segmentation, algorithm, 3::bigint as n_clusters, 0::double as noise_share,
+        select segmentation, algorithm, 3::bigint as n_clusters,
+            0::double as noise_share,
             if(algorithm = 'optics', null, 0.5)::double as silhouette,
             20::double as calinski_harabasz, 0.6::double as davies_bouldin,
             1::double as ari_to_kmeans, 0.1::double as seconds, '{{}}' as parameters,

@@ -135,7 +135,7 @@ def test_every_expectation_is_shown_on_request(copy: GenerationCopy) -> None:
     ("arguments", "refusal"),
     [
         (("--generation", "yesterday"), "there is no generation yesterday; kept are "),
-        (("--suite", "segments"), "the audit has no suite 'segments'; it has "),
+        (("--suite", "segment"), "the audit has no suite 'segment'; it has "),
         (("--suite", "tables", "--json", "/no/such/folder/x"), "cannot be written"),
     ],
 )

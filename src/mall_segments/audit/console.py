@@ -19,23 +19,7 @@ _GAP: Final = 2
 
 
 def render_table(audit: Audit, *, width: int, is_complete: bool = False) -> str:
-    """Lay out the results, failures first.
-
-    Parameters
-    ----------
-    audit : Audit
-        What to show.
-    width : int
-        Characters per line; long observations are wrapped to it.
-    is_complete : bool
-        Whether every expectation that holds has its line; otherwise each suite has
-        one for all of them.
-
-    Returns
-    -------
-    str
-        Lines of text.
-    """
+    """Lay out the results, failures first."""
     rows = [_HEADER, *(_row(result) for result in _findings(audit))]
     if is_complete:
         rows += [

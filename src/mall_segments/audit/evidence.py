@@ -171,13 +171,7 @@ class Evidence:
         }
 
     def select(self, sql: str) -> pd.DataFrame:
-        """Run SQL over what was published.
-
-        Raises
-        ------
-        MissingEvidenceError
-            If it cannot be run.
-        """
+        """Run SQL over what was published."""
         with _refuse_duckdb():
             frame: pd.DataFrame = self.connection.execute(sql).df()
         # The missing value of masked types has no truth, which Great Expectations
@@ -191,13 +185,7 @@ class Evidence:
         )
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run SQL that gives a few rows.
-
-        Raises
-        ------
-        MissingEvidenceError
-            If it cannot be run.
-        """
+        """Run SQL that gives a few rows."""
         with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 

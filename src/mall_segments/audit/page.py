@@ -15,18 +15,7 @@ _TEMPLATE: Final = "audit.html.j2"
 
 
 def render_page(audit: Audit) -> str:
-    """Write an audit as a page: the verdict, what is wrong, and every expectation.
-
-    Parameters
-    ----------
-    audit : Audit
-        Its texts may come from the customers' file; all are escaped.
-
-    Returns
-    -------
-    str
-        One HTML document without a link to anything outside it.
-    """
+    """Write an audit as a page: the verdict, what is wrong, and every expectation."""
     environment = Environment(
         loader=PackageLoader("mall_segments.audit"),
         autoescape=True,

@@ -40,13 +40,7 @@ def audit_folder(home: Path, build_id: str) -> Path:
 
 
 def full_report(home: Path, generation: Generation) -> Path:
-    """Find the report that says most: after an audit, the one that shows its result.
-
-    Raises
-    ------
-    PublishError
-        If there is no other than that of the generation, and it is damaged.
-    """
+    """Find the report that says most: after an audit, the one that shows its result."""
     report = audit_folder(home, generation.build_id) / REPORT
     return report if report.is_file() else generation.file(REPORT)
 
@@ -56,23 +50,6 @@ def save_audit(home: Path, audit: Audit) -> Path:
 
     There is no copy of a report that cannot be drawn because the generation is damaged.
     Audits of generations that are no longer kept are removed.
-
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/``.
-    audit : Audit
-        Replaces an earlier one of the same generation.
-
-    Returns
-    -------
-    Path
-        The folder of the four files, ``published/audits/<build_id>``.
-
-    Raises
-    ------
-    PublishError
-        If it cannot be written.
     """
     folder = audit_folder(home, audit.build_id)
     audits = folder.parent
@@ -102,37 +79,19 @@ def save_audit(home: Path, audit: Audit) -> Path:
 
 
 def write_json(path: Path, audit: Audit) -> None:
-    """Write an audit as JSON.
-
-    Raises
-    ------
-    PublishError
-        If the file cannot be written.
-    """
+    """Write an audit as JSON."""
     text = json.dumps(audit.to_json(), indent=2, ensure_ascii=False) + "\n"
     _replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def write_page(path: Path, audit: Audit) -> None:
-    """Write an audit as a page.
-
-    Raises
-    ------
-    PublishError
-        If the file cannot be written.
-    """
+    """Write an audit as a page."""
     text = render_page(audit)
     _replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def write_table(path: Path, audit: Audit) -> None:
-    """Write an audit as Parquet: ``build_id``, ``audited_at`` and a row per result.
-
-    Raises
-    ------
-    PublishError
-        If the file cannot be written.
-    """
+    """Write an audit as Parquet: ``build_id``, ``audited_at`` and a row per result."""
     rows = [
         (
             audit.build_id,

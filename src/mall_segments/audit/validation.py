@@ -37,7 +37,7 @@ class Validator:
             from great_expectations.data_context.types.base import (  # noqa: PLC0415
                 ProgressBarsConfig,
             )
-        logging.getLogger("great_expectations").setLevel(logging.ERROR)
+        logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
         self._gx = great_expectations
         self.version: str = great_expectations.__version__
         context = great_expectations.get_context(mode="ephemeral")
@@ -131,6 +131,14 @@ class Validator:
             raise PublishError(
                 f"Great Expectations refuses the suite {name!r}: {reason}"
             ) from None
+        if len(suite.expectations) < len(entries):
+            # One that it does not know is left out without an error.
+            known = {each.expectation_type for each in suite.expectations}
+            unknown = [each["type"] for each in entries if each["type"] not in known]
+            raise PublishError(
+                f"Great Expectations refuses the suite {name!r}: it has no expectation "
+                + ", ".join(dict.fromkeys(unknown))
+            )
         definition = gx.ValidationDefinition(
             name=name, data=self._batches, suite=context.suites.add_or_update(suite)
         )

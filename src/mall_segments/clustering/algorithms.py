@@ -47,8 +47,7 @@ from mall_segments.clustering.frames import (
 from mall_segments.clustering.kmeans import assign_points
 from mall_segments.clustering.metrics import (
     adjusted_rand,
-    calinski_harabasz,
-    davies_bouldin,
+    compactness,
     mean_silhouette,
 )
 from mall_segments.clustering.threads import use_one_thread
@@ -128,7 +127,7 @@ class Customers:
 
 @dataclass(frozen=True)
 class Algorithm:
-    """An estimator of scikit-learn, the grid it is tuned over, and what never varies."""
+    """An estimator of scikit-learn, the grid of its tuning, and what never varies."""
 
     estimator: Callable[..., Any]
     grid: Callable[[Customers], Grid]
@@ -341,9 +340,7 @@ def _judge(
     return _Partition(parameters, labels, noise_share, silhouette, n_clusters)
 
 
-def _silhouette(
-    labels: IntArray, kept: Any, customers: Customers
-) -> float | None:
+def _silhouette(labels: IntArray, kept: Any, customers: Customers) -> float | None:
     return mean_silhouette(
         customers.values[kept],
         np.ones(int(kept.sum()), dtype=np.int64),
@@ -355,18 +352,18 @@ def _silhouette(
 def _describe(
     result: _Partition | str, values: FloatArray, published: IntArray
 ) -> dict[str, Any]:
-    """Columns of a row that depend on how the algorithm fared, and what it is sorted by."""
+    """Columns that depend on how the algorithm fared, and what rows are sorted by."""
     if isinstance(result, str):
         return {"failure": result, "score": -np.inf}
     kept = result.labels != NOISE
     ones = np.ones(len(values), dtype=np.int64)
-    clustered = (values[kept], ones[kept], result.labels[kept])
+    ratio, overlap = compactness(values[kept], ones[kept], result.labels[kept])
     return {
         "n_clusters": result.n_clusters,
         "noise_share": result.noise_share,
         "silhouette": result.silhouette,
-        "calinski_harabasz": calinski_harabasz(*clustered),
-        "davies_bouldin": davies_bouldin(*clustered),
+        "calinski_harabasz": ratio,
+        "davies_bouldin": overlap,
         "ari_to_kmeans": adjusted_rand(result.labels, published, ones),
         "parameters": json.dumps(result.parameters, separators=(",", ":")),
         "score": result.score,

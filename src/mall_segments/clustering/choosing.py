@@ -260,9 +260,7 @@ def _without_strays(
         own, counts = points[is_kept], weights[is_kept]
         if len(own) < LEAST_OTHERS or counts.sum() < LEAST_OTHERS:
             break
-        fits = fit_kmeans_range(
-            own, counts, n_segments=(2, 3), random_seed=random_seed
-        )
+        fits = fit_kmeans_range(own, counts, n_segments=(2, 3), random_seed=random_seed)
         is_stray = np.zeros(len(own), dtype=np.bool_)
         for fit in fits.values():
             is_stray |= fit.sizes[fit.labels] <= MOST_STRAYS

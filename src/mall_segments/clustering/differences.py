@@ -189,7 +189,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _tables(
     frame: pd.DataFrame, segmentation: str, column: str
 ) -> list[tuple[str, FloatArray]]:
-    """Customers by segment and value of each attribute, without empty rows."""
+    """Count customers by segment and value of each attribute."""
     own = frame[frame["segmentation"].to_numpy() == segmentation]
     own = own[own[column].notna() & (own["n_customers"] > 0)]
     return [

@@ -125,7 +125,7 @@ def typed_frame(
         {
             column: pd.Series(
                 [row.get(column) for row in rows],
-                dtype=text_type() if name == "text" else name,  # type: ignore[arg-type]
+                dtype=text_type() if name == "text" else name,
             )
             for column, name in types.items()
         }

@@ -309,7 +309,9 @@ def _fill_empty(
             counts[segment] = 1
             labels[place] = segment
             distances[place] = 0
-    sums = [np.bincount(labels, weights=total, minlength=n_segments) for total in totals]
+    sums = [
+        np.bincount(labels, weights=total, minlength=n_segments) for total in totals
+    ]
     return labels, np.stack(sums)
 
 

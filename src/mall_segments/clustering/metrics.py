@@ -170,37 +170,6 @@ def weighted_mean(values: FloatArray, weights: IntArray) -> float:
     return float((values * weights).sum() / weights.sum())
 
 
-def calinski_harabasz(
-    points: FloatArray, weights: IntArray, labels: IntArray
-) -> float | None:
-    """Ratio of the spread between segments to the spread within them.
-
-    Parameters
-    ----------
-    points, weights, labels
-        As for :func:`inertia`.
-
-    Returns
-    -------
-    float or None
-        Higher is better. ``None`` for one segment, one segment per customer, or no
-        spread within any segment, where the ratio has no value (scikit-learn
-        returns 1 there).
-
-    Raises
-    ------
-    ValueError
-        If the shapes disagree or a weight is below 1.
-
-    References
-    ----------
-    .. [1] Calinski and Harabasz (1974), "A dendrite method for cluster analysis",
-       Communications in Statistics 3, 1-27.
-    """
-    _check(points, weights, labels)
-    return _calinski_harabasz(_Members(points, weights, labels), points, weights)
-
-
 def _calinski_harabasz(
     members: _Members, points: FloatArray, weights: IntArray
 ) -> float | None:
@@ -219,10 +188,10 @@ def _calinski_harabasz(
     )
 
 
-def davies_bouldin(
+def compactness(
     points: FloatArray, weights: IntArray, labels: IntArray
-) -> float | None:
-    """Average, over segments, of the worst spread-to-separation ratio.
+) -> tuple[float | None, float | None]:
+    """Spread within segments against that between them, in two ways.
 
     Parameters
     ----------
@@ -231,9 +200,13 @@ def davies_bouldin(
 
     Returns
     -------
-    float or None
-        Lower is better, 0 at best. ``None`` for one segment, one segment per
-        customer, or two segments with the same mean.
+    tuple of (float or None)
+        Calinski and Harabasz's ratio of the spread between segments to the spread
+        within them [1]_, higher is better; ``None`` where there is none within, where
+        scikit-learn returns 1. Davies and Bouldin's average, over segments, of the
+        worst spread-to-separation ratio [2]_, lower is better; ``None`` for two
+        segments with the same mean. Both are ``None`` for one segment and for one
+        segment per customer.
 
     Raises
     ------
@@ -242,17 +215,11 @@ def davies_bouldin(
 
     References
     ----------
-    .. [1] Davies and Bouldin (1979), "A cluster separation measure", IEEE Trans.
+    .. [1] Calinski and Harabasz (1974), "A dendrite method for cluster analysis",
+       Communications in Statistics 3, 1-27.
+    .. [2] Davies and Bouldin (1979), "A cluster separation measure", IEEE Trans.
        Pattern Anal. Mach. Intell. 1, 224-227.
     """
-    _check(points, weights, labels)
-    return _davies_bouldin(_Members(points, weights, labels), weights)
-
-
-def compactness(
-    points: FloatArray, weights: IntArray, labels: IntArray
-) -> tuple[float | None, float | None]:
-    """Both :func:`calinski_harabasz` and :func:`davies_bouldin`, in one pass."""
     _check(points, weights, labels)
     members = _Members(points, weights, labels)
     return (
@@ -276,9 +243,7 @@ def _davies_bouldin(members: _Members, weights: IntArray) -> float | None:
     return float(ratios.max(axis=1).mean())
 
 
-def separation(
-    points: FloatArray, weights: IntArray, labels: IntArray
-) -> float | None:
+def separation(points: FloatArray, weights: IntArray, labels: IntArray) -> float | None:
     """How far apart the two closest segments are, seen along the line between them.
 
     Parameters

@@ -1,8 +1,8 @@
 """Customers without segments, drawn to look like the given ones otherwise.
 
 Whether segments are there is asked by comparing with sets in which there are none: even
-spread over the box along the principal axes, and one normal cloud of the same
-covariance. What K-means makes of these shows how good a number can look by chance.
+spread over the box along the principal axes, and one cloud of the same covariance and
+skewness. What K-means makes of these shows how good a number can look by chance.
 """
 
 from __future__ import annotations
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 SIMULATED_CUSTOMERS = 1_000
 """Customers on which simulations run; of more, so many are taken evenly."""
 
+LEAST_SKEWNESS = 0.5
+"""Skewness from which on a coordinate of the cloud is bent to have it, too."""
+
+BISECTIONS = 40
+"""Halvings in search of the shift that leaves no skewness."""
+
 
 def simulated_customers(points: FloatArray, weights: IntArray) -> FloatArray:
-    """Customers that simulations run on, (n_customers, n_features), one per row.
+    """Take the customers that simulations run on.
 
     Parameters
     ----------
@@ -83,19 +89,59 @@ def uniform_sets(
     return sets
 
 
-def gaussian_sets(
+def cloud_sets(
     customers: FloatArray, *, n_sets: int, random_seed: Sequence[int]
 ) -> FloatArray:
-    """Draw sets from one normal distribution with the customers' covariance.
+    """Draw sets from one cloud with the customers' covariance and skewness.
 
     Parameters and result are those of :func:`uniform_sets`.
+
+    Notes
+    -----
+    A coordinate that is skewed, as money is, is taken as a shifted logarithm without
+    skewness, in which the cloud is normal; one that is not, as it is. Without that,
+    the long tail of a single cloud would pass for a segment.
     """
-    center, axes = _principal_axes(customers)
-    spread = ((customers - center) @ axes.T).std(axis=0)
+    straight = [_straighten(column) for column in customers.T]
+    inner = np.column_stack([column for column, _, _ in straight])
+    center, axes = _principal_axes(inner)
+    spread = ((inner - center) @ axes.T).std(axis=0)
     generator = np.random.default_rng(random_seed)
     drawn = generator.standard_normal((n_sets, *customers.shape))
     sets: FloatArray = (drawn * spread) @ axes + center
+    for place, (_, sign, shift) in enumerate(straight):
+        if sign:
+            sets[:, :, place] = sign * (np.exp(sets[:, :, place]) - shift)
     return sets
+
+
+def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:
+    """Take the skewness out of a coordinate: ``log(sign * column + shift)``.
+
+    The sign is 0, and the column what it was, where there is little skewness.
+    """
+    skewness = _skewness(column)
+    if abs(skewness) < LEAST_SKEWNESS:
+        return column, 0, 0.0
+    sign = 1 if skewness > 0 else -1
+    values = sign * column
+    low, width = float(values.min()), float(np.ptp(values))
+    # The farther the shift, the straighter the logarithm.
+    near, far = 1e-4, 1e4
+    for _ in range(BISECTIONS):
+        middle = (near * far) ** 0.5
+        if _skewness(np.log(values - low + middle * width)) > 0:
+            far = middle
+        else:
+            near = middle
+    shift = far * width - low
+    return np.log(values + shift), sign, shift
+
+
+def _skewness(column: FloatArray) -> float:
+    offsets = column - column.mean()
+    spread = float((offsets**2).mean())
+    return float((offsets**3).mean()) / spread**1.5 if spread > 0 else 0.0
 
 
 def _principal_axes(customers: FloatArray) -> tuple[FloatArray, FloatArray]:

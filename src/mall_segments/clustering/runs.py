@@ -197,7 +197,8 @@ class Draws:
             np.searchsorted(end, each.random(n_tried) * end[-1], side="right")
             for end, each in zip(ends, self.generators, strict=True)
         ]
-        return np.minimum(np.stack(drawn), ends.shape[1] - 1)
+        places: IntArray = np.minimum(np.stack(drawn), ends.shape[1] - 1)
+        return places
 
     def _distances(self, targets: FloatArray) -> FloatArray:
         """Squared distances, (n_sets, n_targets, n_points)."""
@@ -275,9 +276,7 @@ def _of(values: FloatArray, runs: IntArray) -> FloatArray:
     return values if len(values) == 1 else values[runs]
 
 
-def _label(
-    columns: FloatArray, centroids: FloatArray
-) -> tuple[IntArray, FloatArray]:
+def _label(columns: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
     """Nearest centroid and squared distance less the point's own square."""
     products = multiply(centroids, columns)
     products *= -2
@@ -302,12 +301,12 @@ def means_of(
     cells = (labels + n_segments * np.arange(n_runs)[:, None]).ravel()
 
     def add(values: FloatArray) -> FloatArray:
-        total: FloatArray = np.bincount(
+        total = np.bincount(
             cells,
             weights=np.broadcast_to(values, labels.shape).ravel(),
             minlength=n_runs * n_segments,
-        ).reshape(n_runs, n_segments)
-        return total
+        ).astype(np.float64)
+        return total.reshape(n_runs, n_segments)
 
     sizes = add(weights)
     sums = np.stack([add(weighted[:, row]) for row in range(n_features)], axis=2)

@@ -8,7 +8,7 @@ where no small step leads.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -37,11 +37,16 @@ PROPOSING_POINTS = 600
 """Points that stand for more when places to move a centroid to are looked for."""
 
 N_TURNS, N_EXCHANGES = 4, 6
-"""Points take turns in being handed over; how often each has its turn."""
+"""Groups of points that are handed over in turn, and how often each has its turn."""
 
 LARGE_STARTS = 3
-SAME_PARTITION = 1e-5
+"""k-means++ starts on all of many points."""
+
 LARGE_MOVES = 6
+"""Moves tried on all of many points, of each of the two best partitions."""
+
+SAME_PARTITION = 1e-5
+"""Relative difference of inertias below which two searches ended in one place."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,7 @@ QUICK = Effort(n_starts=8, n_searched=1, n_moves=20, n_finished=3, n_best=2)
 def find_centroids(
     points: FloatArray, customers: IntArray, n_segments: int, random_seed: int
 ) -> FloatArray:
-    """Find the best tables of centroids, (n_found, n_segments, n_features).
+    """Find the tables of centroids from which the least inertia is reached.
 
     Parameters
     ----------
@@ -88,6 +93,24 @@ def find_centroids(
         From 1 to ``n_points``.
     random_seed : int
         Where the search starts.
+
+    Returns
+    -------
+    array of shape (n_found, n_segments, n_features)
+        One table or more, best first.
+
+    Notes
+    -----
+    Up to 2,000 points, many runs go side by side: k-means++ starts, Lloyd's iteration,
+    single points handed to another segment where that lowers the inertia [1]_, then
+    relocations of the three best partitions, each treated likewise. More points are
+    fitted in turn by scikit-learn: three k-means++ starts and the two best
+    partitions of 600 representative points, then relocations of the two best, which
+    these points propose.
+
+    References
+    ----------
+    .. [1] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
     """
     weights = customers.astype(np.float64)
     if n_segments == 1:
@@ -102,27 +125,18 @@ def find_centroids(
 def _search_in_turn(
     points: FloatArray, customers: FloatArray, n_segments: int, random_seed: int
 ) -> FloatArray:
-    from sklearn import config_context  # noqa: PLC0415  Loads in seconds.
-    from sklearn.cluster import KMeans  # noqa: PLC0415
-
-    use_one_thread()
+    """Search with one run of scikit-learn after the other, on all points."""
     few, few_customers = _represent(points, customers, limit=PROPOSING_POINTS)
 
-    def run(init: Any, tol: float = 5e-4, most: int = 300) -> tuple[float, FloatArray]:
-        seed = init if isinstance(init, int) else None
-        with config_context(assume_finite=True, skip_parameter_validation=True):
-            model = KMeans(
-                n_segments,
-                init="k-means++" if seed is not None else init,
-                n_init=1,
-                tol=tol,
-                max_iter=most,
-                random_state=seed,
-            ).fit(points, sample_weight=customers)
-        return model.inertia_, model.cluster_centers_
+    def run(init: int | FloatArray, most: int = 300) -> tuple[float, FloatArray]:
+        return _run_on_all(points, customers, init, n_segments, most=most)
 
-    starts: list[Any] = [(random_seed + row) % 2**32 for row in range(LARGE_STARTS)]
-    starts += list(_search_side_by_side(few, few_customers, n_segments, random_seed, QUICK))
+    starts: list[int | FloatArray] = [
+        (random_seed + row) % 2**32 for row in range(LARGE_STARTS)
+    ]
+    starts += list(
+        _search_side_by_side(few, few_customers, n_segments, random_seed, QUICK)
+    )
     pool = sorted(in_parallel(run, starts), key=lambda each: each[0])
     searched: list[float] = []
     for _ in range(MAX_ROUNDS):
@@ -132,11 +146,40 @@ def _search_in_turn(
             break
         searched.append(fresh[0][0])
         moved = _relocate(few, few_customers, fresh[0][1])[:LARGE_MOVES]
-        tried = in_parallel(lambda table: run(table, most=TRIAL_ITERATIONS), list(moved))
+        tried = in_parallel(
+            lambda table: run(table, most=TRIAL_ITERATIONS), list(moved)
+        )
         tried.sort(key=lambda each: each[0])
         pool += in_parallel(run, [table for _, table in tried[:2]])
         pool.sort(key=lambda each: each[0])
-    return run(pool[0][1], tol=0.0)[1]
+    return _run_on_all(points, customers, pool[0][1], n_segments, tolerance=0.0)[1]
+
+
+def _run_on_all(
+    points: FloatArray,
+    customers: FloatArray,
+    init: int | FloatArray,
+    n_segments: int,
+    *,
+    most: int = 300,
+    tolerance: float = 5e-4,
+) -> tuple[float, FloatArray]:
+    """Run scikit-learn's K-means from a seed or a table; inertia and centroids."""
+    from sklearn import config_context  # noqa: PLC0415  Loads in seconds.
+    from sklearn.cluster import KMeans  # noqa: PLC0415
+
+    use_one_thread()
+    is_seed = isinstance(init, int)
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        model = KMeans(
+            n_segments,
+            init="k-means++" if is_seed else init,
+            n_init=1,
+            tol=tolerance,
+            max_iter=most,
+            random_state=init if is_seed else None,
+        ).fit(points, sample_weight=customers)
+    return float(model.inertia_), model.cluster_centers_
 
 
 def _is_new(inertia: float, searched: list[float]) -> bool:
@@ -174,15 +217,15 @@ def _search_side_by_side(
     """Search with many runs at once; the best tables found, best first."""
     columns = np.ascontiguousarray(points.T)[None]
     weights = customers[None]
-    generators = [np.random.default_rng([random_seed, row]) for row in range(effort.n_starts)]
+    generators = [
+        np.random.default_rng([random_seed, row]) for row in range(effort.n_starts)
+    ]
     starts = Draws(columns, weights, generators).grow(
         np.zeros((effort.n_starts, 0, points.shape[1])), n_segments
     )
     pool, inertias = _best(*_refine(columns, weights, starts), effort.n_best)
-    n_rounds = 0
     searched: set[bytes] = set()
-    while n_rounds < MAX_ROUNDS:
-        n_rounds += 1
+    for _ in range(MAX_ROUNDS):
         fresh = [t for t in pool[: effort.n_searched] if t.tobytes() not in searched]
         if not fresh:
             break
@@ -247,7 +290,7 @@ def _exchange(
         rest = sizes[runs, own] - given
         saved = costs[runs, own, np.arange(len(turn))]
         saved *= np.where(rest > 0, sizes[runs, own] / np.where(rest > 0, rest, 1), 0)
-        costs *= (sizes[:, :, None] / (sizes[:, :, None] + given))
+        costs *= sizes[:, :, None] / (sizes[:, :, None] + given)
         costs[runs, own, np.arange(len(turn))] = saved
         labels[:, turn] = costs.argmin(axis=1)
         tables = means_of(weighted, weights[None], labels, tables)
@@ -280,7 +323,9 @@ def _relocate(
     nearest = distances.min(axis=1)
     labels = distances.argmin(axis=1)
     distances[np.arange(len(points)), labels] = np.inf
-    losses = np.bincount(labels, customers * (distances.min(axis=1) - nearest), n_segments)
+    losses = np.bincount(
+        labels, customers * (distances.min(axis=1) - nearest), n_segments
+    )
     step = -(-len(points) // N_PLACES)
     places = points[::step]
     reach = squared_distances(places, points)

@@ -131,7 +131,9 @@ def stabilities(
         random_seed=[random_seed, _STREAM, 1],
     )
     return [
-        _compare(assign_points(points, table), fits[len(table) - 1], weights, len(table))
+        _compare(
+            assign_points(points, table), fits[len(table) - 1], weights, len(table)
+        )
         for table in tables
     ]
 
@@ -147,7 +149,8 @@ def _compare(
         cells.ravel(),
         weights=np.tile(weights, n_sets),
         minlength=n_sets * n_segments**2,
-    ).reshape(n_sets, n_segments, n_segments)
+    ).astype(np.float64)
+    together = together.reshape(n_sets, n_segments, n_segments)
     own = together.sum(axis=2, keepdims=True)
     union = own + together.sum(axis=1, keepdims=True) - together
     overlap = together / np.where(union > 0, union, 1)
@@ -157,7 +160,7 @@ def _compare(
 
 
 def _adjusted_rand(together: FloatArray) -> FloatArray:
-    """Adjusted Rand index of each table of customers in two partitions."""
+    """Return the adjusted Rand index of each table of customers in two partitions."""
 
     def pairs(counts: FloatArray) -> FloatArray:
         found: FloatArray = (counts * (counts - 1) / 2).sum(axis=1)

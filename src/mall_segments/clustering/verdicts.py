@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.special import stdtrit
 
 from mall_segments.clustering.counts import choice_by_gap
 from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
-    gaussian_sets,
+    cloud_sets,
     simulated_customers,
     uniform_sets,
 )
@@ -21,20 +22,23 @@ from mall_segments.clustering.stability import STABLE
 from mall_segments.clustering.threads import in_parallel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from mall_segments.clustering import FloatArray, IntArray
 
 N_REFERENCES: Final = 19
-"""Reference sets of each kind: the highest of 19 is exceeded by chance 1 time in 20."""
+"""Reference sets of each kind."""
 
 MOST_COMPARED: Final = 10
 """Numbers of segments over which the best silhouette is taken."""
 
 STRAYS: Final = 3
 """Customers below which the smallest segment is a remark, not a segment."""
+
+LEAST_PLACED: Final = 10
+"""Customers from which on Hopkins' statistic is taken."""
 
 CLEAR: Final = "clear segments"
 WEAK: Final = "weak segments"
@@ -66,7 +70,7 @@ class NullComparison:
     best : float
         Of the customers.
     uniform, gaussian : float
-        The highest of the reference sets of each kind.
+        What one reference set in 20 of each kind exceeds.
     """
 
     best: float
@@ -197,45 +201,56 @@ def write_sentence(evidence: Evidence) -> str:
     jaccard = evidence.lowest_jaccard
     steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
     if verdict == NONE:
-        parts = [
+        text = (
             f"There are no segments here: the best silhouette is {null.best:.2f}, and "
             f"without any segments {chance}, so the {number} parts only divide the "
             "customers."
-        ]
+        )
     elif verdict == CLEAR:
-        parts = [
+        text = (
             f"The {number} segments are clear: their silhouette is "
             f"{evidence.silhouette:.2f}, where {chance}, and each comes back when the "
             f"customers are drawn anew (lowest Jaccard {steady})."
-        ]
+        )
     else:
-        parts = [
+        text = (
             f"The {number} segments are weak: the customers do group (silhouette "
-            f"{null.best:.2f} at best, where {chance}), but "
-            + (
-                "these segments are no better than chance "
-                f"({evidence.silhouette or 0.0:.2f})."
-                if (evidence.silhouette or -1.0) <= null.highest
-                else "not every segment comes back when the customers are drawn anew "
-                f"(lowest Jaccard {steady}, below {STABLE})."
-            )
-        ]
-        if evidence.steadier:
-            numbers = " or ".join(str(other) for other in evidence.steadier)
-            parts.append(f"With {numbers} segments each would come back.")
-    parts.append(_gap_sentence(evidence.gap_choice))
-    if evidence.smallest_segment_share * evidence.n_customers < STRAYS:
+            f"{null.best:.2f} at best, where {chance}), but {_weakness(evidence)}"
+        )
+    return " ".join([text, *_remarks(evidence)])
+
+
+def _weakness(evidence: Evidence) -> str:
+    jaccard = evidence.lowest_jaccard
+    steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
+    if (evidence.silhouette or -1.0) <= evidence.null.highest:
+        text = f"these segments are no better than chance ({evidence.silhouette:.2f})."
+    else:
+        text = (
+            "not every segment comes back when the customers are drawn anew (lowest "
+            f"Jaccard {steady}, below {STABLE})."
+        )
+    if evidence.steadier:
+        numbers = ", ".join(str(other) for other in evidence.steadier)
+        text += f" Each would come back with this many: {numbers}."
+    return text
+
+
+def _remarks(evidence: Evidence) -> list[str]:
+    """Say what the gap statistic finds, and what the smallest segment is."""
+    share = evidence.smallest_segment_share
+    parts = [_gap_sentence(evidence.gap_choice)]
+    if share * evidence.n_customers < STRAYS:
         parts.append(
             "The smallest segment is one or two customers who stand alone: check their "
             "values, or limit a feature by clip or a log."
         )
-    if evidence.smallest_segment_share < evidence.least_share:
+    if share < evidence.least_share:
         parts.append(
-            f"The smallest segment holds {evidence.smallest_segment_share:.1%}, less "
-            f"than the {evidence.least_share:.1%} of min_segment_share, as no allowed "
-            "number of segments holds that."
+            f"The smallest segment holds {share:.1%}, less than the "
+            f"{evidence.least_share:.1%} of min_segment_share."
         )
-    return " ".join(parts)
+    return parts
 
 
 def _gap_sentence(choice: int | None) -> str:
@@ -271,7 +286,9 @@ def _evidence(
     least_share: float,
 ) -> Evidence:
     (chosen,) = (row for row in scores if row["is_chosen"])
-    gaps = [(row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores]
+    gaps = [
+        (row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores
+    ]
     return Evidence(
         n_segments=int(chosen["n_segments"]),
         silhouette=chosen["silhouette"],
@@ -303,7 +320,7 @@ def compare_with_chance(
             uniform_sets(
                 customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 1]
             ),
-            gaussian_sets(
+            cloud_sets(
                 customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 2]
             ),
         )
@@ -314,8 +331,28 @@ def compare_with_chance(
             max_segments=max_segments,
             random_seed=[random_seed, _STREAM, 3, place],
         )
-        best.append(max(_best_silhouettes(sets, fits)))
-    return NullComparison(*best)
+        best.append(_best_silhouettes(sets, fits))
+    (own,), uniform, cloud = best
+    return NullComparison(own, upper_bound(uniform), upper_bound(cloud))
+
+
+def upper_bound(values: Sequence[float]) -> float:
+    """Value that one more of the same kind exceeds 1 time in 20.
+
+    The highest of 19 is that, but leans on one draw; where it is low by chance, the
+    bound is that of a normal distribution with their mean and standard deviation.
+
+    Examples
+    --------
+    >>> round(upper_bound([0.4, 0.42, 0.44]), 3)
+    0.487
+    """
+    found = np.array(values)
+    if len(found) == 1:
+        return float(found[0])
+    error = float(found.std(ddof=1)) * (1 + 1 / len(found)) ** 0.5
+    quantile = float(stdtrit(len(found) - 1, 0.95))
+    return max(float(found.max()), float(found.mean()) + quantile * error)
 
 
 def _best_silhouettes(sets: FloatArray, fits: list[SetFits]) -> list[float]:
@@ -336,7 +373,7 @@ def _best_silhouettes(sets: FloatArray, fits: list[SetFits]) -> list[float]:
 def hopkins(points: FloatArray, weights: IntArray, *, random_seed: int) -> float | None:
     """Hopkins statistic: 0.5 for customers spread by chance, towards 1 in clumps."""
     customers = simulated_customers(points, weights)
-    if len(customers) < 10:
+    if len(customers) < LEAST_PLACED:
         return None
     generator = np.random.default_rng([random_seed, _STREAM, 4])
     n_drawn = max(5, len(customers) // 10)
@@ -345,6 +382,6 @@ def hopkins(points: FloatArray, weights: IntArray, *, random_seed: int) -> float
     chosen = generator.choice(len(customers), n_drawn, replace=False)
     power = customers.shape[1]
     to_random = tree.query(placed[0, :n_drawn])[0] ** power
-    to_next = tree.query(customers[chosen], k=2)[0][:, 1] ** power
+    to_next = tree.query(customers[chosen], k=[2])[0].ravel() ** power
     total = to_random.sum() + to_next.sum()
     return float(to_random.sum() / total) if total > 0 else None

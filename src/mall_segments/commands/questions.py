@@ -21,8 +21,8 @@ def command(home: Path, output: Path | None) -> None:
 
     Run it in the project folder.
     """
-    from mall_segments.publishing.generations import DATABASE  # noqa: PLC0415
     from mall_segments.bi.questions import answer_questions, read_questions  # noqa: PLC0415
+    from mall_segments.publishing.generations import DATABASE  # noqa: PLC0415
 
     database = read_current(home).file(DATABASE)
     with ProgressBar() as bar:

@@ -21,7 +21,7 @@ from mall_segments.publishing.generations import DATABASE, MODEL, read_current
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write pictures of its charts, as SVG and PNG, to this folder.",
+    help="Write pictures of its maps, as SVG and PNG, to this folder.",
 )
 @click.option(
     "--audit",

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from mall_segments.publishing.generations import CURRENT, DATABASE
 from mall_segments.home import published_folder
+from mall_segments.publishing.generations import CURRENT, DATABASE
 
 
 @click.command("superset")

@@ -338,6 +338,8 @@ class _HeaderNames:
         exact: dict[str, list[int]] = {}
         normalised: dict[str, list[int]] = {}
         for at, text in enumerate(header):
+            if _MARKER.match(text):
+                continue
             exact.setdefault("".join(_words(text)), []).append(at)
             normalised.setdefault(normalise(text), []).append(at)
         return cls(exact, normalised)

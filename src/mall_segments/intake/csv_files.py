@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, cast
@@ -161,9 +162,12 @@ def inspect_csv(
         encoding=codec,
         delimiter=header.delimiter,
         n_lines_before_header=header.n_lines_before,
-        has_quotes=scan.has_quotes,
+        has_quotes=scan.n_quotes > 0,
         is_gzip=_is_gzip(path),
-        is_plain=codec == "utf-8" and scan.n_kinds_of_line_ends <= 1,
+        # The engine does not see a quote that is open at the end of the file.
+        is_plain=codec == "utf-8"
+        and scan.n_kinds_of_line_ends <= 1
+        and scan.n_quotes % 2 == 0,
         longest_line=scan.longest_line,
         rows=header.rows,
         has_rows=header.has_rows,
@@ -171,9 +175,29 @@ def inspect_csv(
     )
 
 
-def copy_plainly(
-    rows: Iterable[Sequence[str]], n_columns: int
-) -> tuple[CsvFile, IO[bytes]]:
+class Copy:
+    """A file that has no name in any folder and is gone with this object."""
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives on
+        self.path = f"/proc/self/fd/{self.file.fileno()}"
+        if not Path(self.path).exists():
+            # Where no such folder is, the file has a name until it is closed.
+            self.file.close()
+            named = tempfile.NamedTemporaryFile(suffix=".csv")  # noqa: SIM115
+            self.file = cast("IO[bytes]", named)
+            self.path = self.file.name
+
+    def close(self) -> None:
+        """Delete the file."""
+        self.file.close()
+
+    def __del__(self) -> None:
+        """Delete the file with what reads it."""
+        self.close()
+
+
+def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile, Copy]:
     """Write rows as the engine reads them without a doubt.
 
     Parameters
@@ -188,16 +212,11 @@ def copy_plainly(
     -------
     file : CsvFile
         The form of the copy.
-    handle : file object
-        The copy exists as long as this is open; it has no name in any folder.
+    copy : Copy
+        The copy, which exists as long as this does.
     """
-    handle: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as what reads it
-    path = Path(f"/proc/self/fd/{handle.fileno()}")
-    if not path.exists():
-        handle.close()
-        handle = cast("IO[bytes]", tempfile.NamedTemporaryFile(suffix=".csv"))  # noqa: SIM115
-        path = Path(handle.name)
-    text = io.TextIOWrapper(handle, encoding="utf-8", newline="")
+    copy = Copy()
+    text = io.TextIOWrapper(copy.file, encoding="utf-8", newline="")
     longest = 0
     for row in rows:
         if not row:
@@ -208,10 +227,10 @@ def copy_plainly(
         longest = max(longest, text.write(",".join(map(_quoted, cells)) + "\n"))
     text.flush()
     text.detach()
-    copy = CsvFile(
-        path=str(path), has_header=False, has_quotes=True, longest_line=longest * 4
+    file = CsvFile(
+        path=copy.path, has_header=False, has_quotes=True, longest_line=longest * 4
     )
-    return copy, handle
+    return file, copy
 
 
 def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
@@ -306,7 +325,7 @@ class _Scan:
 
     def __init__(self, path: Path) -> None:
         self.is_utf_8 = True
-        self.has_quotes = False
+        self.n_quotes = 0
         self.longest_line = 0
         self.nul_line: int | None = None
         self.broken_line = 0
@@ -323,7 +342,7 @@ class _Scan:
                     self._decode(decoder, chunk, n_lines)
                 if not chunk.isascii() and len(self.sample) < _SAMPLED_BYTES:
                     self._keep(last + chunk, is_first=n_lines == 1)
-                self.has_quotes = self.has_quotes or b'"' in chunk
+                self.n_quotes += chunk.count(b'"')
                 if self.nul_line is None and (at := chunk.find(0)) >= 0:
                     self.nul_line = n_lines + chunk.count(b"\n", 0, at)
                 both, feeds, returns = map(chunk.count, (b"\r\n", b"\n", b"\r"))
@@ -397,12 +416,18 @@ def _find_header(
             rows, delimiter = split
             if count_recognised(rows[0], settings) < LEAST_RECOGNISED:
                 refuse_other_text("".join(body), source)
-            refuse_odd_tables(rows, settings, source=source, first_line=start + 1)
+            refuse_odd_tables(
+                rows,
+                settings,
+                source=source,
+                line_of=partial(_line_of, body, delimiter, start),
+            )
             return _Header(
                 rows=rows,
                 delimiter=delimiter,
                 n_lines_before=start,
-                has_rows=not is_whole or any(map(any, rows[1:])),
+                has_rows=not is_whole
+                or any(cell.strip() for row in rows[1:] for cell in row),
             )
         if is_whole:
             refuse_other_text("".join(body), source)
@@ -449,6 +474,13 @@ def _best_split(
         key=lambda split: (count_recognised(split[0][0], settings), len(split[0][0])),
         default=None,
     )
+
+
+def _line_of(lines: Sequence[str], delimiter: str, n_above: int, at: int) -> int:
+    """Return the line, from 1, in which a row ends that is not blank."""
+    reader = csv.reader(lines, delimiter=delimiter)
+    next(islice(filter(None, reader), at, None))
+    return n_above + reader.line_num
 
 
 def _first_rows(lines: Sequence[str], delimiter: str) -> tuple[tuple[str, ...], ...]:

@@ -450,10 +450,11 @@ def _affixes(
 def _marks(shape: Shape) -> Iterator[str]:
     """Yield the currency, the scale and the percent sign beside one number."""
     parts = re.fullmatch(
-        r"[(]?\s*[-+\u2212]?\s*(?P<before>[^\d\s(+\u2212-]*(?<![,.'\d]))\s*[-+\u2212]?"
+        r"[(]?\s*[-+\u2212]?\s*(?P<before>(?:rp|rs|fr|kr)[.]|[^\d\s(+\u2212-]*(?<![,.'\d]))\s*[-+\u2212]?"
         r"\s*[.,]?\d(?:[\d.,'\u2019\s]*\d)?[.,]?(?:[eE][-+]?\d+)?"
         r"\s*(?P<after>[^\d\s)-]*?)\s*(?P<last>[^\d\s)-]*)\s*-?\s*[)]?",
         _visible(shape.text),
+        re.IGNORECASE,
     )
     if parts is None:
         return

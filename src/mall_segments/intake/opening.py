@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
@@ -19,6 +19,7 @@ from mall_segments.intake.columns import (
     required_columns,
 )
 from mall_segments.intake.csv_files import (
+    Copy,
     CsvFile,
     copy_plainly,
     inspect_csv,
@@ -170,7 +171,7 @@ class OpenedCustomers:
     surplus_column: str | None = None
     notes: tuple[str, ...] = ()
     facts: Facts | None = None
-    copies: tuple[IO[bytes], ...] = field(default=(), repr=False, compare=False)
+    copies: tuple[Copy, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def is_temporary(self) -> bool:
@@ -337,7 +338,7 @@ def _open_texts(
 ) -> tuple[OpenedCustomers, str]:
     """Open CSV files and workbooks; also returns what separates their cells."""
     files: list[CsvFile] = []
-    copies: list[IO[bytes]] = []
+    copies: list[Copy] = []
     delimiters = set()
     for path in paths:
         file, delimiter, copy = _readable(context, path)
@@ -375,7 +376,7 @@ def _open_texts(
     return opened, delimiters.pop() if len(delimiters) == 1 else ""
 
 
-def _readable(context: _Context, path: Path) -> tuple[CsvFile, str, IO[bytes] | None]:
+def _readable(context: _Context, path: Path) -> tuple[CsvFile, str, Copy | None]:
     """Return a file as the engine reads it, its delimiter, and its copy if any."""
     source = file_name(path)
     if is_workbook(path, source):

@@ -208,13 +208,15 @@ def _all_counts(column: OpenedColumn, value: str, feature: Feature) -> list[str]
     ]
 
 
-def _known(category: Feature) -> str:
+def _known(category: Feature, header: str) -> str:
+    """Return the spellings of a category, and the header, which may be repeated."""
     spellings = {
         spelling.strip().lower()
         for level, listed in (category.levels or {}).items()
         for spelling in (level, *listed)
     }
-    return ", ".join(map(quote_text, sorted(spellings)))
+    listed = sorted({*spellings, header.strip().lower()})
+    return ", ".join(map(quote_text, listed))
 
 
 def with_number_formats(
@@ -416,7 +418,7 @@ def level_notes(
             f"named as (select {column.text_sql} as value, sum({n}) as n from counted "
             "group by value having value is not null) "
             "select value, (select sum(n) from named), sum(n) over () from named "
-            f"where lower(value) not in ({_known(category)}) "
+            f"where lower(value) not in ({_known(category, column.column)}) "
             f"order by n desc, value limit {_SHOWN_LEVELS}"
         ).fetchall()
         if not rows:

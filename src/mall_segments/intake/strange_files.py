@@ -15,7 +15,7 @@ from mall_segments.intake.columns import (
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from mall_segments.intake.columns import ColumnSettings
 
@@ -93,7 +93,7 @@ def refuse_odd_tables(
     settings: ColumnSettings,
     *,
     source: str,
-    first_line: int = 1,
+    line_of: Callable[[int], int] = lambda at: at + 1,
 ) -> None:
     """Refuse rows of which the first is no header of customers.
 
@@ -105,8 +105,8 @@ def refuse_odd_tables(
         The names by which a header is told from other rows.
     source : str
         How an error names the file.
-    first_line : int
-        The line in which the first row stands.
+    line_of : callable
+        From the place of a row to the line in which it stands.
     """
     header = rows[0]
     n_recognised = count_recognised(header, settings)
@@ -115,7 +115,7 @@ def refuse_odd_tables(
     found = header_below(rows, settings)
     if found is not None:
         raise InputError(
-            f"{source}: the header stands in line {first_line + found}, below "
+            f"{source}: the header stands in line {line_of(found)}, below "
             f"{shorten(','.join(header))}. Remove the lines above it."
         )
     first_column = [row[0] for row in rows if row]

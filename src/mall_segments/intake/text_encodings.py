@@ -32,6 +32,8 @@ _OTHER_SCRIPTS: Final = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")
 _CANDIDATES: Final = (_WESTERN, *_ASIAN, *_WITH_LANGUAGE, *_OTHER_SCRIPTS)
 _LEAST_WIDE_SHARE: Final = 0.3
 _LEAST_COHERENCE: Final = 0.4
+_LEAST_IN_RUNS: Final = 0.3
+_ENOUGH_LETTERS: Final = 20
 _SAMPLED_BYTES: Final = 4096
 
 
@@ -89,7 +91,12 @@ def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> s
     InputError
         If several encodings give different text and nothing decides between them.
     """
-    texts = {name: text for name in _CANDIDATES if (text := _decoded(sample, name))}
+    # Letters of two bytes stand in runs; accented ones stand among plain letters.
+    high = len(re.findall(rb"[\x80-\xff]", sample))
+    in_runs = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))
+    wide = in_runs >= _LEAST_IN_RUNS * high
+    candidates = [name for name in _CANDIDATES if wide or name not in _ASIAN]
+    texts = {name: text for name in candidates if (text := _decoded(sample, name))}
     known = {name: _known_words(text, settings) for name, text in texts.items()}
     most = max(known.values(), default=0)
     if most and (found := [name for name in texts if known[name] == most]):
@@ -109,13 +116,23 @@ def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
     asian = [name for name in names if name in _ASIAN]
     if best in _ASIAN and len(asian) == 1:
         return best
-    if best in _OTHER_SCRIPTS:
+    scripts = [
+        name
+        for name, match in zip(names, matches, strict=True)
+        if name in _OTHER_SCRIPTS and match.coherence >= matches[0].coherence
+    ]
+    if scripts == [best]:
         return best
-    if best in _WITH_LANGUAGE and matches[0].coherence >= _LEAST_COHERENCE:
+    n_letters = sum(not letter.isascii() for letter in texts.get(best, ""))
+    if (
+        best in _WITH_LANGUAGE
+        and matches[0].coherence >= _LEAST_COHERENCE
+        and n_letters >= _ENOUGH_LETTERS
+    ):
         return best
-    if best and best not in _ASIAN and _WESTERN in texts:
+    if best and not {best} & {*_ASIAN, *_OTHER_SCRIPTS} and _WESTERN in texts:
         return _WESTERN
-    guesses = ", ".join(asian or names or _CANDIDATES)
+    guesses = ", ".join(asian or scripts or names or _CANDIDATES)
     raise InputError(
         f"{source} is not UTF-8, and its encoding is not clear; it may be {guesses}. "
         "Say which by `encoding`, or save the file as UTF-8."

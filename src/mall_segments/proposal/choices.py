@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import normalise
-from mall_segments.settings import RESERVED_COLUMNS, RESERVED_WORDS
+from mall_segments.settings.values import ColumnName
 from mall_segments.wording import compact, shorten
 
 if TYPE_CHECKING:
@@ -277,13 +279,11 @@ def _name(column: ColumnFacts, names: set[str]) -> str:
     plain = re.sub(r"[^a-z0-9]+", "_", "_".join(filter(None, words))).strip("_")
     if not plain or not plain[0].isalpha():
         plain = f"feature_{plain}".strip("_")
-    if (
-        plain in RESERVED_COLUMNS
-        or plain in RESERVED_WORDS
-        or plain.endswith(("_text", "_is_missing"))
-    ):
-        plain = f"{plain[: _LONGEST_NAME - 6]}_value"
-    plain = plain[: _LONGEST_NAME - 3].rstrip("_")
+    plain = plain[: _LONGEST_NAME - 9].rstrip("_")
+    try:
+        TypeAdapter(ColumnName).validate_python(plain)
+    except ValidationError:
+        plain = f"{plain}_value"
     name, number = plain, 2
     while name in names:
         name, number = f"{plain}_{number}", number + 1

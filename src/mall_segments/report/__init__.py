@@ -1,4 +1,4 @@
-"""The report of a generation: one HTML file, and pictures of its charts.
+"""The report of a generation: one HTML file, and pictures of its maps.
 
 It reads what is published, whatever the features, and never computes a segment anew.
 """
@@ -65,7 +65,7 @@ def copy_report(
     audit : Path, optional
         What ``mall-segments audit`` found, as JSON, to be shown on the page.
     pictures : Path, optional
-        The folder to write pictures of the charts to.
+        The folder to write pictures of the maps to.
     progress : callable, optional
         Called with what is done next and the share done before.
 

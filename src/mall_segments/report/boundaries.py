@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
 
-    from mall_segments.model import ModelSegment, ModelSegmentation
+if TYPE_CHECKING:
+    from mall_segments.model import ModelSegmentation
+    from mall_segments.report.cells import Array
 
 _SHORTEST = 1e-9
+
+# The frame, drawn from 0 to 1, as half-planes.
+_FRAME = np.array([[-1.0, 0, 0], [1, 0, -1], [0, -1, 0], [0, 1, -1]])
 
 
 @dataclass(frozen=True)
@@ -60,17 +64,26 @@ def boundary_lines(
     list of Line
         One per pair of neighbours, in the order of the segments.
     """
-    plane = _Plane(segmentation, x, y, frame, average_coordinates(segmentation))
-    segments = segmentation.segments
+    average = np.array(average_coordinates(segmentation))
+    centroids = np.array([each.coordinates for each in segmentation.segments])
+    origin, across, up = average.copy(), np.zeros_like(average), np.zeros_like(average)
+    for number, low, high, direction in (
+        (x, frame.x_minimum, frame.x_maximum, across),
+        (y, frame.y_minimum, frame.y_maximum, up),
+    ):
+        axis = segmentation.coordinates[number]
+        factor = axis.weight / axis.scale
+        origin[number] = (low - axis.center) * factor
+        direction[number] = (high - low) * factor
+    # The squared distance to a centroid, less what all share, is linear in the plane.
+    planes = -2 * centroids @ np.column_stack([across, up, origin])
+    planes[:, 2] += (centroids**2).sum(axis=1)
     lines = []
-    for first, second in combinations(segments, 2):
-        others = [segment for segment in segments if segment not in (first, second)]
-        line = _edge(
-            plane.closer(first, second),
-            [plane.closer(first, other) for other in others],
-        )
-        if line:
-            lines.append(plane.unscaled(line))
+    for first, second in combinations(range(len(planes)), 2):
+        others = planes[first] - np.delete(planes, [first, second], axis=0)
+        edge = _edge(planes[first] - planes[second], np.vstack([_FRAME, others]))
+        if edge:
+            lines.append(_unscaled(edge, frame))
     return lines
 
 
@@ -82,83 +95,17 @@ def average_coordinates(segmentation: ModelSegmentation) -> list[float]:
     ]
 
 
-@dataclass(frozen=True)
-class _HalfPlane:
-    """Where ``u * x + v * y + constant`` is at most 0, both from 0 to 1."""
-
-    u: float
-    v: float
-    constant: float
-
-
-_FRAME = (
-    _HalfPlane(-1, 0, 0),
-    _HalfPlane(1, 0, -1),
-    _HalfPlane(0, -1, 0),
-    _HalfPlane(0, 1, -1),
-)
-
-
-@dataclass(frozen=True)
-class _Plane:
-    segmentation: ModelSegmentation
-    x: int
-    y: int
-    frame: Frame
-    average: Sequence[float]
-
-    def closer(self, segment: ModelSegment, other: ModelSegment) -> _HalfPlane:
-        """Where the squared distance to a segment is at most that to another.
-
-        The difference of the two squared distances is linear in the coordinates, as
-        the squares of the customer's own cancel.
-        """
-        u = v = constant = 0.0
-        frame = self.frame
-        for number, axis in enumerate(self.segmentation.coordinates):
-            here, there = segment.coordinates[number], other.coordinates[number]
-            slope = 2 * (there - here)
-            constant += here**2 - there**2
-            if number in (self.x, self.y):
-                slope *= axis.weight / axis.scale
-                constant -= slope * axis.center
-            if number == self.x:
-                constant += slope * frame.x_minimum
-                u = slope * (frame.x_maximum - frame.x_minimum)
-            elif number == self.y:
-                constant += slope * frame.y_minimum
-                v = slope * (frame.y_maximum - frame.y_minimum)
-            else:
-                constant += slope * self.average[number]
-        return _HalfPlane(u, v, constant)
-
-    def unscaled(self, line: tuple[float, float, float, float]) -> Line:
-        frame = self.frame
-        x_span = frame.x_maximum - frame.x_minimum
-        y_span = frame.y_maximum - frame.y_minimum
-        return Line(
-            frame.x_minimum + line[0] * x_span,
-            frame.y_minimum + line[1] * y_span,
-            frame.x_minimum + line[2] * x_span,
-            frame.y_minimum + line[3] * y_span,
-        )
-
-
-def _edge(
-    boundary: _HalfPlane, others: Sequence[_HalfPlane]
-) -> tuple[float, float, float, float] | None:
-    """Clip the edge of a half-plane to the frame and to the other half-planes."""
-    length = math.hypot(boundary.u, boundary.v)
+def _edge(boundary: Array, limits: Array) -> tuple[float, float, float, float] | None:
+    """Clip the edge of a half-plane to others, each where ux + vy + c is at most 0."""
+    length = float(np.hypot(*boundary[:2]))
     if not length:
         return None
-    along_u, along_v = -boundary.v / length, boundary.u / length
-    start_u = -boundary.constant * boundary.u / length**2
-    start_v = -boundary.constant * boundary.v / length**2
+    along = np.array([-boundary[1], boundary[0]]) / length
+    start = -boundary[2] * boundary[:2] / length**2
     first, last = -math.inf, math.inf
-    for limit in (*_FRAME, *others):
-        at_start = limit.u * start_u + limit.v * start_v + limit.constant
-        growth = limit.u * along_u + limit.v * along_v
-        if abs(growth) <= _SHORTEST * math.hypot(limit.u, limit.v):
+    for limit in limits:
+        at_start, growth = float(limit[:2] @ start + limit[2]), float(limit[:2] @ along)
+        if abs(growth) <= _SHORTEST * float(np.hypot(*limit[:2])):
             if at_start > 0:
                 return None
         elif growth > 0:
@@ -167,9 +114,16 @@ def _edge(
             first = max(first, -at_start / growth)
     if last - first <= _SHORTEST:
         return None
-    return (
-        start_u + first * along_u,
-        start_v + first * along_v,
-        start_u + last * along_u,
-        start_v + last * along_v,
+    (u1, v1), (u2, v2) = (start + at * along for at in (first, last))
+    return float(u1), float(v1), float(u2), float(v2)
+
+
+def _unscaled(edge: tuple[float, float, float, float], frame: Frame) -> Line:
+    width = frame.x_maximum - frame.x_minimum
+    height = frame.y_maximum - frame.y_minimum
+    return Line(
+        frame.x_minimum + edge[0] * width,
+        frame.y_minimum + edge[1] * height,
+        frame.x_minimum + edge[2] * width,
+        frame.y_minimum + edge[3] * height,
     )

@@ -11,7 +11,17 @@ from mall_segments.report.features import shortened
 from mall_segments.report.labels import PHONE, WIDE, label_offsets
 from mall_segments.report.markers import marker, shape_class, size_number
 from mall_segments.report.plots import Plot, Strip, grid
-from mall_segments.report.svg import Axis, element, joined, nice_axis, share, tip
+from mall_segments.report.svg import (
+    Axis,
+    box,
+    element,
+    joined,
+    line,
+    nice_axis,
+    share,
+    tip,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +40,6 @@ _FAINTEST = 0.35
 # Share of the whole that a part needs for each letter of its name.
 _ROOM_FOR_A_LETTER: Final = 0.02
 _ROOM_ON_A_PHONE: Final = 0.032
-
-_HALF_BAR: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -88,33 +96,21 @@ def map_chart(
     cells : Cells
         Points are drawn as markers whose area grows with their customers; bins as
         rectangles in the colour of the segment most of their customers belong to,
-        fainter the fewer they are.
+        fainter the fewer they are, or, unless ``is_shaded``, as markers.
     axes : tuple of Axis
-        Horizontal and vertical.
+        Horizontal and vertical; ``titles`` are theirs.
     name, title, description, height
-        See `Plot`; ``titles`` are those of the axes.
+        See `Plot`.
     says : callable
         What a mark says when pointed at.
-    lines : sequence of Line
-        Boundaries between segments.
-    is_slice : bool
-        Whether the boundaries hold only for customers with average other features.
+    lines, is_slice
+        Boundaries, and whether they hold only where other features are average.
     centres : sequence of Centre
         Centroids.
-    is_shaded : bool
-        Whether bins are drawn as rectangles; if not, as markers in their middle.
     """
-    x_axis, y_axis = axes
+    style = "boundary slice" if is_slice else "boundary"
     boundaries = [
-        element(
-            "line",
-            x1=x_axis.along(line.x1),
-            y1=y_axis.up(line.y1),
-            x2=x_axis.along(line.x2),
-            y2=y_axis.up(line.y2),
-            class_="boundary slice" if is_slice else "boundary",
-        )
-        for line in lines
+        _line(axes, each.x1, each.y1, each.x2, each.y2, style) for each in lines
     ]
     return Plot(
         name=name,
@@ -123,7 +119,7 @@ def map_chart(
         y_title=titles[1],
         description=description,
         content=joined(
-            grid(x_axis, y_axis),
+            grid(*axes),
             element("g", *_cell_marks(cells, axes, says, is_shaded), class_="cells"),
             *boundaries,
             *_centre_marks(centres, cells, axes),
@@ -163,14 +159,13 @@ def histogram(
         below = stacked.get(part.start, 0)
         stacked[part.start] = below + part.n_customers
         bars.append(
-            element(
-                "rect",
-                tip(part.title),
-                x=x_axis.along(part.start),
-                y=y_axis.up(below + part.n_customers),
-                width=share(x_axis.percent(part.end) - x_axis.percent(part.start)),
-                height=share(y_axis.percent(part.n_customers)),
-                class_=f"mark bar {classes[part.group]}",
+            box(
+                x_axis.percent(part.start),
+                y_axis.down(below + part.n_customers),
+                x_axis.percent(part.end) - x_axis.percent(part.start),
+                y_axis.percent(part.n_customers),
+                f"mark bar {classes[part.group]}",
+                part.title,
             )
         )
     return Plot(
@@ -224,7 +219,10 @@ def criterion_chart(
         for one, two in pairwise(scores)
     ]
     for score in scores:
-        place = {"cx": x_axis.along(score.n_segments), "cy": y_axis.up(score.value)}
+        place = {
+            "cx": share(x_axis.percent(score.n_segments)),
+            "cy": share(y_axis.down(score.value)),
+        }
         if score.is_preferred:
             content.append(element("circle", r=8, class_="ring", **place))
         says = tip(f"{score.n_segments} segments: {score.value:.4g}")
@@ -244,8 +242,6 @@ def criterion_chart(
 def snake_chart(
     lines: Sequence[tuple[int, str, Sequence[float | None]]],
     features: Sequence[str],
-    *,
-    row_height: int,
 ) -> tuple[Axis, Markup, int]:
     """Draw a line down the features for each segment: how far it is from average.
 
@@ -255,89 +251,42 @@ def snake_chart(
         The id and label of a segment, and its mean of each feature in standard
         deviations from all customers; None where there is none.
     features : sequence of str
-        The labels of the features.
-    row_height : int
-        Pixels of a feature's row; the marks stand in its middle.
+        The labels of the features, whose rows are equally high.
 
     Returns
     -------
     tuple
         The horizontal axis, the marks, and how many there are.
     """
-    scores = [score for _, _, line in lines for score in line if score is not None]
+    scores = [score for *_, values in lines for score in values if score is not None]
     reach = max(1.0, *(abs(score) for score in scores))
     axis = nice_axis(-reach, reach, n_ticks=6, padding=0.04, is_clipped=True)
-    content = [
-        element(
-            "line",
-            x1=axis.along(0),
-            y1="0%",
-            x2=axis.along(0),
-            y2="100%",
-            class_="overall",
-        )
-    ]
+    content = [line(axis.percent(0), 0, axis.percent(0), 100, "overall")]
     marks = []
-    for segment_id, label, line in lines:
+    n_rows = len(features)
+    for segment_id, label, values in lines:
         places = [
-            (axis.along(score), (row + 0.5) * row_height, score, features[row])
-            for row, score in enumerate(line)
+            (axis.percent(score), 100 * (row + 0.5) / n_rows, score, features[row])
+            for row, score in enumerate(values)
             if score is not None
         ]
+        style = f"snake {shape_class(segment_id)}"
         content += [
-            element(
-                "line", x1=x1, y1=y1, x2=x2, y2=y2,
-                class_=f"snake {shape_class(segment_id)}",
-            )
-            for (x1, y1, _, _), (x2, y2, _, _) in pairwise(places)
-        ]  # fmt: skip
+            line(x1, y1, x2, y2, style)
+            for (x1, y1, *_), (x2, y2, *_) in pairwise(places)
+        ]
         marks += [
             marker(
                 segment_id,
-                x=x,
-                y=f"{y:g}",
-                size=3,
-                class_="mark",
-                title=f"{label}, {feature}: {score:+.2f} standard deviations",
+                share(x),
+                share(y),
+                3,
+                "mark",
+                f"{label}, {feature}: {score:+.2f} standard deviations",
             )
             for x, y, score, feature in places
         ]
     return axis, joined(*content, *marks), len(marks)
-
-
-def profile_strip(
-    segment_id: int,
-    label: str,
-    bins: Sequence[Bin],
-    mean: tuple[float, str],
-    overall: float,
-    axis: Axis,
-) -> Strip:
-    """Draw how a segment's customers spread over a feature, and their mean."""
-    largest = max((part.n_customers for part in bins), default=1)
-    bars = [
-        element(
-            "rect",
-            tip(part.title),
-            x=axis.along(part.start),
-            y=share(92 - 80 * part.n_customers / largest),
-            width=share(axis.percent(part.end) - axis.percent(part.start)),
-            height=share(80 * part.n_customers / largest),
-            class_=f"mark spread {shape_class(segment_id)}",
-        )
-        for part in bins
-    ]
-    x = axis.along(overall)
-    line = element("line", x1=x, y1="0%", x2=x, y2="100%", class_="overall")
-    mean_mark = marker(
-        segment_id,
-        x=axis.along(mean[0]),
-        y="92%",
-        size=3,
-        class_="mark mean",
-        title=mean[1],
-    )
-    return Strip(segment_id, label, joined(*bars, line, mean_mark), len(bars) + 1)
 
 
 def silhouette_strip(
@@ -357,19 +306,18 @@ def silhouette_strip(
     for start, end, value in slices:
         at = axis.percent(value)
         bars.append(
-            element(
-                "rect",
-                tip(f"{label}: {value:.2f}"),
-                x=share(min(zero, at)),
-                y=share(5 + 90 * start),
-                width=share(abs(at - zero)),
-                height=share(90 * (end - start)),
-                class_=f"mark slice {shape_class(segment_id)}",
+            box(
+                min(zero, at),
+                5 + 90 * start,
+                abs(at - zero),
+                90 * (end - start),
+                f"mark slice {shape_class(segment_id)}",
+                f"{label}: {value:.2f}",
             )
         )
-    x = axis.along(mean)
-    line = element("line", x1=x, y1="0%", x2=x, y2="100%", class_="segment-mean")
-    return Strip(segment_id, label, joined(*bars, line), len(bars))
+    x = axis.percent(mean)
+    bars.append(line(x, 0, x, 100, "segment-mean"))
+    return Strip(segment_id, label, joined(*bars), len(slices))
 
 
 def mix_strip(
@@ -383,30 +331,15 @@ def mix_strip(
     content = []
     start = 0.0
     for class_, part, name in parts:
+        title = f"{name}: {100 * part:.1f} %"
         content.append(
-            element(
-                "rect",
-                tip(f"{name}: {100 * part:.1f} %"),
-                x=share(100 * start),
-                y="12%",
-                width=share(100 * part),
-                height="76%",
-                class_=f"mark part {class_}",
-            )
+            box(100 * start, 12, 100 * part, 76, f"mark part {class_}", title)
         )
         if part >= _ROOM_FOR_A_LETTER * len(name):
-            has_room = part >= _ROOM_ON_A_PHONE * len(name)
-            content.append(
-                element(
-                    "text",
-                    name,
-                    x=share(100 * (start + part / 2)),
-                    y="50%",
-                    dy="0.36em",
-                    text_anchor="middle",
-                    class_=f"part-label{'' if has_room else ' tight'} on-{class_}",
-                )
-            )
+            fits = "" if part >= _ROOM_ON_A_PHONE * len(name) else " tight"
+            style = f"part-label{fits} on-{class_}"
+            middle = 100 * (start + part / 2)
+            content.append(words(name, middle, 50, style, dy="0.36em"))
         start += part
     return Strip(segment_id, label, joined(*content), len(parts))
 
@@ -414,15 +347,8 @@ def mix_strip(
 def _line(
     axes: tuple[Axis, Axis], x1: float, y1: float, x2: float, y2: float, class_: str
 ) -> Markup:
-    x_axis, y_axis = axes
-    return element(
-        "line",
-        x1=x_axis.along(x1),
-        y1=y_axis.up(y1),
-        x2=x_axis.along(x2),
-        y2=y_axis.up(y2),
-        class_=class_,
-    )
+    x, y = axes
+    return line(x.percent(x1), y.down(y1), x.percent(x2), y.down(y2), class_)
 
 
 def _cell_marks(
@@ -435,25 +361,22 @@ def _cell_marks(
     largest = max(cell.n_customers for cell in cells.cells)
     width, height = cells.width, cells.height
     for cell in cells.cells:
+        segment_id, n = cell.counts[0][0], cell.n_customers
+        x, y = x_axis.percent(cell.x), y_axis.down(cell.y)
         if not is_shaded or width is None or height is None:
-            yield marker(
-                cell.counts[0][0],
-                x=x_axis.along(cell.x),
-                y=y_axis.up(cell.y),
-                size=size_number(cell.n_customers, largest),
-                class_="mark",
-                title=says(cell),
-            )
+            size = size_number(n, largest)
+            yield marker(segment_id, share(x), share(y), size, "mark", says(cell))
             continue
-        yield element(
-            "rect",
-            tip(says(cell)),
-            x=x_axis.along(cell.x - width / 2),
-            y=y_axis.up(cell.y + height / 2),
-            width=share(100 * width / (x_axis.maximum - x_axis.minimum)),
-            height=share(100 * height / (y_axis.maximum - y_axis.minimum)),
-            class_=f"mark cell {shape_class(cell.counts[0][0])}",
-            fill_opacity=f"{_strength(cell.n_customers, largest):.2f}",
+        across = 100 * width / (x_axis.maximum - x_axis.minimum)
+        up = 100 * height / (y_axis.maximum - y_axis.minimum)
+        yield box(
+            x - across / 2,
+            y - up / 2,
+            across,
+            up,
+            f"mark cell {shape_class(segment_id)}",
+            says(cell),
+            fill_opacity=f"{_strength(n, largest):.2f}",
         )
 
 
@@ -468,38 +391,24 @@ def _strength(n_customers: int, largest: int) -> float:
 def _centre_marks(
     centres: Sequence[Centre], cells: Cells, axes: tuple[Axis, Axis]
 ) -> Iterator[Markup]:
-    def place(x: float, y: float) -> tuple[float, float]:
-        return axes[0].percent(x), 100 - axes[1].percent(y)
+    def place(at: Cell | Centre) -> tuple[float, float]:
+        return axes[0].percent(at.x), axes[1].down(at.y)
 
-    for centre in centres:
-        x, y = axes[0].along(centre.x), axes[1].up(centre.y)
-        number = str(centre.segment_id)
+    places = [place(centre) for centre in centres]
+    for centre, (x, y) in zip(centres, places, strict=True):
         yield element(
             "g",
             tip(centre.label),
-            element("circle", cx=x, cy=y, r=9, class_="centroid"),
-            element(
-                "text", number, x=x, y=y, dy="0.36em", text_anchor="middle",
-                class_="centroid-number",
-            ),
-        )  # fmt: skip
+            element("circle", cx=share(x), cy=share(y), r=9, class_="centroid"),
+            words(str(centre.segment_id), x, y, "centroid-number", dy="0.36em"),
+        )
     # Bins lie under every place a name may go, so they do not matter.
-    marks = [] if cells.width else [place(cell.x, cell.y) for cell in cells.cells]
-    places = [place(centre.x, centre.y) for centre in centres]
+    marks = [] if cells.width else [place(cell) for cell in cells.cells]
     for class_, size, length in (
         ("direct-label", WIDE, LABEL_LENGTH),
         ("direct-label on-phone", PHONE, PHONE_LABEL_LENGTH),
     ):
         names = [shortened(centre.label, length) for centre in centres]
         offsets = label_offsets(names, places, marks, size)
-        for centre, name, (across, down) in zip(centres, names, offsets, strict=True):
-            yield element(
-                "text",
-                name,
-                x=axes[0].along(centre.x),
-                y=axes[1].up(centre.y),
-                dx=across or None,
-                dy=down,
-                text_anchor="middle",
-                class_=class_,
-            )
+        for name, (x, y), (dx, dy) in zip(names, places, offsets, strict=True):
+            yield words(name, x, y, class_, dx=dx or None, dy=dy)

@@ -75,6 +75,13 @@ CRITERIA: Final = (
         "How much of the least stable segment is found again among resampled "
         "customers (Jaccard): three quarters and more is usually called stable.",
     ),
+    Criterion(
+        "separation",
+        "separation",
+        "Separation",
+        "How far the two nearest segments are apart, in standard deviations within "
+        "them: the largest number that keeps all of them clearly apart.",
+    ),
 )
 
 STABLE: Final = 0.75

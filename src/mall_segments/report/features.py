@@ -57,7 +57,8 @@ def feature_views(model: Model) -> dict[str, FeatureView]:
         column.name: FeatureView(
             column.name,
             column.label,
-            column.unit,
+            # "Orders (orders)" says nothing more than "Orders".
+            "" if column.unit.casefold() == column.label.casefold() else column.unit,
             column.type == "number",
             column.is_whole,
         )

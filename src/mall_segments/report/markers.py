@@ -64,7 +64,7 @@ def marker_definitions() -> Markup:
 
 
 def marker(
-    segment_id: int, *, x: str, y: str, size: int, class_: str = "", title: str = ""
+    segment_id: int, x: str, y: str, size: int, class_: str, title: str = ""
 ) -> Markup:
     """Place a segment's marker, which says its title when pointed at."""
     return element(
@@ -73,7 +73,7 @@ def marker(
         href=f"#m{shape_number(segment_id)}-{size}",
         x=x,
         y=y,
-        class_=f"{class_} {shape_class(segment_id)}".strip(),
+        class_=f"{class_} {shape_class(segment_id)}",
     )
 
 
@@ -81,7 +81,7 @@ def badge(segment_id: int) -> Markup:
     """Draw a segment's marker to stand in a line of text."""
     return element(
         "svg",
-        marker(segment_id, x="9", y="9", size=_BADGE_SIZE, class_="marker"),
+        marker(segment_id, "9", "9", _BADGE_SIZE, "marker"),
         class_="badge",
         width=18,
         height=18,

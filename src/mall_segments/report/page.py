@@ -31,12 +31,15 @@ if TYPE_CHECKING:
 MAX_FAILURES: Final = 20
 """Failures and warnings of the audit that are listed; all are counted."""
 
+MOVEMENTS: Final = "parquet/fct_customer_movements.parquet"
+REJECTED: Final = "parquet/fct_rejected_customers.parquet"
+
 LISTS: Final = (
     ("segmented_mall_customers.csv", "every customer with the segment, as CSV"),
     ("parquet/fct_customer_segments.parquet", "the same for BI tools, as Parquet"),
-    ("parquet/fct_customer_movements.parquet", "who joined, left or moved, as Parquet"),
+    (MOVEMENTS, "who joined, left or moved, as Parquet"),
     ("parquet/dim_segments.parquet", "the segments and what to do, as Parquet"),
-    ("parquet/fct_rejected_customers.parquet", "rows that were left out, as Parquet"),
+    (REJECTED, "rows that were left out, as Parquet"),
 )
 
 # From how far a correlation or a loading is shaded, as if it were a z-score.
@@ -127,7 +130,7 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
         general=reading.general,
         data_tests=reading.data_tests,
         audit=audit,
-        lists=_links(reading.folder, home),
+        lists=_links(reading, home),
         criteria=CRITERIA,
         stable=STABLE,
         definitions=marker_definitions(),
@@ -137,14 +140,20 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
     )
 
 
-def _links(folder: Path, home: Path) -> list[tuple[str, str, str]]:
-    """List the files for download that are there: address, name and what they hold."""
+def _links(reading: Reading, home: Path) -> list[tuple[str, str, str]]:
+    """List files for download that hold something: address, name and what it is."""
+    folder = reading.folder
     start = os.path.relpath(folder.resolve(), home.resolve())
     prefix = "" if start == "." else f"{start}/"
+    empty = set()
+    if not any(view.changes.moves for view in reading.views):
+        empty.add(MOVEMENTS)
+    if not reading.general.reasons:
+        empty.add(REJECTED)
     return [
         (quote(f"{prefix}{name}"), name.rpartition("/")[2], meaning)
         for name, meaning in LISTS
-        if (folder / name).is_file()
+        if name not in empty and (folder / name).is_file()
     ]
 
 

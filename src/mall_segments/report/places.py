@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mall_segments.model import ModelSegmentation
+    from mall_segments.report.cells import Array
     from mall_segments.report.features import FeatureView
     from mall_segments.report.marts import Marts
     from mall_segments.report.plots import Plot
@@ -79,10 +80,9 @@ def read_map(
 ) -> Map | None:
     """Draw the map by the two numbers that separate most; None without any number."""
     names = separating(segmentation)
-    if not names:
-        return None
-    if len(names) == 1:
-        return _bars(marts, segmentation, features[names[0]], labels)
+    if len(names) < 2:  # noqa: PLR2004 - a map has two axes
+        bars = [_bars(marts, segmentation, features[name], labels) for name in names]
+        return next(iter(bars), None)
     # In the order of the settings, so that one segmentation's map looks like another's.
     chosen = [name for name in features if name in names[:2]]
     x, y = (features[name] for name in chosen)
@@ -128,25 +128,38 @@ def read_map(
         has_lines=bool(lines),
         is_slice=n_hidden > 0,
         clipped=tuple(
-            feature.label
-            for feature, scale in ((x, x_scale), (y, y_scale))
-            if scale.coordinate.low is not None
+            each.label
+            for each in (x, y)
+            if _scale(segmentation, each.name).coordinate.low is not None
         ),
-        data={
-            "x": x_scale.knots(axes[0], columns[0].min(), columns[0].max()),
-            "y": y_scale.knots(axes[1], columns[1].min(), columns[1].max()),
-            "xLabel": x.title,
-            "yLabel": y.title,
-            "cells": [
-                [
-                    round(axes[0].percent(cell.x) / 100, 5),
-                    round(axes[1].percent(cell.y) / 100, 5),
-                    list(map(list, cell.counts)),
-                ]
-                for cell in cells.cells
-            ],
-        },
+        data=_brush_data(cells, axes, (x_scale, y_scale), columns)
+        | {"xLabel": x.title, "yLabel": y.title},
     )
+
+
+def _brush_data(
+    cells: Cells,
+    axes: tuple[Axis, Axis],
+    scales: tuple[Scale, Scale],
+    columns: Sequence[Array],
+) -> dict[str, Any]:
+    """Write what the page counts with: axes, and customers by their places on them."""
+    x, y = (
+        scale.knots(axis, float(values.min()), float(values.max()))
+        for scale, axis, values in zip(scales, axes, columns, strict=False)
+    )
+    return {
+        "x": x,
+        "y": y,
+        "cells": [
+            [
+                round(axes[0].percent(cell.x) / 100, 5),
+                round(axes[1].percent(cell.y) / 100, 5),
+                cell.counts,
+            ]
+            for cell in cells.cells
+        ],
+    }
 
 
 def read_pairs(

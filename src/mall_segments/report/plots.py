@@ -6,7 +6,7 @@ from typing import Final
 from markupsafe import Markup
 
 from mall_segments.report.markers import badge
-from mall_segments.report.svg import Axis, element, joined
+from mall_segments.report.svg import Axis, element, joined, line, words
 
 STRIP_HEIGHT: Final = 44
 """Height of one row of a strip chart, in pixels."""
@@ -103,19 +103,7 @@ class StripChart:
 
     def axis_content(self) -> Markup:
         """Draw the ticks below the last row."""
-        return joined(
-            *(
-                element(
-                    "text",
-                    label + self.unit,
-                    x=self.axis.along(tick),
-                    y="15",
-                    class_="tick",
-                    text_anchor="middle",
-                )
-                for tick, label in self.axis.labelled()
-            )
-        )
+        return ticks_below(self.axis, unit=self.unit)
 
     def __html__(self) -> Markup:
         """Draw the rows, each with its label."""
@@ -155,37 +143,29 @@ class StripChart:
         )
 
 
+def ticks_below(axis: Axis, *, unit: str = "") -> Markup:
+    """Write what stands at the ticks of an axis into a row of its own."""
+    return joined(
+        *(
+            words(label + unit, axis.percent(tick), "15", "tick")
+            for tick, label in axis.labelled()
+        )
+    )
+
+
 def grid(x_axis: Axis, y_axis: Axis) -> Markup:
     """Draw the lines and numbers of both axes."""
     labels = [
-        element(
-            "text",
-            label,
-            x=x_axis.along(tick),
-            y="100%",
-            dy="17",
-            text_anchor="middle",
-            class_="tick",
-        )
+        words(label, x_axis.percent(tick), 100, "tick", dy="17")
         for tick, label in x_axis.labelled()
     ]
     labels += [
-        element(
-            "text",
-            label,
-            x="0%",
-            y=y_axis.up(tick),
-            dx="-7",
-            dy="0.34em",
-            text_anchor="end",
-            class_="tick",
+        words(
+            label, 0, y_axis.down(tick), "tick", dx="-7", dy="0.34em", text_anchor="end"
         )
         for tick, label in y_axis.labelled()
     ]
-    rows = [
-        element("line", x1="0%", y1=y_axis.up(tick), x2="100%", y2=y_axis.up(tick))
-        for tick in y_axis.ticks
-    ]
+    rows = [line(0, y, 100, y) for y in map(y_axis.down, y_axis.ticks)]
     return joined(
         element("g", *_column_lines(x_axis), *rows, class_="rules"),
         element("g", *labels, aria_hidden="true"),
@@ -193,7 +173,4 @@ def grid(x_axis: Axis, y_axis: Axis) -> Markup:
 
 
 def _column_lines(axis: Axis) -> list[Markup]:
-    return [
-        element("line", x1=axis.along(tick), y1="0%", x2=axis.along(tick), y2="100%")
-        for tick in axis.ticks
-    ]
+    return [line(x, 0, x, 100) for x in map(axis.percent, axis.ticks)]

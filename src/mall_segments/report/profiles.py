@@ -1,4 +1,4 @@
-"""What defines the segments: means, spreads, levels of categories, and who they are."""
+"""What defines the segments: means, levels of categories, and who they are."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.report import charts
-from mall_segments.report.charts import Bin
-from mall_segments.report.places import bins_of
-from mall_segments.report.plots import StripChart
-from mall_segments.report.svg import Axis, nice_axis
+from mall_segments.report.plots import StripChart, ticks_below
+from mall_segments.report.svg import Axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
 
     from mall_segments.report.features import FeatureView
     from mall_segments.report.marts import Marts, Row
-
-N_SPREAD_BINS: Final = 40
-"""Bins of a segment's spread over a feature, at most."""
 
 SNAKE_ROWS: Final = (34, 60)
 """Pixels of a feature's row in the snake plot: of many features, and of a few."""
@@ -37,7 +32,7 @@ class Snake:
     """The snake plot: a line down the features for each segment."""
 
     features: tuple[FeatureView, ...]
-    axis: Axis
+    ticks: Markup
     content: Markup
     n_marks: int
     row_height: int
@@ -69,7 +64,6 @@ class Profiles:
     numbers: tuple[FeatureView, ...]
     cells: Mapping[tuple[int, str], Row]
     snake: Snake | None
-    spreads: tuple[StripChart, ...]
     levels: tuple[Level, ...]
     mixes: tuple[Mix, ...]
 
@@ -92,9 +86,6 @@ def read_profiles(
         shown,
         cells,
         _snake(labels, cells, shown) if len(shown) > 1 else None,
-        tuple(
-            _spread(marts, segmentation, labels, cells, feature) for feature in shown
-        ),
         tuple(_levels(marts, segmentation, features)),
         tuple(_mixes(marts, segmentation, labels)),
     )
@@ -120,66 +111,9 @@ def _snake(
     ]
     row_height = SNAKE_ROWS[len(features) <= N_FEW]
     axis, content, n_marks = charts.snake_chart(
-        lines, [feature.label for feature in features], row_height=row_height
+        lines, [feature.label for feature in features]
     )
-    return Snake(tuple(features), axis, content, n_marks, row_height)
-
-
-def _spread(
-    marts: Marts,
-    segmentation: str,
-    labels: Mapping[int, str],
-    cells: Mapping[tuple[int, str], Row],
-    feature: FeatureView,
-) -> StripChart:
-    rows = {
-        segment_id: cells[segment_id, feature.name]
-        for segment_id in labels
-        if (segment_id, feature.name) in cells
-    }
-    start, width = bins_of(
-        min(row["minimum"] for row in rows.values()),
-        high := max(row["maximum"] for row in rows.values()),
-        N_SPREAD_BINS,
-        is_whole=feature.is_whole,
-    )
-    axis = nice_axis(
-        start, max(high, start + width), n_ticks=5, padding=0.01, is_clipped=True
-    )
-    bins: dict[int, list[Bin]] = {segment_id: [] for segment_id in rows}
-    for row in marts.query(
-        "SELECT segment_id, least(floor((value - $3) / $4 + 1e-9), $5) AS number, "
-        "sum(n_customers)::BIGINT AS n FROM fct_segment_feature_values "
-        "WHERE segmentation = $1 AND feature = $2 GROUP BY 1, 2 ORDER BY 1, 2",
-        [segmentation, feature.name, start, width, N_SPREAD_BINS - 1],
-    ):
-        left = start + row["number"] * width
-        bins[row["segment_id"]].append(
-            Bin(
-                row["segment_id"],
-                max(left, axis.minimum),
-                min(left + width, axis.maximum),
-                row["n"],
-                f"{feature.with_unit(left + width / 2)}: {row['n']:,} customers",
-            )
-        )
-    means = {key: f"mean {feature.with_unit(row['mean'])}" for key, row in rows.items()}
-    overall = next(iter(rows.values()))["overall_mean"]
-    return StripChart(
-        name=f"spread-{segmentation}-{feature.name}",
-        title=feature.title,
-        x_title=feature.title,
-        description="Segments: "
-        + "; ".join(f"{labels[key]} {mean}" for key, mean in means.items())
-        + f"; all customers {feature.with_unit(overall)}.",
-        strips=tuple(
-            charts.profile_strip(
-                key, labels[key], bins[key], (row["mean"], means[key]), overall, axis
-            )
-            for key, row in rows.items()
-        ),
-        axis=axis,
-    )
+    return Snake(tuple(features), ticks_below(axis), content, n_marks, row_height)
 
 
 def _levels(

@@ -34,6 +34,9 @@ Progress = Callable[[str, float], None]
 N_TRAITS = 4
 """What a card says of a segment, at most: the features in which it differs most."""
 
+SPENDING = ("spend_share", "mean_spend")
+"""Columns of segments that exist where there are orders."""
+
 NO_SEGMENTS = "no segments"
 
 
@@ -182,39 +185,35 @@ def _view(
     where = {"segmentation": segmentation.name}
     claims = segmentation.verdict != NO_SEGMENTS
     by_id = marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
-    labels = segment_labels([row.content for row in by_id], claims=claims)
-    segments = best_first(by_id) if claims else tuple(by_id)
-    labels = {row["segment_id"]: labels[row["segment_id"]] for row in segments}
-    profiles = marts.rows(
-        "fct_segment_profiles", ["segmentation", "segment_id", "feature"], where=where
-    )
-    profiles = [row for row in profiles if row["feature"] in features]
+    segments = best_first(by_id) if claims else in_line(by_id)
+    labels = segment_labels([row.content for row in segments], claims=claims)
+    profiles = [
+        row
+        for row in marts.rows(
+            "fct_segment_profiles",
+            ["segmentation", "segment_id", "feature"],
+            where=where,
+        )
+        if row["feature"] in features
+    ]
     read = read_profiles(marts, segmentation.name, labels, profiles, features)
-    verdicts = marts.rows("fct_segmentation_verdicts", ["segmentation"], where=where)
     moves = marts.rows(
         "fct_segment_migrations",
         ["segmentation", "from_segment_id", "to_segment_id", "movement"],
         where=where,
     )
+    counted = {"n_customers": "sum(n_customers)"}
     return SegmentationView(
         name=segmentation.name,
         title=title,
         features=tuple(features[name] for name in segmentation.features),
-        verdict=next(iter(verdicts), None),
         claims=claims,
         segments=segments,
         total=marts.totals(
-            "dim_segments",
-            [],
-            {"n_customers": "sum(n_customers)", "n_segments": "count(*)"},
-            where=where,
+            "dim_segments", [], {**counted, "n_segments": "count(*)"}, where=where
         )[0],
         labels=labels,
-        values=tuple(
-            column
-            for column in ("spend_share", "mean_spend")
-            if column in by_id[0].content
-        ),
+        values=tuple(name for name in SPENDING if name in by_id[0].content),
         cards=tuple(
             _card(row, labels, profiles, read, moves, segmentation.features)
             for row in segments
@@ -223,34 +222,37 @@ def _view(
         map=read_map(marts, segmentation, features, labels),
         profiles=read,
         counts=read_counts(marts, segmentation.name, segments, labels),
-        differences=tuple(
-            marts.rows(
-                "fct_segment_differences",
-                ["segmentation", "attribute"],
-                where=where,
-                order="is_fitted DESC, effect_size DESC NULLS LAST",
-            )
-        ),
-        rules=tuple(
-            marts.rows(
-                "fct_segment_rules",
-                ["segmentation", "segment_id", "rule_id"],
-                where=where,
-                order="segment_id, n_customers DESC",
-            )
-        ),
-        algorithms=tuple(
-            marts.rows(
-                "fct_algorithm_scores",
-                ["segmentation", "algorithm"],
-                where=where,
-                order="noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
-            )
-        ),
         pairs=read_pairs(marts, segmentation, features, labels),
         components=_components(marts, segmentation),
         changes=_changes(marts, moves, where),
+        **_tables(marts, where),
     )
+
+
+def _tables(marts: Marts, where: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what is shown as it is published."""
+
+    def rows(mart: str, key: str = "segment_id", order: str = "") -> tuple[Row, ...]:
+        keys = ["segmentation", *key.split()]
+        return tuple(marts.rows(mart, keys, where=where, order=order))
+
+    verdicts = marts.rows("fct_segmentation_verdicts", ["segmentation"], where=where)
+    return {
+        "verdict": next(iter(verdicts), None),
+        "differences": rows(
+            "fct_segment_differences",
+            "attribute",
+            "is_fitted DESC, effect_size DESC NULLS LAST",
+        ),
+        "rules": rows(
+            "fct_segment_rules", "segment_id rule_id", "segment_id, n_customers DESC"
+        ),
+        "algorithms": rows(
+            "fct_algorithm_scores",
+            "algorithm",
+            "noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
+        ),
+    }
 
 
 def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
@@ -266,6 +268,13 @@ def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
         return spend is None and not is_target, -(spend or 0.0), -row["n_customers"]
 
     return tuple(sorted(segments, key=rank))
+
+
+def in_line(parts: Sequence[Row]) -> tuple[Row, ...]:
+    """Order the parts of one crowd by their names, which count them."""
+    return tuple(
+        sorted(parts, key=lambda row: (len(row["segment_name"]), row["segment_name"]))
+    )
 
 
 def _card(

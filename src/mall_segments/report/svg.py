@@ -37,13 +37,9 @@ class Axis:
         """Place a value on the axis: 0 at its minimum, 100 at its maximum."""
         return 100 * (value - self.minimum) / (self.maximum - self.minimum)
 
-    def along(self, value: float) -> str:
-        """Place a value from left to right, as an SVG length."""
-        return share(self.percent(value))
-
-    def up(self, value: float) -> str:
-        """Place a value from bottom to top, as an SVG length."""
-        return share(100 - self.percent(value))
+    def down(self, value: float) -> float:
+        """Place a value on an upright axis, from the top: 100 at its minimum."""
+        return 100 - self.percent(value)
 
 
 def nice_axis(
@@ -146,6 +142,37 @@ def element(tag: str, *content: str, **attributes: object) -> Markup:
 def tip(text: str) -> Markup:
     """Say what a mark is, to whoever points at it."""
     return element("title", text)
+
+
+def line(
+    x1: float, y1: float, x2: float, y2: float, class_: str | None = None
+) -> Markup:
+    """Draw a line; places are in percent from the left and from the top."""
+    ends = {"x1": x1, "y1": y1, "x2": x2, "y2": y2}
+    placed = {name: share(place) for name, place in ends.items()}
+    return element("line", **placed, class_=class_)
+
+
+def box(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    class_: str,
+    title: str,
+    **more: str,
+) -> Markup:
+    """Draw a rectangle that says its title; places and sizes are in percent."""
+    sides = {"x": x, "y": y, "width": width, "height": height}
+    placed = {name: share(size) for name, size in sides.items()}
+    return element("rect", tip(title), **placed, class_=class_, **more)
+
+
+def words(text: str, x: float, y: float | str, class_: str, **more: object) -> Markup:
+    """Write text around a place, in percent; ``y`` as text is in pixels."""
+    at = y if isinstance(y, str) else share(y)
+    more = {"text_anchor": "middle", **more}
+    return element("text", text, x=share(x), y=at, class_=class_, **more)
 
 
 def joined(*parts: str) -> Markup:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from mall_segments.errors import InputError
+from mall_segments.intake.columns import KnownColumns, list_columns, normalise
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.settings import CustomerIdColumn, Feature
 from mall_segments.wording import shorten, suggestion
@@ -17,66 +17,55 @@ if TYPE_CHECKING:
     from mall_segments.model import Model, ModelColumn
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelColumns:
-    """What a model says of its columns, in the words of the settings."""
+def known_columns(model: Model, named: Mapping[str, str]) -> KnownColumns:
+    """Return the columns of a model as a file is searched for them.
 
-    customer_id: CustomerIdColumn
-    columns: tuple[Feature, ...]
+    Parameters
+    ----------
+    model : Model
+        The model.
+    named : mapping of str to str
+        Canonical name to the header that holds it, whatever the aliases are.
 
-    @classmethod
-    def of(cls, model: Model, named: Mapping[str, str] | None = None) -> Self:
-        """Take the columns from a model.
+    Raises
+    ------
+    InputError
+        If ``named`` names a column that the model does not have.
+    """
+    allowed = ["customer_id", *(column.name for column in model.columns)]
+    for name in named:
+        if name not in allowed:
+            raise InputError(
+                f"{shorten(name)} is no column of the model."
+                f"{suggestion(name, allowed)} Allowed: {', '.join(allowed)}."
+            )
 
-        Parameters
-        ----------
-        model : Model
-            The model.
-        named : mapping of str to str, optional
-            Canonical name to the header that holds it, whatever the aliases are.
+    def aliases(name: str, known: Sequence[str]) -> tuple[str, ...]:
+        return (named[name],) if name in named else tuple(known)
 
-        Raises
-        ------
-        InputError
-            If ``named`` names a column that the model does not have.
-        """
-        named = named or {}
-        allowed = ["customer_id", *(column.name for column in model.columns)]
-        for name in named:
-            if name not in allowed:
-                raise InputError(
-                    f"{shorten(name)} is no column of the model."
-                    f"{suggestion(name, allowed)} Allowed: {', '.join(allowed)}."
-                )
-
-        def aliases(name: str, known: Sequence[str]) -> tuple[str, ...]:
-            return (named[name],) if name in named else tuple(known)
-
-        return cls(
-            customer_id=CustomerIdColumn.model_construct(
-                aliases=aliases("customer_id", model.customer_id_aliases)
-            ),
-            columns=tuple(
-                _feature(column, aliases(column.name, column.aliases))
-                for column in model.columns
-            ),
-        )
-
-
-def _feature(column: ModelColumn, aliases: tuple[str, ...]) -> Feature:
-    # Built as it is: the gender, too, is one of the columns, and no setting may be.
-    return Feature.model_construct(
-        name=column.name,
-        label=column.label,
-        unit=column.unit,
-        aliases=aliases,
-        type=column.type,
-        minimum=column.minimum,
-        maximum=column.maximum,
-        is_whole=column.is_whole,
-        levels=column.levels
-        and {level: tuple(spellings) for level, spellings in column.levels.items()},
+    return KnownColumns(
+        customer_id=CustomerIdColumn.model_construct(
+            aliases=aliases("customer_id", model.customer_id_aliases)
+        ),
+        columns=[
+            # Built as it is: no setting may be called gender, and a column is.
+            Feature.model_construct(
+                **column.model_dump(exclude={"aliases", "imputed"}),
+                aliases=aliases(column.name, column.aliases),
+            )
+            for column in model.columns
+        ],
     )
+
+
+def refuse_absent(opened: OpenedCustomers, named: Mapping[str, str]) -> None:
+    """Refuse a file in which a column was recognised, but not under the header named."""
+    for name, header in named.items():
+        if normalise(opened.columns[name].column) != normalise(header):
+            raise InputError(
+                f"{opened.source} has no column {shorten(header)}; it has "
+                f"{list_columns(opened.column_names)}."
+            )
 
 
 def read_columns(model: Model, opened: OpenedCustomers) -> list[ModelColumn]:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -18,7 +18,7 @@ from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.scoring.cells import harmless, harmless_name
-from mall_segments.scoring.columns import ModelColumns
+from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
 from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows
 
@@ -50,6 +50,9 @@ _OPTIONS: Final = {
     "parquet": "format parquet",
     "jsonl": "format json",
 }
+_ADVICE: Final = (
+    "  For this file alone: --column NAME=HEADER, as in --column age=Years."
+)
 _STANDARD_INPUT: Final = "standard input"
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
@@ -99,7 +102,7 @@ class Reading:
     encoding: str | None = None
     sheet: str | None = None
     numbers: Numbers | None = None
-    columns: Mapping[str, str] | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def score_file(
@@ -154,7 +157,7 @@ def score_file(
     chosen = model.segmentation(segmentation)
     form = output_format or _format_of(output)
     reading = reading or Reading()
-    columns = ModelColumns.of(model, reading.columns)
+    columns = known_columns(model, reading.columns)
     _refuse_targets(source, output, rejected)
     with tempfile.TemporaryDirectory(prefix="mall-segments-") as folder:
         workspace = Path(folder)
@@ -171,20 +174,25 @@ def score_file(
                     connection,
                     path,
                     columns,
-                    required=(*(reading.columns or ()), *chosen.features),
+                    required=[*reading.columns, *chosen.features],
                     encoding=reading.encoding,
                     sheet=reading.sheet,
                     numbers=reading.numbers,
+                    is_sealed=True,
                 )
+                refuse_absent(opened, reading.columns)
                 checked = check_rows(
                     connection, opened, model=model, segmentation=chosen, step=step
                 )
                 step("writing")
                 _write(connection, checked, output, rejected, form)
         except InputError as error:
-            if source != PIPE:
-                raise
-            raise InputError(str(error).replace(path, _STANDARD_INPUT)) from None
+            text = str(error)
+            if source == PIPE:
+                text = text.replace(path, _STANDARD_INPUT)
+            if "no column is recognised" in text:
+                text += f"\n{_ADVICE}"
+            raise InputError(text) from None
     return ScoredFile(
         build_id=model.build_id,
         segmentation=chosen.name,

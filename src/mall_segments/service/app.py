@@ -8,9 +8,9 @@ import os
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi_offline import FastAPIOffline
 
 from mall_segments.errors import ModelError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from mall_segments.model import ModelSegmentation
     from mall_segments.service.customers import CustomerReader
 
 ACCESS_LOG_VARIABLE: Final = "MALL_SEGMENTS_ACCESS_LOG"
@@ -149,31 +150,21 @@ def _check_type(request: Request) -> None:
     operation_id="predict_cluster",
     response_model=schemas.Assignment | list[schemas.Assignment],
     responses=openapi.PREDICTION_RESPONSES,
-    openapi_extra=openapi.PREDICTION_BODY,
+    openapi_extra=openapi.PREDICTION_REQUEST,
 )
-async def predict_cluster(
-    request: Request,
-    segmentation: Annotated[
-        str | None, Query(description="What to assign to; the first by default.")
-    ] = None,
-) -> Response:
+async def predict_cluster(request: Request) -> Response:
     """Assign one customer, or a list of them, to their segments."""
     state, loaded = request.app.state, _loaded(request)
-    if request.scope["query_string"]:
-        _check_query(request)
-    try:
-        chosen = loaded.model.segmentation(segmentation)
-    except ModelError as error:
-        raise _invalid_query("segmentation", str(error)) from None
+    segmentation = _segmentation(request, loaded.model)
     _check_type(request)
     body = await request.body()
     if len(body) < _LARGE_BODY_BYTES:
-        predicted = predict(loaded, chosen, body)
+        predicted = predict(loaded, segmentation, body)
     else:
         async with state.batches:
-            predicted = await asyncio.to_thread(predict, loaded, chosen, body)
+            predicted = await asyncio.to_thread(predict, loaded, segmentation, body)
     request.state.n_customers = sum(predicted.n_customers.values())
-    state.metrics.count_customers(chosen.name, predicted.n_customers)
+    state.metrics.count_customers(segmentation.name, predicted.n_customers)
     return Response(predicted.body, media_type=_JSON)
 
 
@@ -223,13 +214,18 @@ def _loaded(request: Request) -> CustomerReader:
     return store.current
 
 
-def _check_query(request: Request) -> None:
-    names = [name for name, _ in request.query_params.multi_items()]
-    for name in names:
+def _segmentation(request: Request, model: Model) -> ModelSegmentation:
+    """Return the segmentation that the query names, the first by default."""
+    pairs = request.query_params.multi_items()
+    for name, _ in pairs:
         if name != "segmentation":
             raise _invalid_query(name, "the only parameter is segmentation")
-    if len(names) > 1:
+    if len(pairs) > 1:
         raise _invalid_query("segmentation", "it is to be given once")
+    try:
+        return model.segmentation(pairs[0][1] if pairs else None)
+    except ModelError as error:
+        raise _invalid_query("segmentation", str(error)) from None
 
 
 def _invalid_query(name: str, detail: str) -> ProblemError:

@@ -39,7 +39,9 @@ LONGEST_ID: Final = 256
 MOST_ERRORS: Final = 100
 
 _ID: Final = "customer_id"
-_NO_VALUE: Final = ("", "?", "-", "unknown", "n/a", "na", "null", "none", "nan", "#n/a")
+_NO_VALUE: Final = (
+    *("", "?", "-", "--", ".", "unknown", "n/a", "na", "null", "none", "nan", "#n/a"),
+)
 _AT_ONCE: Final = 100
 
 _COMPLAINTS: Final = {
@@ -142,6 +144,26 @@ class CustomerReader:
         """
         is_list = isinstance(content, list)
         records = content if isinstance(content, list) else [content]
+        customers, refusals = self._check(records, needed, is_list=is_list)
+        columns = {
+            name: [each.get(name) for each in customers] for name in self._columns
+        }
+        if not refusals.errors:
+            for place, values in enumerate(zip(*columns.values(), strict=True)):
+                if values.count(None) == len(values):
+                    refusals.add(place, [(None, "no feature value")])
+        if refusals.errors:
+            raise _refuse(refusals)
+        return Customers(
+            n=len(customers),
+            columns=columns,
+            ids={at: each[_ID] for at, each in enumerate(customers) if _ID in each},
+        )
+
+    def _check(
+        self, records: Sequence[Any], needed: Sequence[str], *, is_list: bool
+    ) -> tuple[list[dict[str, Any]], _Refusals]:
+        """Return the customers that are valid, by columns, and what is wrong."""
         refusals = _Refusals(is_list=is_list)
         columns_of = self._recognise(records)
         layouts: dict[tuple[str, ...], _Layout] = {}
@@ -169,15 +191,7 @@ class CustomerReader:
                 refusals.add(position, refused[position])
             if len(refusals.errors) == MOST_ERRORS:
                 break
-        if refusals.errors:
-            raise _refuse(refusals)
-        return Customers(
-            n=len(customers),
-            columns={
-                name: [each.get(name) for each in customers] for name in self._columns
-            },
-            ids={at: each[_ID] for at, each in enumerate(customers) if _ID in each},
-        )
+        return customers, refusals
 
     def _recognise(self, records: Sequence[Any]) -> dict[str, str]:
         """Return the column of each field name that has one.
@@ -341,7 +355,7 @@ _ID_TYPE = Annotated[
 def _level(column: ModelColumn) -> Any:
     """Return the type of a category: texts, or codes, that become its levels."""
     levels = {
-        spelling.strip().casefold(): level
+        spelling.strip().lower(): level
         for level, spellings in (column.levels or {}).items()
         for spelling in (level, *spellings)
     }
@@ -350,7 +364,7 @@ def _level(column: ModelColumn) -> Any:
         text = str(value).strip()
         if text.lower() in _NO_VALUE:
             return None
-        return text if column.levels is None else levels.get(text.casefold())
+        return text if column.levels is None else levels.get(text.lower())
 
     code = Annotated[str, Strict()] | Annotated[int, Strict()]
     return Annotated[

@@ -9,7 +9,7 @@ from mall_segments.service.bodies import MOST_CUSTOMERS
 from mall_segments.service.customers import MOST_NAMES
 from mall_segments.service.limits import MOST_BODY_BYTES, MOST_BODY_SECONDS
 from mall_segments.service.problems import MEDIA_TYPE
-from mall_segments.service.schemas import EXAMPLE, Problem
+from mall_segments.service.schemas import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,6 @@ PREDICTION_RESPONSES: Final = {
     200: {
         "description": "One assignment, or a list in the customers' order.",
         "headers": _BUILD_HEADER,
-        "content": {
-            _JSON: {
-                "examples": {"one": {"value": EXAMPLE}, "list": {"value": [EXAMPLE]}}
-            }
-        },
     },
     **_problems(
         {
@@ -64,7 +59,15 @@ MODEL_RESPONSES: Final = {
 METRICS_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Metrics.", "content": {"text/plain": {"schema": {}}}}
 }
-PREDICTION_BODY: Final = {
+PREDICTION_REQUEST: Final = {
+    "parameters": [
+        {
+            "name": "segmentation",
+            "in": "query",
+            "description": "What to assign to; the model's first by default.",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -81,7 +84,7 @@ PREDICTION_BODY: Final = {
                 }
             }
         },
-    }
+    },
 }
 
 

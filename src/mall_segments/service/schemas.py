@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
@@ -99,18 +99,3 @@ class Problem(_Answer):
     status: int
     detail: str
     errors: list[FieldProblem] = []
-
-
-EXAMPLE: dict[str, Any] = {
-    "segment_id": 4,
-    "segment_name": "Low income and low spending",
-    "persona": "Budget shoppers",
-    "distance": 0.8241416992302462,
-    "second_segment_id": 1,
-    "membership": 0.9912345564355913,
-    "is_outlier": False,
-    "is_imputed": False,
-    "main_reason": "spending_score",
-    "segmentation": "income_spending",
-    "build_id": "20261121T105500.123456Z-0f8e12ab",
-}

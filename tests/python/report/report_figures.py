@@ -137,7 +137,7 @@ def look_up(
 def shown(text: str) -> tuple[float, float]:
     """Read a number as written: its value, and half of its last digit."""
     factor = 0.01 if text.endswith("%") else 1
-    digits = text.split(" ")[0].replace("\N{MINUS SIGN}", "-").replace(",", "")
+    digits = text.partition(" ")[0].replace("\N{MINUS SIGN}", "-").replace(",", "")
     if "e" in digits:
         return float(digits), 0.5 * 10 ** float(digits.partition("e")[2])
     n_decimals = len(digits.partition(".")[2])

@@ -112,7 +112,9 @@ def mixed(n_numbers: int = 12, n: int = 400) -> Sample:
         name = f"measure_{number + 1}"
         kind = ("none", "log", "yeo_johnson")[number % 3]
         values = group * (number % 4) + random.normal(0, 1, n) - (kind == "yeo_johnson")
-        customers[name] = (np.exp(values) if kind == "log" else values).round(4).tolist()
+        customers[name] = (
+            (np.exp(values) if kind == "log" else values).round(4).tolist()
+        )
         clip = (0.01, 0.99) if number % 2 else None
         columns.append(Column(name, f"measured {name}", "units", kind, clip))
     for name, levels in (

@@ -26,12 +26,13 @@ from mall_segments.model import (
 from mall_segments.publishing.generations import DATABASE, MODEL
 from mall_segments.scoring.assignment import assign, transform
 
+LETTERS = "ABCDEFGHIJKLMNOP"
+
 BUILD_ID = "20261121T120000.000000Z-0f8e12ab"
-PREVIOUS_ID = "20261120T120000.000000Z-0f8e12aa"
 
 SENTENCES = {
     "clear segments": "There are clear segments here.",
-    "weak segments": "The segments are weak: they overlap, and other samples shift them.",
+    "weak segments": "The segments are weak: other samples shift them.",
     "no segments": "There are no segments here: customers form one crowd.",
 }
 
@@ -81,10 +82,14 @@ def fit(sample: Sample, plan: Plan) -> tuple[list[Coordinate], np.ndarray]:
         values = sample.customers[name]
         if is_number(values):
             numbers = np.asarray(values, dtype=float)
-            low, high = np.quantile(numbers, column.clip) if column.clip else (None, None)
+            low, high = (
+                np.quantile(numbers, column.clip) if column.clip else (None, None)
+            )
             limits = {"low": low, "high": high, "transform": column.transform}
             power = 0.4 if column.transform == "yeo_johnson" else None
-            axis = Coordinate(feature=name, power=power, center=0.0, scale=1.0, **limits)
+            axis = Coordinate(
+                feature=name, power=power, center=0.0, scale=1.0, **limits
+            )
             at = transform(axis, numbers)
             scaled = {"center": float(at.mean()), "scale": float(at.std()) or 1.0}
             axes.append(axis.model_copy(update=scaled))
@@ -100,7 +105,13 @@ def fit(sample: Sample, plan: Plan) -> tuple[list[Coordinate], np.ndarray]:
     matrix = np.column_stack(
         [(at - axis.center) / axis.scale for at, axis in zip(placed, axes, strict=True)]
     )
-    return axes, KMeans(plan.k, n_init=4, tol=0, max_iter=999, random_state=0).fit(matrix).labels_, matrix
+    return (
+        axes,
+        KMeans(plan.k, n_init=4, tol=0, max_iter=999, random_state=0)
+        .fit(matrix)
+        .labels_,
+        matrix,
+    )
 
 
 def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:
@@ -126,8 +137,8 @@ def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:
         segments.append(
             ModelSegment(
                 segment_id=number,
-                segment_name=f"Kind {'ABCDEFGHIJKLMNOP'[number - 1]} of {plan.features[0]}",
-                persona=persona or f"Persona {'ABCDEFGHIJKLMNOP'[number - 1]}",
+                segment_name=f"Kind {LETTERS[number - 1]} of {plan.features[0]}",
+                persona=persona or f"Persona {LETTERS[number - 1]}",
                 recommended_action="Write to them; offer what they like; ask them back.",
                 n_customers=int(own.sum()),
                 customer_share=float(own.mean()),
@@ -149,7 +160,7 @@ def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:
         variance=squared / ((n - plan.k) * len(axes)),
         coordinates=axes,
         segments=segments,
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
@@ -167,7 +178,9 @@ def make_model(sample: Sample) -> Model:
                 aliases=[],
                 minimum=0.0 if numeric and min(values) >= 0 else None,
                 is_whole=numeric and bool(np.all(np.asarray(values) % 1 == 0)),
-                imputed=float(np.median(np.asarray(values, dtype=float))) if numeric else None,
+                imputed=float(np.median(np.asarray(values, dtype=float)))
+                if numeric
+                else None,
             )
         )
     return Model(
@@ -185,7 +198,9 @@ def write_generation(folder: Path, sample: Sample) -> Model:
     """Write the model, the database and the lists of a generation."""
     model = write_model(folder / MODEL, make_model(sample))
     frame = pd.DataFrame(dict(sample.customers))
-    numbers = [each.name for each in sample.columns if is_number(sample.customers[each.name])]
+    numbers = [
+        each.name for each in sample.columns if is_number(sample.customers[each.name])
+    ]
     levels = [each.name for each in sample.columns if each.name not in numbers]
     connection = duckdb.connect(str(folder / DATABASE))
     for segmentation in model.segmentations:
@@ -201,7 +216,11 @@ def write_generation(folder: Path, sample: Sample) -> Model:
         create = connection.execute(
             "SELECT count(*) FROM information_schema.tables WHERE table_name = 'customers'"
         ).fetchone()
-        verb = "INSERT INTO customers" if create and create[0] else "CREATE TABLE customers AS"
+        verb = (
+            "INSERT INTO customers"
+            if create and create[0]
+            else "CREATE TABLE customers AS"
+        )
         connection.execute(f"{verb} SELECT * FROM assigned")
     _segments(connection, sample, model)
     _long_tables(connection, sample, numbers, levels)
@@ -214,7 +233,9 @@ def write_generation(folder: Path, sample: Sample) -> Model:
     return model
 
 
-def _table(connection: Any, name: str, rows: Sequence[Mapping[str, Any]], **types: str) -> None:
+def _table(
+    connection: Any, name: str, rows: Sequence[Mapping[str, Any]], **types: str
+) -> None:
     """Create a table of rows; ``types`` are the columns of one without rows."""
     if not rows:
         columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
@@ -354,6 +375,7 @@ def _made_up(
                 "gap_standard_error": 0.03,
                 "stability_ari": None if k == 1 else 0.9,
                 "lowest_jaccard": None if k == 1 else 0.96 if k == 4 else 0.68,
+                "separation": None if k == 1 else 9.0 / k,
                 "smallest_segment_share": 1 / k / 2,
                 "is_exact": True,
                 "is_chosen": k == plan.k,
@@ -381,7 +403,11 @@ def _made_up(
             }
         )
         common = {"calinski_harabasz": 200.0, "davies_bouldin": 0.7, "seconds": 0.1}
-        common |= {"parameters": '{"n_clusters":5}', "n_customers": 200, "is_exact": True}
+        common |= {
+            "parameters": '{"n_clusters":5}',
+            "n_customers": 200,
+            "is_exact": True,
+        }
         algorithms += [
             own
             | common
@@ -485,7 +511,11 @@ def _made_up(
         reading="text",
     )
     n = len(next(iter(sample.customers.values())))
-    counts = [("input rows", "", n + 2), ("accepted customers", "", n), ("rejected rows", "", 2)]
+    counts = [
+        ("input rows", "", n + 2),
+        ("accepted customers", "", n),
+        ("rejected rows", "", 2),
+    ]
     counts += [("distinct points", plan.name, n - 4) for plan in sample.plans]
     _table(
         connection,
@@ -494,7 +524,9 @@ def _made_up(
     )
     reasons = ("age is missing; income is below 0", "age is missing")
     _table(
-        connection, "fct_rejected_customers", [{"rejection_reasons": text} for text in reasons]
+        connection,
+        "fct_rejected_customers",
+        [{"rejection_reasons": text} for text in reasons],
     )
 
 

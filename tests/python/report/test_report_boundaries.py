@@ -47,7 +47,7 @@ def segmentation(
         variance=1.0,
         coordinates=axes,
         segments=segments,
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
@@ -94,7 +94,9 @@ def test_on_a_line_two_centroids_are_nearest_and_equally_near(
     assert lines
     for line in lines:
         at = average.copy()
-        for place, value in enumerate(((line.x1 + line.x2) / 2, (line.y1 + line.y2) / 2)):
+        for place, value in enumerate(
+            ((line.x1 + line.x2) / 2, (line.y1 + line.y2) / 2)
+        ):
             axis = model.coordinates[place]
             at[place] = (value - axis.center) / axis.scale * axis.weight
         squared = sorted(

@@ -163,7 +163,7 @@ def _segmentation(
         "variance": 0.168,
         "coordinates": [_axis(feature, *SCALES[feature]) for feature in features],
         "segments": described,
-        "retired_segment_ids": [],
+        "retired_segments": [],
     }
 
 

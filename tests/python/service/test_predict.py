@@ -190,6 +190,15 @@ def test_imputes_what_a_file_would_have_missing(
     )
 
 
+def test_a_customer_without_any_value_is_none(shared_service: RunningService) -> None:
+    nothing = {"Annual Income (k$)": None, "Score": "?", "Gender": "n/a", "id": 1}
+    problem = problem_of(
+        shared_service.predict([CUSTOMER, nothing]), 422, "invalid-customer"
+    )
+    assert [error["pointer"] for error in problem["errors"]] == ["#/1"]
+    assert problem["errors"][0]["detail"] == "no feature value"
+
+
 def test_refuses_missing_values_where_a_build_rejects_them() -> None:
     reader = CustomerReader(
         reference_model(model_content() | {"missing_values": "reject"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,17 +9,18 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mall_segments.errors import InputError
 from mall_segments.intake.columns import (
     count_recognised,
     list_columns,
     looks_like_data,
     normalise,
     recognise_columns,
+    required_columns,
 )
-from mall_segments.errors import InputError
 from mall_segments.settings import Feature, Settings, parse_settings
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 SETTINGS = parse_settings(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
 )
@@ -31,6 +31,10 @@ PUBLISHED = [
     "Annual Income (k$)",
     "Spending Score (1-100)",
 ]
+
+
+def changed(**changes: object) -> Settings:
+    return SETTINGS.model_copy(update=changes)
 
 
 def refusal(header: list[str], settings: Settings = SETTINGS) -> str:
@@ -149,7 +153,7 @@ def test_a_missing_gender_is_accepted_and_noted() -> None:
 def test_one_refusal_lists_found_and_missing_columns_and_the_remedy(
     absent: str,
 ) -> None:
-    header = [column for column in PUBLISHED if column != absent]
+    header = ["x", *(column for column in PUBLISHED if column != absent)]
 
     message = refusal(header)
 
@@ -162,7 +166,7 @@ def test_one_refusal_lists_found_and_missing_columns_and_the_remedy(
         ),
     }[absent]
     assert message.startswith(f"shop.csv: no column is recognised as {name}.")
-    assert f"Columns found (4): {list_columns(header)}." in message
+    assert f"Columns found (5): {list_columns(header)}." in message
     assert f"Missing: {name}, also known as '{absent}'" in message
     assert f"{setting} in dbt_project.yml" in message
 
@@ -172,6 +176,65 @@ def test_a_refusal_suggests_the_column_that_resembles_the_missing_one() -> None:
 
     assert "no column is recognised as age_years." in message
     assert "Is it 'customer_age'?" in message
+
+
+ROWS = [["a shop in the north", "31", "x"]] * 3
+
+
+@pytest.mark.parametrize(
+    "unlikely",
+    ["age_group", "<<<<<<< age", "This is the age of the customer in full years"],
+)
+def test_a_refusal_suggests_no_words_for_a_number_and_no_sentence(
+    unlikely: str,
+) -> None:
+    header = [unlikely, "customer_age", "x", "id", "income", "score"]
+
+    with pytest.raises(InputError) as caught:
+        recognise_columns(header, SETTINGS, rows=ROWS)
+
+    assert "Is it 'customer_age'?" in str(caught.value)
+
+
+def test_a_column_without_a_name_is_proposed_and_can_be_named() -> None:
+    header = ["", *PUBLISHED[1:]]
+    message = refusal(header)
+    settings = changed(
+        customer_id=SETTINGS.customer_id.model_copy(update={"aliases": ("column_1",)})
+    )
+
+    found = recognise_columns(header, settings)
+
+    assert "Is it 'column_1'?" in message
+    assert "`customer_id: {generate: true}` numbers the rows" in message
+    assert found.positions["customer_id"] == 0
+
+
+def test_aliases_of_a_model_cannot_be_added_to() -> None:
+    with pytest.raises(InputError, match="rename the column in the file, or add"):
+        recognise_columns(["x", "Age"], SETTINGS, is_sealed=True)
+
+
+def test_nothing_to_name_is_no_advice_to_name_it() -> None:
+    assert "add its header" not in refusal(PUBLISHED[:3])
+
+
+def test_only_what_is_asked_for_is_required() -> None:
+    found = recognise_columns(
+        PUBLISHED[3:], SETTINGS, required=["annual_income_kusd", "spending_score"]
+    )
+
+    assert list(found.columns.values()) == PUBLISHED[3:]
+    assert found.absent == ("customer_id", "gender", "age_years")
+    assert required_columns(SETTINGS)[0] == "customer_id"
+
+
+def test_a_category_that_nothing_clusters_on_may_be_absent() -> None:
+    city = Feature(name="city", label="city", type="category")
+    settings = changed(features=(*SETTINGS.features, city))
+
+    assert "city" not in required_columns(settings)
+    assert "No city column" in recognise_columns(PUBLISHED, settings).notes[0]
 
 
 def test_a_missing_column_alone_is_named_not_the_recognised_ones() -> None:
@@ -203,8 +266,8 @@ def test_the_id_beside_a_customer_name_is_no_split_header() -> None:
     assert found.extra == ("Client",)
 
 
-ID_ONLY = replace(
-    SETTINGS, customer_id=replace(SETTINGS.customer_id, aliases=("Client ID", "ID"))
+ID_ONLY = changed(
+    customer_id=SETTINGS.customer_id.model_copy(update={"aliases": ("Client ID", "ID")})
 )
 
 
@@ -235,7 +298,7 @@ def test_an_added_feature_is_recognised_by_its_name_alone() -> None:
     visits = Feature(
         name="n_visits", label="visits", aliases=(), minimum=0, maximum=400
     )
-    settings = replace(SETTINGS, features=(*SETTINGS.features, visits))
+    settings = changed(features=(*SETTINGS.features, visits))
 
     found = recognise_columns([*PUBLISHED, "N Visits"], settings)
 

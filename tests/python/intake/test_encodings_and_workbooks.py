@@ -1,0 +1,188 @@
+"""Text of any encoding and sheets of any workbook are read as UTF-8 CSV would be."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import xlsxwriter
+import yaml
+
+from mall_segments.errors import InputError
+from mall_segments.intake.opening import OpenedCustomers, open_customers
+from mall_segments.settings import Numbers, parse_settings
+
+PROJECT = Path(__file__).parents[3]
+VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
+KADIN = "Kad\u0131n"
+FOREIGN = parse_settings(
+    {
+        **VARS,
+        "customer_id": {
+            "aliases": ["ID", "客户编号", "顧客番号", "Müşteri No", "Číslo"]
+        },
+        "gender": {
+            "aliases": ["性别", "性別", "Cinsiyet", "Genre", "Género", "Gender"],
+            "female": ["女", "女性", KADIN, "Femme", "f"],
+            "male": ["男", "男性", "Erkek", "Homme", "m"],
+        },
+    }
+)
+HEADER = "ID,Gender,Age,Income,Score"
+
+
+def opened(path: Path, **options: Any) -> OpenedCustomers:
+    with duckdb.connect() as connection:
+        return open_customers(connection, path, FOREIGN, **options)
+
+
+def genders(customers: OpenedCustomers) -> set[str]:
+    column = customers.columns["gender"].text_sql
+    rows = duckdb.execute(f"select distinct {column} from {customers.relation}")
+    return {row[0] for row in rows.fetchall()}
+
+
+def table(header: str, first: str, second: str) -> str:
+    rows = [
+        f"{place},{first if place % 2 else second},{20 + place},{place},{place}"
+        for place in range(1, 41)
+    ]
+    return "\n".join([header, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text", "found"),
+    [
+        ("gb18030", table("客户编号,性别,Age,Income,Score", "男", "女"), {"男", "女"}),
+        ("gb18030", table(HEADER, "男", "女"), {"男", "女"}),
+        (
+            "cp932",
+            table("顧客番号,性別,Age,Income,Score", "男性", "女性"),
+            {"男性", "女性"},
+        ),
+        (
+            "cp1254",
+            table("Müşteri No,Cinsiyet,Age,Income,Score", KADIN, "Erkek"),
+            {KADIN, "Erkek"},
+        ),
+        ("cp1252", table("ID,Género,Edad,Income,Score", "f", "niña"), {"f", "niña"}),
+        ("gb18030", table(HEADER, "张伟", "王芳"), {"张伟", "王芳"}),
+        ("utf-16", table(HEADER, "男", "é"), {"男", "é"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
+)
+def test_an_encoding_is_found_by_what_the_text_says(
+    encoding: str, text: str, found: set[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(text.encode(encoding))
+
+    customers = opened(path)
+
+    assert genders(customers) == found
+    assert f"Read as {encoding}" in " ".join(customers.notes)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "first", "second"),
+    [("cp1251", "мужской", "женский"), ("cp932", "田中", "鈴木")],
+)
+def test_text_that_may_be_several_things_is_not_guessed_at(
+    encoding: str, first: str, second: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(table(HEADER, first, second).encode(encoding))
+
+    with pytest.raises(InputError, match=f"its encoding is not clear.*{encoding}"):
+        opened(path)
+
+    assert genders(opened(path, encoding=encoding)) == {first, second}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sentence"),
+    [
+        ("klingon", "`encoding` is 'klingon', which is no encoding"),
+        ("utf-8", "is not the UTF-8 that `encoding` says, first in line 2"),
+        ("ascii", "looks like ascii but breaks its rules"),
+    ],
+)
+def test_a_wrong_encoding_is_named(
+    encoding: str, sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(table(HEADER, "niña", "f").encode("cp1252"))
+
+    with pytest.raises(InputError) as caught:
+        opened(path, encoding=encoding)
+    assert sentence in str(caught.value)
+
+
+def workbook(path: Path, *, title: bool = False, sheet: str = "Customers") -> Path:
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Notes").write(0, 0, "nothing")
+        page = book.add_worksheet(sheet)
+        above = 2 if title else 0
+        if title:
+            page.merge_range(0, 0, 0, 4, "Customers of 2026")
+        page.write_row(above, 0, ["CustomerID", "Gender", "Age", "Income", "Score"])
+        for place in range(30):
+            page.write_row(above + 1 + place, 0, [17850 + place, "f", 20, 15.5, "39"])
+        page.write(above + 1, 2, dt.date(2026, 1, 2).isoformat())
+        if path.stem == "first":
+            book.worksheets_objs.reverse()
+    return path
+
+
+def test_a_sheet_is_read_like_csv(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "shop.xlsx", title=True)
+
+    customers = opened(path, sheet="Customers")
+
+    columns = customers.columns
+    rows = duckdb.execute(
+        f"select {columns['customer_id'].id_sql}, {columns['age_years'].number_sql}, "
+        f"{columns['annual_income_kusd'].number_sql}, "
+        f"{columns['spending_score'].number_sql} from {customers.relation}"
+    ).fetchall()
+    assert rows[:2] == [("17850", None, 15.5, 39.0), ("17851", 20.0, 15.5, 39.0)]
+    assert len(rows) == 30
+    assert customers.is_temporary
+    assert "Skipped 1 rows above the header." in customers.notes
+
+
+def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "shop.xlsx")
+
+    with pytest.raises(InputError, match="has no sheet 'x'; it has 'Notes', 'Cust"):
+        opened(path, sheet="x")
+    with pytest.raises(InputError, match="is not CSV: its first line is one cell"):
+        opened(path)
+
+
+def test_a_workbook_is_known_whatever_its_name_and_refused_cut_off(
+    tmp_path: Path,
+) -> None:
+    path = workbook(tmp_path / "shop.csv")
+    content = path.read_bytes()
+
+    assert opened(path, sheet="Customers").is_temporary
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match="is a zip archive or a workbook that is cut"):
+        opened(path)
+
+
+def test_numbers_of_a_file_can_be_set(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    rows = "\n".join(f"{place};f;20;1.{place};50" for place in range(100, 140))
+    path.write_text(f"ID;Gender;Age;Income;Score\n{rows}\n", encoding="utf-8")
+
+    with pytest.raises(InputError, match="nothing in the column decides"):
+        opened(path)
+    customers = opened(path, numbers=Numbers(decimal=".", thousands="none"))
+    column = customers.columns["annual_income_kusd"].number_sql
+    rows_read = duckdb.execute(f"select max({column}) from {customers.relation}")
+    assert rows_read.fetchall() == [(1.139,)]
