@@ -276,8 +276,9 @@
     end
     {%- else -%}
     cast(floor(
-        (rank() over (order by {{ column }} {{ 'asc' if is_high_best else 'desc' }}) - 1)
-        * 5.0 / count(*) over ()
+        cast(rank() over (
+            order by {{ column }} {{ 'asc' if is_high_best else 'desc' }}
+        ) - 1 as double) * 5 / count(*) over ()
     ) as integer) + 1
     {%- endif -%}
 {%- endmacro %}
