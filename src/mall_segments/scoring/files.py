@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
+import select
 import sys
 import tempfile
 import threading
@@ -267,7 +267,13 @@ def _spool(stdin: BinaryIO, workspace: Path) -> Path:
     path = workspace / "standard input"
     try:
         with path.open("wb") as file:
-            shutil.copyfileobj(stdin, file, 2**20)
+            is_open = True
+            while is_open:
+                # A signal that another thread takes would not end the reading.
+                if select.select([stdin], [], [], _SECONDS_BETWEEN_REPORTS)[0]:
+                    piece = os.read(stdin.fileno(), 2**20)
+                    is_open = bool(piece)
+                    file.write(piece)
     except OSError as error:
         raise InputError(
             f"{_STANDARD_INPUT} cannot be kept in {workspace}: {error.strerror}"
