@@ -339,7 +339,7 @@ def _write_scored(
         cells.append(f"{value} as {quote_identifier(name)}")
     n_written = _copy(
         connection, f"select {', '.join(cells)} from {SCORED}", path, form
-    )  # noqa: S608
+    )
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:
         raise InputError("the customer file was changed while it was read.")

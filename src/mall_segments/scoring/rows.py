@@ -171,10 +171,10 @@ def _check(
     _view(connection, "accepted", "select * from checked where is_accepted")
     assigned = assignment_sql(model, segmentation, "accepted")
     _view(connection, SCORED, told(segmentation, assigned))
-    types = dict(
-        (name, kind)
+    types = {
+        name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
-    )
+    }
     numbers = {
         found.column: "customer_number" if name == "customer_id" else name
         for name, found in opened.columns.items()
