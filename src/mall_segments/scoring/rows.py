@@ -44,7 +44,7 @@ class CheckedRows:
     cells : mapping of str to str
         Column of the file to its name in the relations ``scored`` and ``rejected``.
     texts : mapping of str to str
-        Columns of the file that are text, to the SQL of whether a cell may be no number.
+        Columns of text in the file, to the SQL of whether a cell may be no number.
     """
 
     n_rows: int
