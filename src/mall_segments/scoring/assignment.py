@@ -50,9 +50,7 @@ class Assigned:
 
 
 def assign(
-    model: Model,
-    segmentation: ModelSegmentation,
-    customers: Mapping[str, Sequence[Any]],
+    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
 ) -> Assigned:
     """Assign some customers.
 
@@ -111,28 +109,21 @@ def assign(
 
 
 def to_coordinates(
-    model: Model,
-    segmentation: ModelSegmentation,
-    customers: Mapping[str, Sequence[Any]],
+    model: Model, segmentation: ModelSegmentation, customers: Mapping[str, Sequence[Any]]
 ) -> FloatArray:
     """Return the coordinates of customers, of shape (n, number of coordinates)."""
     columns = []
     for axis in segmentation.coordinates:
         if axis.level is not None:
             levels = np.array(
-                [
-                    "unknown" if level is None else level
-                    for level in customers[axis.feature]
-                ],
+                ["unknown" if level is None else level for level in customers[axis.feature]],
                 dtype=object,
             )
             values = (levels == axis.level).astype(np.float64)
         else:
             imputed = model.column(axis.feature).imputed
             values = _numbers(customers[axis.feature])
-            values = np.where(
-                np.isnan(values), np.nan if imputed is None else imputed, values
-            )
+            values = np.where(np.isnan(values), np.nan if imputed is None else imputed, values)
             values = transform(axis, values)
         columns.append((values - axis.center) / axis.scale * axis.weight)
     return np.column_stack(columns)
@@ -186,14 +177,10 @@ def _reasons(
     second: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.intp]:
     """Split d²(second) - d²(nearest) by feature and name the largest part."""
-    parts = (coordinates - centroids[second]) ** 2 - (
-        coordinates - centroids[nearest]
-    ) ** 2
+    parts = (coordinates - centroids[second]) ** 2 - (coordinates - centroids[nearest]) ** 2
     by_feature = np.column_stack(
         [
-            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(
-                axis=1
-            )
+            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(axis=1)
             for name in segmentation.features
         ]
     )
@@ -277,9 +264,7 @@ def assignment_sql(
         f"{_literal(value, double)} as {name}"
         for name, value in parameters_of(model, segmentation).items()
     )
-    body = _template().assignment(
-        layout_of(segmentation), customers, "parameters", double
-    )
+    body = _template().assignment(layout_of(segmentation), customers, "parameters", double)
     return f"with parameters as (select {literals})\n{str(body).strip()}"
 
 

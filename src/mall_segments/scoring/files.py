@@ -337,9 +337,8 @@ def _write_scored(
         if form == "csv" and column in ("segment_name", "persona"):
             value = harmless(value)
         cells.append(f"{value} as {quote_identifier(name)}")
-    n_written = _copy(
-        connection, f"select {', '.join(cells)} from {SCORED}", path, form
-    )  # noqa: S608
+    query = f"select {', '.join(cells)} from {SCORED}"  # noqa: S608
+    n_written = _copy(connection, query, path, form)
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:
         raise InputError("the customer file was changed while it was read.")

@@ -44,7 +44,7 @@ class CheckedRows:
     cells : mapping of str to str
         Column of the file to its name in the relations ``scored`` and ``rejected``.
     texts : mapping of str to str
-        Columns of the file that are text, to the SQL of whether a cell may be no number.
+        Columns of text in the file, to the SQL of whether a cell may be no number.
     """
 
     n_rows: int
@@ -171,10 +171,10 @@ def _check(
     _view(connection, "accepted", "select * from checked where is_accepted")
     assigned = assignment_sql(model, segmentation, "accepted")
     _view(connection, SCORED, told(segmentation, assigned))
-    types = dict(
-        (name, kind)
+    types = {
+        name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
-    )
+    }
     numbers = {
         found.column: "customer_number" if name == "customer_id" else name
         for name, found in opened.columns.items()

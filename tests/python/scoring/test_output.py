@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import random
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from example_model import BUILD, write_example_model
 
 from mall_segments.errors import InputError
 from mall_segments.scoring.output import stream, whole_files
-
 
 COMMAND = "from mall_segments.cli import main; main(prog_name='mall-segments')"
 MALL_SEGMENTS = (sys.executable, "-c", COMMAND)
