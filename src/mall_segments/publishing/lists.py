@@ -29,6 +29,8 @@ FORMATS: Final = ("csv", "parquet", "xlsx")
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _LONGEST_SHEET_NAME: Final = 31
 _ROWS_AT_ONCE: Final = 10_000
+# Of a person, only whether anything is imputed is worth a column.
+_IMPUTED: Final = re.compile("is_.+_imputed")
 _DEFINITIONS: Final = "definitions"
 _OF_SEGMENT: Final = "list_segment_id"
 
@@ -147,7 +149,7 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
     values = ", ".join(
         f"customers.{quote_identifier(row[0])}"
         for row in described
-        if row[0] != "customer_id"
+        if row[0] != "customer_id" and not _IMPUTED.fullmatch(row[0])
     )
     segmentation = quote_text(wanted.segmentation.name)
     conditions = ["true"]
