@@ -26,7 +26,7 @@ def differences(shipped_customers):
     scaled = ((values - values.mean()) / values.std(ddof=0)).to_numpy()
     fit = fit_kmeans(scaled, np.ones(200, dtype=np.int64), n_segments=5, random_seed=42)
     customers = shipped_customers.assign(segment_id=fit.labels + 1, n_customers=1)
-    gender = [name for name in customers.columns if name in ("Gender", "Genre")][0]
+    gender = next(name for name in customers.columns if name in ("Gender", "Genre"))
 
     def long(column, value):
         keys = ["segment_id", column]

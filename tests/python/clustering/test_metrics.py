@@ -140,7 +140,7 @@ def test_ratios_without_a_value_are_none():
 def test_separation_is_that_of_the_closest_pair_seen_along_its_line():
     # Spread across the line does not count: along it each has a variance of 1.
     pair = np.array([[-1.0, 9.0], [1.0, -9.0]])
-    points = np.concatenate([pair, pair + [6, 0], pair + [50, 0]])
+    points = np.concatenate([pair + np.array([shift, 0.0]) for shift in (0, 6, 50)])
     labels = np.repeat([0, 1, 2], 2)
     ones = np.ones(6, dtype=np.int64)
     assert metrics.separation(points, ones, labels) == close(6.0)

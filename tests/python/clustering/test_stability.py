@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from mall_segments.clustering import stability
-from mall_segments.clustering.kmeans import fit_kmeans, merge_points
+from mall_segments.clustering.kmeans import fit_kmeans
 from mall_segments.clustering.runs import SetFits, fit_sets
 from mall_segments.clustering.stability import segment_stability, stabilities
 
