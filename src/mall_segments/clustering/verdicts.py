@@ -353,7 +353,7 @@ def upper_bound(values: Sequence[float]) -> float:
         return float(found[0])
     error = float(found.std(ddof=1)) * (1 + 1 / len(found)) ** 0.5
     quantile = float(stdtrit(len(found) - 1, 0.95))
-    return max(float(found.max()), float(found.mean()) + quantile * error)
+    return max(float(found.max()), float(found.mean() + quantile * error))
 
 
 def _best_silhouettes(sets: FloatArray, fits: list[SetFits]) -> list[float]:
@@ -383,6 +383,6 @@ def hopkins(points: FloatArray, weights: IntArray, *, random_seed: int) -> float
     chosen = generator.choice(len(customers), n_drawn, replace=False)
     power = customers.shape[1]
     to_random = tree.query(placed[0, :n_drawn])[0] ** power
-    to_next = tree.query(customers[chosen], k=[2])[0].ravel() ** power
+    to_next = np.ravel(tree.query(customers[chosen], k=[2])[0]) ** power
     total = to_random.sum() + to_next.sum()
     return float(to_random.sum() / total) if total > 0 else None
