@@ -264,6 +264,13 @@
     -#}
     {%- set cut_points = orders_settings().cut_points.get(name) -%}
     {%- if cut_points -%}
+    {%- if cut_points | list | length != 4
+        or cut_points | unique | sort | list != cut_points | list -%}
+        {{ exceptions.raise_compiler_error(
+            '`orders.cut_points.' ~ name ~ '` is ' ~ cut_points
+            ~ '; it must be four rising numbers.'
+        ) }}
+    {%- endif -%}
     case
         {%- for cut_point in cut_points %}
         {%- if is_high_best %}

@@ -198,6 +198,13 @@ def test_one_customer_without_order_ids_and_with_short_dates(project, tmp_path):
     assert [row[:6] for row in customers(project)] == [("A", 1.0, 3.0, 3.0, 1.0, 34.0)]
 
 
+def test_refuses_cut_points_that_do_not_rise(project):
+    with pytest.raises(BuildError, match=r"cut_points.n_orders` is \[2, 5, 3, 9\]"):
+        project.build(
+            "fct_customer_rfm", orders={"cut_points": {"n_orders": [2, 5, 3, 9]}}
+        )
+
+
 def test_reads_a_model_of_ones_own(project):
     model = project.folder / "models" / "my_orders.sql"
     model.write_text(
