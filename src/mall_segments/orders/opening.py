@@ -47,6 +47,8 @@ DateFormat = Literal["iso", "day_first", "month_first", "compact"]
 
 _SAMPLED: Final = 20_000
 _SHOWN: Final = 3
+# The cells of rows that are too long.
+_SURPLUS: Final = "surplus_cells"
 _SEPARATED: Final = r"^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})(\s.*)?$"
 _COMPACT: Final = r"^(19|20)\d{6}$"
 _LAST_MONTH: Final = 12
@@ -114,7 +116,8 @@ def open_orders(
     except OSError as error:
         raise InputError(system_error(error, files[0])) from None
     types = _columns(connection, reader, source)
-    found = recognise_order_columns(list(types), settings.orders.columns, source=source)
+    header = [name for name in types if not name.startswith(_SURPLUS)]
+    found = recognise_order_columns(header, settings.orders.columns, source=source)
     columns = {name: _kind(types[column]) for name, column in found.items()}
     selected = ", ".join(
         f"{_moment(column, types[column])} AS {name}" for name, column in found.items()
@@ -164,7 +167,7 @@ def _reader(
     refuse_different_headers(files, headers)
     if not any(file.has_rows for file, _ in opened):
         raise InputError(f"{source_name(files)} holds no order: it has only a header.")
-    names = unique_names([*headers[0], "surplus_cells"], ())
+    names = unique_names([*headers[0], _SURPLUS], ())
     reader = csv_relation([file for file, _ in opened], names)
     return reader, tuple(copy for _, copy in opened if copy)
 

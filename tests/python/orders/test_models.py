@@ -242,7 +242,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(project, tmp_path):
     path = tmp_path / "customers.csv"
     path.write_text("CustomerID,Age\n1,19\n")
 
-    with pytest.raises(BuildError, match=r"customers\.csv: no column .* ordered_at"):
+    with pytest.raises(BuildError, match=r"customers\.csv': no column .* ordered_at"):
         project.build("int_customer_orders", orders_path=str(path))
 
 
