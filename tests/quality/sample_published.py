@@ -235,7 +235,7 @@ def _unfitted(settings: Settings, name: str, frame: pd.DataFrame) -> ModelSegmen
             ModelSegment(segment_id=number, segment_name=NAMES[number], **blank)
             for number in range(1, int(asked.n_segments) + 1)
         ],
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
@@ -355,10 +355,12 @@ def export(connection: Any, tables: list[str], folder: Path) -> dict[str, Any]:
             select
                 if(customer_id like '=%', '''' || customer_id, customer_id) as "Kunde",
                 gender as "Geschlecht", tenure_years as "Jahre", visits as "Besuche",
-                segment_id as "Cluster", segment_name as "Segment"
+                facts.segment_id as "Cluster", facts.segment_name as "Segment",
+                facts.persona as "Persona", {others}
             from memory.dim_customers
-            inner join memory.fct_customer_segments using (customer_id)
-            where segmentation = 'visits_spend'
+            inner join memory.fct_customer_segments as facts using (customer_id)
+            {joins}
+            where facts.segmentation = 'visits_spend'
         ) to '{folder / "segmented_mall_customers.csv"}' (format csv, header)
         """
     )
