@@ -53,6 +53,8 @@ ROW_LEVEL_TABLES: Final = (
     CUSTOMERS,
     "fct_customer_segments",
     "fct_customer_movements",
+    "fct_customer_rfm",
+    "fct_rejected_orders",
 )
 
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")

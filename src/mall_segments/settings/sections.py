@@ -349,8 +349,8 @@ class Orders(Section):
         Customers with fewer orders have no features of orders.
     day_first : bool, optional
         Whether 03/04/2010 is 3 April; a date that could be both is refused without it.
-    cancellation_prefix : str
-        Orders whose id begins with it are returns.
+    cancellation_prefix : str, optional
+        Orders whose id begins with it and a digit are returns.
     cut_points : mapping of str to tuple of float
         By ``recency_days``, ``n_orders`` or ``total_spend``, four ascending values that
         part the scores 1 to 5; fifths of the customers by default.
@@ -368,7 +368,7 @@ class Orders(Section):
     minimum_orders: Annotated[Whole, at_least(1)] = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
-    cancellation_prefix: Text = "C"
+    cancellation_prefix: Text | None = "C"
     cut_points: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
 
     @field_validator("as_of", mode="before")
