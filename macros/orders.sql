@@ -292,6 +292,7 @@
 
 {% macro build_features() %}
     {#- The features of this build: the customers' own and those of the orders. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('features') if has_customers() else [])
         + (var('orders_features') if has_orders() else [])
@@ -300,6 +301,7 @@
 
 {% macro build_segmentations() %}
     {#- The segmentations of this build, likewise. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('segmentations') if has_customers() else [])
         + (var('orders_segmentations') if has_orders() else [])
