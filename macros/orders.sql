@@ -79,7 +79,7 @@
     }) }}
 {% endmacro %}
 
-{% macro duckdb__orders_input() %}
+{% macro default__orders_input() %}
     {{ return(ask_package('mall_segments_orders', {'settings': settings()})) }}
 {% endmacro %}
 
