@@ -1,4 +1,4 @@
-"""Builds that are killed, starved, doubled or spoiled: what is published stays whole."""
+"""Builds that are killed, starved, doubled or spoiled; what is published stays."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from shared_project import DBT, Project, copy_project
@@ -18,6 +18,9 @@ from mall_segments.publishing.generations import (
     read_current,
     verify_generation,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # One small segmentation: what can go wrong does not depend on how long models fit.
 SETTINGS = (

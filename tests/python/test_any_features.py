@@ -1,4 +1,4 @@
-"""Shops of other kinds: their features come from settings alone, with no file edited."""
+"""Shops of other kinds, whose features come from settings alone."""
 
 from __future__ import annotations
 

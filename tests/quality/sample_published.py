@@ -356,10 +356,10 @@ def export(connection: Any, tables: list[str], folder: Path) -> dict[str, Any]:
                 if(customer_id like '=%', '''' || customer_id, customer_id) as "Kunde",
                 gender as "Geschlecht", tenure_years as "Jahre", visits as "Besuche",
                 facts.segment_id as "Cluster", facts.segment_name as "Segment",
-                facts.persona as "Persona", {others}
+                facts.persona as "Persona", others.*
             from memory.dim_customers
             inner join memory.fct_customer_segments as facts using (customer_id)
-            {joins}
+            inner join others on customer_id = others.other_id
             where facts.segmentation = 'visits_spend'
         ) to '{folder / "segmented_mall_customers.csv"}' (format csv, header)
         """

@@ -46,15 +46,16 @@ def feature_notes(connection: Any, settings: Mapping[str, Any]) -> Iterator[str]
                 f"{name} is skewed (skewness {skewness:.1f}): `transform: log` in its "
                 "settings keeps a few large values from making segments of their own."
             )
-        elif is_plain and spread > 0 and maximum > fence + FAR * spread:
-            if n_outliers <= max(_SMALL_SHARE * n, 1):
-                customer = _who_has(connection, name, maximum)
-                yield (
-                    f"{name} reaches {maximum:,g} (customer {customer}), far beyond "
-                    f"{fence:,g}, below which nearly all customers lie: "
-                    "`clip: [0.01, 0.99]` in its settings keeps single values from "
-                    "drawing segments."
-                )
+            continue
+        is_alone = n_outliers <= max(_SMALL_SHARE * n, 1)
+        if is_plain and is_alone and spread > 0 and maximum > fence + FAR * spread:
+            customer = _who_has(connection, name, maximum)
+            yield (
+                f"{name} reaches {maximum:,g} (customer {customer}), far beyond "
+                f"{fence:,g}, below which nearly all customers lie: "
+                "`clip: [0.01, 0.99]` in its settings keeps single values from "
+                "drawing segments."
+            )
 
 
 def _who_has(connection: Any, name: str, value: float) -> str:

@@ -43,7 +43,7 @@ def feature_values(customers, settings):
 
 
 def make_frames(customers, settings):
-    """Coordinates and points of customers, as ``int_coordinates`` and ``int_points``."""
+    """Coordinates and points of customers, as the models of these names."""
     read = parse_settings_of(settings)
     coordinates = fit_coordinates(feature_values(customers, settings), settings)
     tables = []
