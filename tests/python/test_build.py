@@ -223,7 +223,7 @@ SCALERS = {
 
 
 def test_scalers_equal_those_of_scikit_learn(project: Project) -> None:
-    generator = random.Random(7)  # noqa: S311 - any data will do
+    generator = random.Random(7)
     customers = project.path / "generated.csv"
     with customers.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -28,9 +28,7 @@ def feature_notes(connection: Any, settings: Mapping[str, Any]) -> Iterator[str]
     settings : mapping
         The settings of its manifest.
     """
-    used = {
-        name for each in settings["segmentations"] for name in each["features"]
-    }
+    used = {name for each in settings["segmentations"] for name in each["features"]}
     features = {feature["name"]: feature for feature in settings["features"]}
     rows = connection.execute(
         "SELECT feature, skewness, minimum, maximum, upper_fence, p75 - p25, "

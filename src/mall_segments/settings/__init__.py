@@ -242,8 +242,8 @@ def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if key == "features":
             added = [
-                {**feature, "source": "orders"} if isinstance(feature, dict) else feature
-                for feature in added
+                {**each, "source": "orders"} if isinstance(each, dict) else each
+                for each in added
             ]
         settings[key] = [
             *(own if has_customers or not added else ()),

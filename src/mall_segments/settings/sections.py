@@ -127,9 +127,9 @@ class Feature(Section):
     levels: dict[str, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
-    source: Annotated[
-        Literal["customers", "orders"], one_of("customers", "orders")
-    ] = "customers"
+    source: Annotated[Literal["customers", "orders"], one_of("customers", "orders")] = (
+        "customers"
+    )
     resolution: Number | None = None
 
     @field_validator("label", mode="before")
@@ -149,8 +149,8 @@ class Feature(Section):
         least, most = self.minimum, self.maximum
         if least is not None and most is not None and least >= most:
             raise sentence(
-                f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is {most:g}; "
-                "minimum must be less than maximum."
+                f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is "
+                f"{most:g}; minimum must be less than maximum."
             )
         numeric = ("clip", "minimum", "maximum", "bands")
         if self.type == "category":

@@ -13,8 +13,6 @@ import pytest
 from click.testing import CliRunner
 from shared_project import PROJECT, Project, alone_with
 
-from mall_segments.cli import main
-from mall_segments.errors import InputError
 from mall_segments.bi.questions import (
     Answer,
     Question,
@@ -23,6 +21,8 @@ from mall_segments.bi.questions import (
     markdown_table,
     read_questions,
 )
+from mall_segments.cli import main
+from mall_segments.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

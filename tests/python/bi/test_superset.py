@@ -14,9 +14,9 @@ import yaml
 from click.testing import CliRunner
 from shared_project import PROJECT
 
+from mall_segments.bi.superset import ROOT, write_bundle
 from mall_segments.cli import main
 from mall_segments.errors import InputError
-from mall_segments.bi.superset import ROOT, write_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

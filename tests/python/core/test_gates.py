@@ -1,6 +1,6 @@
 import pytest
-
 from customer_frames import make_settings
+
 from mall_segments.clustering.gates import check_gates
 from mall_segments.errors import InputError
 from mall_segments.settings import parse_settings
@@ -42,8 +42,10 @@ def test_customers_that_can_be_segmented_pass():
         ({"input_rows__": 0}, "has a header but no rows"),
         (
             {"accepted_customers__": 0, "rejected_rows__": 10},
-            "All 10 rows of the customer file are rejected: 1 for 'visits: not a "
-            "number' (row 4 is the first).",
+            (
+                "All 10 rows of the customer file are rejected: 1 for 'visits: not a "
+                "number' (row 4 is the first)."
+            ),
         ),
         ({"rejected_rows__": 3}, "3 of 10 customers are rejected, a share of 0.3000"),
         (

@@ -146,7 +146,7 @@ def test_killed_at_any_moment_it_leaves_whole_files_or_none(
     whole = output.read_bytes(), rejected.read_bytes()
     assert (n_lines(output), n_lines(rejected)) == (N_CUSTOMERS - 20 + 1, 20 + 1)
 
-    random_ = random.Random(1)  # noqa: S311 - moments to kill at
+    random_ = random.Random(1)
     for _ in range(N_KILLS):
         output.unlink(missing_ok=True)
         rejected.unlink(missing_ok=True)
