@@ -91,7 +91,7 @@ def settings_sha256(settings: Mapping[str, Any]) -> str:
 
 def built_settings(text: str) -> tuple[Settings, str]:
     """Read the settings that the first node of a build stored, and hash them."""
-    settings = _parse(yaml.safe_load(text))
+    settings = read_settings(yaml.safe_load(text.replace("␤", "\n")))
     return settings, settings_sha256(settings.model_dump(mode="json"))
 
 
