@@ -235,7 +235,7 @@ def _unfitted(settings: Settings, name: str, frame: pd.DataFrame) -> ModelSegmen
             ModelSegment(segment_id=number, segment_name=NAMES[number], **blank)
             for number in range(1, int(asked.n_segments) + 1)
         ],
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -26,10 +25,10 @@ from mall_segments.bi.superset_charts import (
     places,
     table,
 )
+from mall_segments.bi.superset_datasets import Datasets, Names, capital
 from mall_segments.errors import InputError
 from mall_segments.model import load_model
 from mall_segments.publishing.generations import DATABASE, MODEL
-from mall_segments.publishing.tables import quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,33 +45,6 @@ _COLOUR: Final = re.compile(r"--c(\d): (#\w{6})")
 # The earliest a zip file can hold, so that the same bundle gives the same bytes.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _FEW: Final = 10
-_POSTGRES_TYPES: Final = {"DOUBLE": "DOUBLE PRECISION", "VARCHAR": "TEXT"}
-_METRICS: Final = {
-    "customers": ("Customers", "sum(n_customers)", ",d"),
-    "segments": ("Segments", "count(distinct segment)", ",d"),
-    "mean_silhouette": (
-        "Mean silhouette",
-        "sum(n_customers * mean_silhouette) / "
-        "sum(case when mean_silhouette is null then 0 else n_customers end)",
-        ".2f",
-    ),
-    "silhouette": ("Silhouette", "max(silhouette)", ".2f"),
-    "stability": ("Stability", "max(stability_ari)", ".2f"),
-    "agreement": ("Agreement with the segments", "max(ari_to_kmeans)", ".2f"),
-    "difference": ("Standard deviations from the average", "avg(z_score)", "+.1f"),
-    "n": ("Rows", "sum(n)", ",d"),
-    "rows": ("Rows", "count(*)", ",d"),
-}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A query over published tables, and what charts may ask of it."""
-
-    name: str
-    about: str
-    sql: str
-    metrics: dict[str, tuple[str, str, str]]
 
 
 def write_bundle(
@@ -122,37 +94,15 @@ class _Dashboard:
     """What a dashboard of one generation consists of."""
 
     def __init__(self, connection: Any, generation: Generation, schema: str) -> None:
-        self.connection, self.schema = connection, schema
+        self.connection = connection
         self.model = load_model(generation.file(MODEL))
         tables: dict[str, Any] = generation.manifest["tables"]
         self.columns = {
             name: [column["name"] for column in listed["columns"]]
             for name, listed in tables.items()
         }
-        self.labels = {
-            column.name: _capital(
-                f"{column.label} ({column.unit})" if column.unit else column.label
-            )
-            for column in self.model.columns
-        }
-        self.demographics = [
-            name
-            for name in self.columns["fct_segment_demographics"]
-            if name not in {"segmentation", "segment_id", "n_customers"}
-            and name != "share_of_segment"
-        ]
-        most = max(
-            segment.segment_id
-            for segmentation in self.model.segmentations
-            for segment in segmentation.segments
-        )
-        # Names sort as text, so numbers of several digits all need as many.
-        digits = len(str(most))
-        self.segment = (
-            f"concat(lpad(cast(segments.segment_id as varchar), {digits}, '0'), ' ', "
-            "segments.persona) as segment"
-        )
-        self.digits = digits
+        self.names = Names(self.model)
+        self.datasets = Datasets(self.names, self.columns, schema)
 
     def parts(self, kind: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the files of the bundle, without their suffix."""
@@ -171,10 +121,10 @@ class _Dashboard:
         )
         database = identity("database")
         yield "databases/mall_segments", _database(kind, uri, database)
-        for dataset in self._datasets():
+        for dataset in self.datasets.all():
             yield (
                 f"datasets/mall_segments/{dataset.name}",
-                self._exported(dataset, kind, database),
+                self.datasets.exported(dataset, kind, database, self.connection),
             )
         for tab, rows in tabs.items():
             for row in rows:
@@ -223,8 +173,8 @@ class _Dashboard:
             ],
             [
                 table("Customers of each segment", "customers",
-                      ["customer_id", "segment",
-                       *self._described(), "main_reason", "membership", "is_outlier"],
+                      ["customer_id", "segment", *self.datasets.described,
+                       "main_reason", "membership", "is_outlier"],
                       12, where=where, order=[("membership", False)],
                       formats={"membership": ".0%"}),
             ],
@@ -260,10 +210,10 @@ class _Dashboard:
         ).fetchone()
         return [
             places(
-                f"{self.labels[x]} and {self.labels[y]}",
+                f"{self.names.labels[x]} and {self.names.labels[y]}",
                 "points",
-                (f"mean_{x}", self.labels[x]),
-                (f"mean_{y}", self.labels[y]),
+                (f"mean_{x}", self.names.labels[x]),
+                (f"mean_{y}", self.names.labels[y]),
                 largest="5" if largest < _FEW else "10",
                 where=where,
             ),
@@ -271,9 +221,9 @@ class _Dashboard:
         ]
 
     def _shares(self, where: dict[str, str]) -> list[Chart]:
-        names = self.demographics[:2]
+        names = self.datasets.demographics[:2]
         charts = [
-            bars(f"{self._label(name)} by segment", "demographics", "segment",
+            bars(f"{self.names.label(name)} by segment", "demographics", "segment",
                  "customers", ".0%", 12 // len(names), by=name, shares=True,
                  where=where)
             for name in names
@@ -282,9 +232,9 @@ class _Dashboard:
             return charts
         categories = [each for each in self.model.columns if each.type == "category"]
         return [
-            bars(f"{self.labels[each.name]} by segment", "categories", "segment",
+            bars(f"{self.names.labels[each.name]} by segment", "categories", "segment",
                  "customers", ".0%", 12 // len(categories[:2]), by="level",
-                 shares=True, where=where | {"feature": self.labels[each.name]})
+                 shares=True, where=where | {"feature": self.names.labels[each.name]})
             for each in categories[:2]
         ]  # fmt: skip
 
@@ -298,7 +248,7 @@ class _Dashboard:
             ).fetchall()
         }
         counts = [
-            number(_capital(measure), "input_counts", "n", ",d",
+            number(capital(measure), "input_counts", "n", ",d",
                    where={"measure": measure})
             for measure in measures if measure in found
         ]  # fmt: skip
@@ -310,7 +260,7 @@ class _Dashboard:
             bars(label, "distribution", "bin_from", "customers", ",d", 4, upright=True,
                  where={"feature": label}, x_title=f"{label}, from",
                  by=next(iter(groups), None))
-            for name, label in self.labels.items()
+            for name, label in self.names.labels.items()
             if self.model.column(name).type == "number"
         ]  # fmt: skip
         rows = [histograms[start : start + 3] for start in range(0, len(histograms), 3)]
@@ -323,172 +273,6 @@ class _Dashboard:
             for name in self.columns["dim_customers"]
             if name != "customer_id" and not name.startswith("is_")
         ]
-
-    def _datasets(self) -> list[Dataset]:
-        feature, reason = self._told("feature"), self._told("main_reason")
-        points = {
-            f"mean_{column.name}": (self.labels[column.name], f"avg({column.name})", "")
-            for column in self.model.columns
-            if column.type == "number"
-        }
-        described = ", ".join(f"customers.{name}" for name in self._described())
-        from_name, to_name = (
-            f"coalesce(facts.{side}_segment_name, '{nobody}') as {side}_segment"
-            for side, nobody in (("from", "not a customer"), ("to", "left"))
-        )
-        numeric = ", ".join(
-            f"facts.{column.name}"
-            for column in self.model.columns
-            if column.type == "number"
-        )
-        groups = ", ".join(f"facts.{name}" for name in self.demographics)
-        return [
-            self._of_segments(
-                "segments", "One row per segmentation and segment.", "dim_segments",
-                "facts.segment_name, facts.recommended_action, facts.n_customers, "
-                "facts.customer_share, facts.mean_silhouette",
-                "customers", "segments", "mean_silhouette",
-            ),
-            self._of_segments(
-                "customers", "One row per segmentation and customer.",
-                "fct_customer_segments",
-                f"facts.customer_id, {described}, facts.distance, facts.membership, "
-                f"facts.is_outlier, facts.is_imputed, {reason}, facts.holdout_bucket",
-                "rows", join="inner join {schema}.dim_customers as customers "
-                "on facts.customer_id = customers.customer_id",
-            ),
-            self._of_segments(
-                "points", "One row per segmentation and point.", "fct_segment_points",
-                f"cast(facts.point_id as varchar) as point, {numeric}, "
-                "facts.n_customers",
-                "customers", more=points,
-            ),
-            self._of_segments(
-                "profiles", "One row per segmentation, segment and number.",
-                "fct_segment_profiles",
-                f"{feature}, facts.mean, facts.overall_mean, facts.z_score",
-                "difference",
-            ),
-            self._of_segments(
-                "categories", "One row per segment, category and level.",
-                "fct_segment_categories", f"{feature}, facts.level, facts.n_customers",
-                "customers",
-            ),
-            self._of_segments(
-                "demographics", "One row per segment and group of customers.",
-                "fct_segment_demographics",
-                f"{groups}{', ' if groups else ''}facts.n_customers", "customers",
-            ),
-            self._of_segments(
-                "rules", "One row per rule.", "fct_segment_rules",
-                "facts.rule_text, facts.precision, facts.coverage, facts.n_customers",
-                "rows",
-            ),
-            self._plain(
-                "verdicts", "One row per segmentation.", "fct_segmentation_verdicts",
-                "facts.segmentation, facts.verdict, facts.sentence", "rows",
-            ),
-            self._plain(
-                "counts", "One row per number of segments that was tried.",
-                "fct_cluster_count_scores",
-                "facts.segmentation, facts.n_segments, facts.silhouette, "
-                "facts.stability_ari", "silhouette", "stability",
-            ),
-            self._plain(
-                "algorithms", "One row per segmentation and algorithm.",
-                "fct_algorithm_scores",
-                "facts.segmentation, facts.algorithm, facts.ari_to_kmeans", "agreement",
-            ),
-            self._plain(
-                "changes", "One row per change since the build before.",
-                "fct_segment_migrations",
-                f"facts.segmentation, facts.movement, {from_name}, {to_name}, "
-                "facts.n_customers", "customers",
-            ),
-            self._plain(
-                "input_counts", "One row per count of the input.", "fct_input_counts",
-                "facts.measure, facts.subject, facts.n", "n",
-            ),
-            self._plain(
-                "distribution", "One row per feature, bin and group.",
-                "fct_feature_distribution",
-                ", ".join(
-                    feature if name == "feature" else f"facts.{name}"
-                    for name in self.columns["fct_feature_distribution"]
-                ), "customers",
-            ),
-        ]  # fmt: skip
-
-    def _of_segments(
-        self, name: str, about: str, facts: str, columns: str, *metrics: str,
-        join: str = "", more: dict[str, tuple[str, str, str]] | None = None,
-    ) -> Dataset:  # fmt: skip
-        """Join facts to the names of their segments."""
-        sql = (
-            f"select facts.segmentation, {self.segment}, segments.persona, {columns}\n"  # noqa: S608
-            f"from {self.schema}.{facts} as facts\n"
-            f"inner join {self.schema}.dim_segments as segments\n"
-            "on facts.segmentation = segments.segmentation "
-            "and facts.segment_id = segments.segment_id\n"
-            + join.format(schema=self.schema)
-        ).strip()
-        known = {metric: _METRICS[metric] for metric in metrics}
-        return Dataset(name, about, sql, known | (more or {}))
-
-    def _plain(
-        self, name: str, about: str, facts: str, columns: str, *metrics: str
-    ) -> Dataset:
-        sql = f"select {columns}\nfrom {self.schema}.{facts} as facts"  # noqa: S608
-        return Dataset(name, about, sql, {name: _METRICS[name] for name in metrics})
-
-    def _told(self, column: str) -> str:
-        """Say a feature by its label and unit."""
-        whens = " ".join(
-            f"when {quote_text(name)} then {quote_text(label)}"
-            for name, label in self.labels.items()
-        )
-        return f"case facts.{column} {whens} else facts.{column} end as {column}"
-
-    def _label(self, column: str) -> str:
-        return self.labels.get(column, _capital(column.replace("_", " ")))
-
-    def _exported(self, dataset: Dataset, kind: str, database: str) -> dict[str, Any]:
-        query = dataset.sql.replace(f"{self.schema}.", "main.")
-        described = self.connection.execute(f"describe {query}").fetchall()
-        return {
-            "table_name": dataset.name,
-            "schema": self.schema,
-            "description": dataset.about,
-            "sql": dataset.sql,
-            "main_dttm_col": None,
-            "filter_select_enabled": True,
-            "metrics": [
-                {
-                    "metric_name": name,
-                    "verbose_name": label,
-                    "expression": expression,
-                    "d3format": form or None,
-                }
-                for name, (label, expression, form) in dataset.metrics.items()
-            ],
-            "columns": [
-                {
-                    "column_name": name,
-                    "verbose_name": self._label(name),
-                    "type": type_
-                    if kind == "duckdb"
-                    else _POSTGRES_TYPES.get(type_, type_),
-                    "is_dttm": False,
-                    "is_active": True,
-                    "groupby": True,
-                    "filterable": True,
-                }
-                for name, type_, *_ in described
-            ],
-            "uuid": identity("dataset", dataset.name),
-            "database_uuid": database,
-            "version": "1.0.0",
-        }
 
     def _exported_dashboard(self, tabs: dict[str, list[list[Chart]]]) -> dict[str, Any]:
         position: dict[str, Any] = {
@@ -505,7 +289,7 @@ class _Dashboard:
             key = keys[tab]
             row_keys = [f"ROW-{key}-{n}" for n in range(len(rows))]
             _place(position, "TAB", key, [*parents, "TABS-1"], row_keys,
-                   text=_capital(tab.replace("_", " ")))  # fmt: skip
+                   text=capital(tab.replace("_", " ")))  # fmt: skip
             for row_key, row in zip(row_keys, rows, strict=True):
                 above = [*parents, "TABS-1", key]
                 chart_keys = [f"CHART-{chart_number + n + 1}" for n in range(len(row))]
@@ -545,7 +329,7 @@ class _Dashboard:
         # The first definition of a colour is that of the light page.
         colours = dict(reversed(_COLOUR.findall(styles.read_text(encoding="utf-8"))))
         return {
-            f"{segment.segment_id:0{self.digits}} {segment.persona}": colours[
+            f"{segment.segment_id:0{self.names.digits}} {segment.persona}": colours[
                 str((segment.segment_id - 1) % len(colours) + 1)
             ]
             for segmentation in self.model.segmentations
@@ -638,10 +422,6 @@ def _place(
         "children": children,
         "meta": meta,
     }
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _slug(text: str) -> str:

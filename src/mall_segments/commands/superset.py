@@ -19,8 +19,8 @@ from mall_segments.publishing.generations import CURRENT, DATABASE, read_current
 )
 @click.option(
     "--uri",
-    help="Where Superset finds the tables: duckdb:////path or postgresql://user@host/db "
-    "[default: the DuckDB file published here]",
+    help="Where Superset finds the tables: duckdb:////path or "
+    "postgresql://user@host/db [default: the DuckDB file published here]",
 )
 @click.option("--schema", help="Of the tables in Postgres [default: mall_segments]")
 @click.pass_obj
