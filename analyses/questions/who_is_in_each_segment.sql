@@ -8,23 +8,19 @@ segments as (
 
 profiles as (
 
-    select
-        *,
+    select * from {{ ref('fct_segment_profiles') }}
 
-        row_number() over (
-            partition by segmentation, segment_id
-            order by abs(z_score) desc, feature asc
-        ) as strength
-
-    from {{ ref('fct_segment_profiles') }}
+    where difference_rank <= 2
 
 )
 
 select
     segments.segmentation,
     segments.persona,
-    profiles.feature as differs_most_in,
+    profiles.feature,
     round(profiles.mean, 1) as mean,
+    round(profiles.p10, 1) as most_are_above,
+    round(profiles.p90, 1) as most_are_below,
     round(profiles.overall_mean, 1) as mean_of_all_customers,
     round(profiles.z_score, 2) as standard_deviations_away
 
@@ -35,9 +31,8 @@ inner join profiles
         segments.segmentation = profiles.segmentation
         and segments.segment_id = profiles.segment_id
 
-where profiles.strength = 1
-
 order by
-    abs(profiles.z_score) desc,
-    segments.segmentation asc,
-    segments.segment_id asc
+    segments.segmentation,
+    segments.segment_id,
+    profiles.difference_rank,
+    profiles.feature
