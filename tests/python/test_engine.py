@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import pytest
+
 from mall_segments.engine import is_duckdb, text_type, to_engine, to_pandas
 from mall_segments.publishing.previous import previous_customer_segments
 

@@ -103,9 +103,10 @@ def test_the_marts_are_in_the_schema_that_the_company_chose(shop: CornerShop) ->
 
 @pytest.mark.slow(seconds=40)
 def test_the_segments_are_those_of_the_companys_customers(shop: CornerShop) -> None:
-    assert shop.query(
-        "select segmentation, n_customers from shop_segments.dim_segments"
-    ) == [("visits_basket", 60)] * 3
+    assert (
+        shop.query("select segmentation, n_customers from shop_segments.dim_segments")
+        == [("visits_basket", 60)] * 3
+    )
     assert shop.query(
         "select count(*), count(distinct segment_name), min(membership) > 0.9 "
         "from shop.target_cards"
