@@ -16,7 +16,7 @@ import pandas as pd
 from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
 from mall_segments.errors import PublishError
-from mall_segments.publishing.csv_cells import neutralised
+from mall_segments.publishing.csv_cells import harmless
 from mall_segments.publishing.generations import MANIFEST
 from mall_segments.publishing.tables import (
     describe_table,
@@ -374,16 +374,16 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
         f"OR {persona} IS DISTINCT FROM written_persona"
     )
     has_formula = " OR ".join(
-        f"{neutralised(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
+        f"{harmless(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
         for name in names
     )
     id_column = _id_column(evidence, names[:-n_added])
     return evidence.select(
         f"""
         WITH facts AS (
-            SELECT {neutralised("customer_id")} AS written_id,
-                {neutralised("segment_name")} AS written_name,
-                {neutralised("persona")} AS written_persona, segment_id
+            SELECT {harmless("customer_id")} AS written_id,
+                {harmless("segment_name")} AS written_name,
+                {harmless("persona")} AS written_persona, segment_id
             FROM {AUDITED}.main.fct_customer_segments WHERE segmentation = {first}
         )
         SELECT
@@ -418,7 +418,7 @@ def _misnamed(evidence: Evidence, added: Sequence[str]) -> int:
 def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
     counts = ", ".join(
         f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
-        f"(SELECT {neutralised('customer_id')} FROM {AUDITED}.main.dim_customers))"
+        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
         for name in names
     )
     if not names:

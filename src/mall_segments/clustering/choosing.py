@@ -14,8 +14,9 @@ from mall_segments.clustering.counts import (
     highest,
     score_counts,
 )
-from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
+from mall_segments.clustering.frames import each_fitted, typed_frame
 from mall_segments.clustering.kmeans import fit_kmeans_range
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

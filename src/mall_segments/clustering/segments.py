@@ -12,7 +12,6 @@ from mall_segments.clustering.coordinates import (
     coordinate_values,
     each_segmentation,
     most_coordinates,
-    parse_settings_of,
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
@@ -42,6 +41,7 @@ from mall_segments.clustering.naming import (
 )
 from mall_segments.clustering.stability import segment_stability
 from mall_segments.engine import text_type
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +140,7 @@ def fit_segments(
     features changed or fewer than :data:`LEAST_RETURNING` of the last customers are
     among these, unless ``other_customers`` is ``keep``.
     """
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     rows: list[dict[str, Any]] = []
     for segmentation, axes, frame in each_segmentation(points, coordinates, read):
         inputs = _inputs(segmentation, axes, frame, read, known)

@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from scipy.special import stdtrit
 
 from mall_segments.clustering.counts import choice_by_gap
-from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
+from mall_segments.clustering.frames import each_fitted, typed_frame
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
@@ -20,6 +20,7 @@ from mall_segments.clustering.references import (
 from mall_segments.clustering.runs import SetFits, fit_sets
 from mall_segments.clustering.stability import STABLE
 from mall_segments.clustering.threads import in_parallel
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from mall_segments.errors import PublishError
-from mall_segments.publishing.csv_cells import neutralised
+from mall_segments.publishing.csv_cells import harmless
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
 
@@ -229,7 +229,7 @@ def _copy(
         columns = connection.execute(f"DESCRIBE {query}").fetchall()
         texts = [row[0] for row in columns if row[1] == "VARCHAR"]
         cells = ", ".join(
-            f"{neutralised(quote_identifier(name))} AS {quote_identifier(name)}"
+            f"{harmless(quote_identifier(name))} AS {quote_identifier(name)}"
             for name in texts
         )
         query = f"SELECT * REPLACE ({cells}) FROM ({query})"  # noqa: S608

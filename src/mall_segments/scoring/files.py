@@ -16,8 +16,8 @@ import duckdb
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
+from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
-from mall_segments.scoring.cells import harmless, harmless_name
 from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
 from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows

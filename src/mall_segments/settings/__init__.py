@@ -64,6 +64,7 @@ __all__ = [
     "Settings",
     "check_project_vars",
     "parse_settings",
+    "read_settings",
 ]
 
 
@@ -228,6 +229,13 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
                 for sentence in sentences_of(each, mapping, SECTIONS)
             ]
         ) from None
+
+
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Check the settings among other entries, as dbt hands them to a Python model."""
+    return parse_settings(
+        {name: given[name] for name in SETTING_NAMES if name in given}
+    )
 
 
 def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
