@@ -184,7 +184,9 @@ def judge_segmentations(
 def _refuse_no_segments(rows: Sequence[Mapping[str, Any]]) -> None:
     found = [row for row in rows if row["verdict"] == NONE]
     if found:
-        sentences = "\n".join(f"{row['segmentation']}: {row['sentence']}" for row in found)
+        sentences = "\n".join(
+            f"{row['segmentation']}: {row['sentence']}" for row in found
+        )
         raise InputError(
             f"{sentences}\nThe setting no_segments is 'refuse', so nothing is "
             "published; with 'publish', the parts are, without personas or actions."
