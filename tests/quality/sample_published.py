@@ -47,6 +47,7 @@ N_CUSTOMERS = 60
 NUMBERS = ("tenure_years", "visits", "spend_eur")
 SETTINGS: dict[str, Any] = {
     "gender": {"female": ["F"], "male": ["M"]},
+    "customers_path": "customers.csv",
     "features": [
         {
             "name": "tenure_years",
@@ -479,7 +480,6 @@ def _verdicts(model: Model) -> pd.DataFrame:
                 "null_gaussian_p95": 0.3,
                 "gap_choice": 3,
                 "lowest_jaccard": 0.9,
-                "separation": 4.0,
                 "smallest_segment_share": min(s.customer_share for s in each.segments),
                 "hopkins": 0.8,
             }

@@ -340,8 +340,9 @@ class _Push:
             except (psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected):
                 if time.monotonic() > deadline:
                     raise PublishError(
-                        f"nothing was pushed: for {patience:g} seconds some transaction "
-                        f"kept reading the schema {self.schema}; see pg_stat_activity"
+                        f"nothing was pushed: for {patience:g} seconds some "
+                        f"transaction kept reading the schema {self.schema}; see "
+                        "pg_stat_activity"
                     ) from None
                 time.sleep(_PAUSE)
             else:

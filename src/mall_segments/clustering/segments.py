@@ -16,6 +16,7 @@ from mall_segments.clustering.coordinates import (
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
 from mall_segments.clustering.identity import (
+    LEAST_RETURNING,
     Identity,
     first_identities,
     match_identities,
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.model import Coordinate, Model, ModelSegmentation
     from mall_segments.settings import Feature, Segmentation, Settings
-
-LEAST_RETURNING: Final = 0.1
-"""Share of the last customers who must be among these for segments to continue."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def fit_segments(
     coordinates ascending. Later builds take over the ids of the published segments
     they continue, see :func:`mall_segments.clustering.identity.match_identities`, but
     a name only as long as it is true. A segmentation starts anew, from id 1, if its
-    features changed or fewer than :data:`LEAST_RETURNING` of the last customers are
+    features changed or fewer than ``LEAST_RETURNING`` of the last customers are
     among these, unless ``other_customers`` is ``keep``.
     """
     read = read_settings(settings)

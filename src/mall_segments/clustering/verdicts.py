@@ -20,6 +20,7 @@ from mall_segments.clustering.references import (
 from mall_segments.clustering.runs import SetFits, fit_sets
 from mall_segments.clustering.stability import STABLE
 from mall_segments.clustering.threads import in_parallel
+from mall_segments.errors import InputError
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
@@ -140,11 +141,13 @@ def judge_segmentations(
 
     Raises
     ------
+    InputError
+        If there are no segments, and the setting ``no_segments`` is ``refuse``.
     ValueError
         If ``cluster_counts`` does not choose one number for a segmentation.
     """
     parsed = read_settings(settings)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for segmentation, values, weights in each_fitted(points, parsed):
         own = _scores_of(cluster_counts, segmentation.name)
         null = compare_with_chance(
@@ -174,7 +177,21 @@ def judge_segmentations(
                 ),
             }
         )
+    if parsed.no_segments == "refuse":
+        _refuse_no_segments(rows)
     return typed_frame(rows, _TYPES)
+
+
+def _refuse_no_segments(rows: Sequence[Mapping[str, Any]]) -> None:
+    found = [row for row in rows if row["verdict"] == NONE]
+    if found:
+        sentences = "\n".join(
+            f"{row['segmentation']}: {row['sentence']}" for row in found
+        )
+        raise InputError(
+            f"{sentences}\nThe setting no_segments is 'refuse', so nothing is "
+            "published; with 'publish', the parts are, without personas or actions."
+        )
 
 
 def read_verdict(evidence: Evidence) -> str:

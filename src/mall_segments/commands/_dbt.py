@@ -221,7 +221,15 @@ class _Progress:
             manifest = json.loads(self._manifest.read_text("utf-8"))
         except (OSError, ValueError):
             return
-        nodes = {**manifest["nodes"], **manifest.get("unit_tests", {})}
+        # A test of a model that is off is in the manifest, but off as well.
+        nodes = {
+            key: node
+            for key, node in [
+                *manifest["nodes"].items(),
+                *manifest.get("unit_tests", {}).items(),
+            ]
+            if node.get("config", {}).get("enabled", True)
+        }
         order = list(dict.fromkeys(stage for _, stage in _STAGES))
         for key, node in nodes.items():
             if node["resource_type"] in ("model", "seed", "snapshot"):

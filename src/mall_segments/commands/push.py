@@ -29,7 +29,7 @@ def command(
     schema: str | None,
     build_id: str | None,
 ) -> None:
-    """Load the published tables into Postgres or another warehouse.
+    r"""Load the published tables into Postgres or another warehouse.
 
     DESTINATION is an entry of push.yml, such as
 

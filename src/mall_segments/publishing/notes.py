@@ -38,21 +38,21 @@ def feature_notes(connection: Any, settings: Mapping[str, Any]) -> Iterator[str]
         feature = features.get(name)
         if name not in used or not feature or feature["clip"]:
             continue
-        is_plain = feature["transform"] == "none"
-        if is_plain and minimum >= 0 and (skewness or 0) > SKEWED:
-            yield (
-                f"{name} is skewed (skewness {skewness:.1f}): `transform: log` in its "
-                "settings keeps a few large values from making segments of their own."
-            )
+        if feature["transform"] != "none":
             continue
         is_alone = n_outliers <= max(_SMALL_SHARE * n, 1)
-        if is_plain and is_alone and spread > 0 and maximum > fence + FAR * spread:
+        if is_alone and spread > 0 and maximum > fence + FAR * spread:
             customer = _who_has(connection, name, maximum)
             yield (
                 f"{name} reaches {maximum:,g} (customer {customer}), far beyond "
                 f"{fence:,g}, below which nearly all customers lie: "
                 "`clip: [0.01, 0.99]` in its settings keeps single values from "
                 "drawing segments."
+            )
+        elif minimum >= 0 and (skewness or 0) > SKEWED:
+            yield (
+                f"{name} is skewed (skewness {skewness:.1f}): `transform: log` in its "
+                "settings keeps a few large values from making segments of their own."
             )
 
 

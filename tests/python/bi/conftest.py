@@ -1,4 +1,4 @@
-"""A Postgres of the tests' own: in a temporary folder, on a free port of this machine."""
+"""A Postgres of the tests' own, in a temporary folder and on a free local port."""
 
 from __future__ import annotations
 
