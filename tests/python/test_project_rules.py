@@ -264,11 +264,7 @@ def is_a_mart_but_not_public(graph: Graph, name: str) -> bool:
 def is_public_with_columns_that_nobody_describes(graph: Graph, name: str) -> bool:
     node = graph.nodes[name]
     described = [column["description"] for column in node["columns"].values()]
-    return (
-        node["access"] == "public"
-        and graph.is_sql(name)
-        and not (described and all(described))
-    )
+    return node["access"] == "public" and not (described and all(described))
 
 
 def has_no_key_that_is_tested(graph: Graph, name: str) -> bool:
