@@ -32,8 +32,14 @@ MOST_VIEWS_IN_A_ROW = 4
 
 # What is true of the shipped project, whose build reads customers and orders, and of
 # one without orders; and what would be better still.
-MOST = {"models": 58, "models without orders": 46, "nodes": 89, "path": 21}
-AIMS = {"models": 58, "models without orders": 45, "nodes": 80, "path": 14}
+MOST = {
+    "models": 57,
+    "models without orders": 45,
+    "nodes": 88,
+    "nodes without orders": 70,
+    "path": 21,
+}
+AIMS = {"models without orders": 45, "nodes without orders": 80, "path": 14}
 
 FOLDERS = {
     "models/staging": ("base_", "stg_"),
@@ -55,7 +61,6 @@ EXCEPTIONS: dict[str, dict[str, str]] = {
     "joins an input": {"segments": _LOOK_UP},
     "has no parent": {
         "int_build_started": "the clock and the settings are no nodes",
-        "int_segments_published": _PREVIOUS,
         "int_customer_segments_published": _PREVIOUS,
     },
     "has many parents": {
@@ -346,13 +351,19 @@ def test_the_graph_does_not_grow(graph: Graph) -> None:
         if model["patch_path"].endswith("_orders__models.yml")
     ]
     kinds = ("model", "test", "seed", "snapshot")
+    nodes = [name for kind in kinds for name in graph.of(kind)]
+    tests_of_orders = [
+        name for name in graph.of("test") if set(of_orders) & set(graph.parents[name])
+    ]
     counts = {
         "models": len(graph.models),
         "models without orders": len(graph.models) - len(of_orders),
-        "nodes": sum(len(graph.of(kind)) for kind in kinds),
+        "nodes": len(nodes),
+        "nodes without orders": len(nodes) - len(of_orders) - len(tests_of_orders),
         "path": max(graph.depth(name) for name in graph.nodes),
     }
-    print(*(f"{n} {name}, aim {AIMS[name]}" for name, n in counts.items()), sep="; ")
+    for name, n in counts.items():
+        print(f"{n} {name}, aim {AIMS.get(name, 'none')}, at most {MOST[name]}")
     assert {name: n for name, n in counts.items() if n > MOST[name]} == {}
 
 
