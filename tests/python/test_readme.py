@@ -86,7 +86,8 @@ def test_the_verdicts_it_quotes_are_those_of_the_build(published_home: Path) -> 
         }
     verdict, silhouette, chance, _ = verdicts["income_spending"]
     assert verdict == "clear segments"
-    assert f"silhouette is {silhouette:.3f}, where chance reaches {chance:.3f}" in readme
+    said = f"silhouette is {silhouette:.3f}, where chance reaches {chance:.3f}"
+    assert said in readme
     verdict, *_, jaccard = verdicts["age_income_spending"]
     assert verdict == "weak segments"
     assert f"a Jaccard index of {jaccard:.2f}" in readme

@@ -100,14 +100,16 @@ def test_resolution_is_no_longer_needed_but_harms_nobody():
         (
             {"features__0__minimum": 200},
             (
-                "`features[age_years].minimum` is 200 and `features[age_years].maximum` is "
+                "`features[age_years].minimum` is 200 and "
+                "`features[age_years].maximum` is "
                 "120; minimum must be less than maximum."
             ),
         ),
         (
             {"features__0__minimum": "much"},
             (
-                "`features[age_years].minimum` is 'much'; it must be a finite number below "
+                "`features[age_years].minimum` is 'much'; it must be a "
+                "finite number below "
                 "1e15."
             ),
         ),
