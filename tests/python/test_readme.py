@@ -73,6 +73,26 @@ def test_the_scores_it_quotes_are_those_of_the_build(published_home: Path) -> No
     assert max(scores, key=lambda n: scores[n] or -1) == 6
 
 
+def test_the_verdicts_it_quotes_are_those_of_the_build(published_home: Path) -> None:
+    readme = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
+    database = published_home / "published" / "current" / "mall_segments.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        verdicts = {
+            row[0]: row[1:]
+            for row in connection.execute(
+                "select segmentation, verdict, silhouette, null_uniform_p95, "
+                "lowest_jaccard from fct_segmentation_verdicts"
+            ).fetchall()
+        }
+    verdict, silhouette, chance, _ = verdicts["income_spending"]
+    assert verdict == "clear segments"
+    said = f"silhouette is {silhouette:.3f}, where chance reaches {chance:.3f}"
+    assert said in readme
+    verdict, *_, jaccard = verdicts["age_income_spending"]
+    assert verdict == "weak segments"
+    assert f"a Jaccard index of {jaccard:.2f}" in readme
+
+
 def test_its_request_has_the_answer_it_shows(published_home: Path) -> None:
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     (request,) = re.findall(r"--data '(.*)'", readme)
