@@ -147,10 +147,7 @@
     {{ dbt.cast(name, dbt.type_string()) }}
     {%- else -%}
     case
-        when lower({{ text }}) in (
-            '', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a'
-        )
-            then null
+        when lower({{ text }}) in ({{ no_values() }}) then null
         {%- if name in ('customer_id', 'order_id') %}
         when {{ text }} like '%.0' and try_cast({{ text }} as double) is not null
             then substr({{ text }}, 1, length({{ text }}) - 2)
