@@ -13,7 +13,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -23,6 +23,7 @@ SRC = PROJECT / "src"
 PUBLISHING = "fct_published_tables"
 
 MOST_LINES_OF_A_MODULE = 500
+MOST_LINES_OF_A_COMPILED_MODEL = 150
 MOST_LINES_OF_A_FUNCTION = 60
 LONGEST_LINE_OF_SQL = 80
 
@@ -137,6 +138,15 @@ class Graph:
                 if key in names
             ]
             for name, node in self.nodes.items()
+        }
+
+    @cached_property
+    def shown(self) -> set[str]:
+        """What exposures depend on."""
+        return {
+            parent.rpartition(".")[2]
+            for exposure in self.manifest["exposures"].values()
+            for parent in exposure["depends_on"]["nodes"]
         }
 
     def children(self, name: str) -> list[str]:
@@ -277,21 +287,11 @@ def has_no_key_that_is_tested(graph: Graph, name: str) -> bool:
 
 
 def is_shown_but_not_public(graph: Graph, name: str) -> bool:
-    shown = {
-        parent.rpartition(".")[2]
-        for exposure in graph.manifest["exposures"].values()
-        for parent in exposure["depends_on"]["nodes"]
-    }
-    return name in shown and graph.nodes[name]["access"] != "public"
+    return name in graph.shown and graph.nodes[name]["access"] != "public"
 
 
 def is_shown_from_a_view(graph: Graph, name: str) -> bool:
-    shown = {
-        parent.rpartition(".")[2]
-        for exposure in graph.manifest["exposures"].values()
-        for parent in exposure["depends_on"]["nodes"]
-    }
-    return name in shown and graph.nodes[name]["config"]["materialized"] == "view"
+    return name in graph.shown and graph.nodes[name]["config"]["materialized"] == "view"
 
 
 def names_a_relation_without_ref(graph: Graph, name: str) -> bool:
@@ -365,6 +365,40 @@ def test_the_graph_does_not_grow(graph: Graph) -> None:
     for name, n in counts.items():
         print(f"{n} {name}, aim {AIMS.get(name, 'none')}, at most {MOST[name]}")
     assert {name: n for name, n in counts.items() if n > MOST[name]} == {}
+
+
+@pytest.mark.slow(seconds=20)
+def test_compiled_models_can_be_read_for_ten_features(tmp_path: Path) -> None:
+    names = [f"feature_{number}" for number in range(1, 11)]
+    customers = tmp_path / "customers.csv"
+    rows = [[n, *(n * number % 97 for number in range(2, 12))] for n in range(1, 60)]
+    lines = [["customer_id", *names], *rows]
+    customers.write_text("\n".join(",".join(map(str, line)) for line in lines))
+    settings = {
+        "customers_path": str(customers),
+        "gender": None,
+        "features": [{"name": name} for name in names],
+        "segmentations": [
+            {"name": "by_all", "features": names},
+            {"name": "by_three", "features": names[:3], "n_segments": 3},
+        ],
+    }
+    project = Project(PROJECT, tmp_path / "home")
+    result = project.run("compile", "--vars", json.dumps(settings))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+    folder = project.home / "target" / "compiled" / "mall_segments"
+    models = [
+        path
+        for part in ("models", "analyses/marts")
+        for path in (folder / part).rglob("*.sql")
+    ]
+    assert len(models) > 20
+    assert {
+        path.name: n
+        for path in models
+        if (n := path.read_text("utf-8").count("\n")) > MOST_LINES_OF_A_COMPILED_MODEL
+    } == {}
 
 
 MODULES = {
