@@ -79,7 +79,7 @@
     }) }}
 {% endmacro %}
 
-{% macro duckdb__orders_input() %}
+{% macro default__orders_input() %}
     {{ return(ask_package('mall_segments_orders', {'settings': settings()})) }}
 {% endmacro %}
 
@@ -264,6 +264,13 @@
     -#}
     {%- set cut_points = orders_settings().cut_points.get(name) -%}
     {%- if cut_points -%}
+    {%- if cut_points | list | length != 4
+        or cut_points | unique | sort | list != cut_points | list -%}
+        {{ exceptions.raise_compiler_error(
+            '`orders.cut_points.' ~ name ~ '` is ' ~ cut_points
+            ~ '; it must be four rising numbers.'
+        ) }}
+    {%- endif -%}
     case
         {%- for cut_point in cut_points %}
         {%- if is_high_best %}
@@ -276,14 +283,16 @@
     end
     {%- else -%}
     cast(floor(
-        (rank() over (order by {{ column }} {{ 'asc' if is_high_best else 'desc' }}) - 1)
-        * 5.0 / count(*) over ()
+        cast(rank() over (
+            order by {{ column }} {{ 'asc' if is_high_best else 'desc' }}
+        ) - 1 as double) * 5 / count(*) over ()
     ) as integer) + 1
     {%- endif -%}
 {%- endmacro %}
 
 {% macro build_features() %}
     {#- The features of this build: the customers' own and those of the orders. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('features') if has_customers() else [])
         + (var('orders_features') if has_orders() else [])
@@ -292,6 +301,7 @@
 
 {% macro build_segmentations() %}
     {#- The segmentations of this build, likewise. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('segmentations') if has_customers() else [])
         + (var('orders_segmentations') if has_orders() else [])

@@ -11,6 +11,14 @@
     {{ return(answer) }}
 {% endmacro %}
 
+{% macro default__call_package(function, text) %}
+    {#- Which only the two engines below run beside dbt. -#}
+    {{ return(tojson({'error':
+        'On ' ~ target.type ~ ', customers and orders are read from models only: name '
+        ~ 'yours in `customers_model` and `orders_model`, or one of them.'
+    })) }}
+{% endmacro %}
+
 {% macro duckdb__call_package(function, text) %}
     {%- set argument = "'" ~ text | replace("'", "''") ~ "'" -%}
     {{ return(run_query('select ' ~ function ~ '(' ~ argument ~ ')').rows[0][0]) }}
@@ -50,7 +58,8 @@
 {% endmacro %}
 
 {% macro read_engine() %}
-    {{- return('duckdb' if target.type == 'duckdb' else 'spark') -}}
+    {#- Whose quotes a text has: doubled within it, or after a backslash. -#}
+    {{- return('duckdb' if target.type in ('duckdb', 'postgres') else 'spark') -}}
 {% endmacro %}
 
 {% macro opened_customers() %}
@@ -72,7 +81,7 @@
     {{- return({'relation': ref('Mall_Customers'), 'source_row': seed_row()}) -}}
 {% endmacro %}
 
-{% macro duckdb__customers_input(path) %}
+{% macro default__customers_input(path) %}
     {{ return(opened_customers()) }}
 {% endmacro %}
 
@@ -134,12 +143,27 @@
     {{ return(file) }}
 {% endmacro %}
 
+{% macro refuse_missing_columns(relation) %}
+    {#- A model of customers has a column for the id and for each feature, by its name. -#}
+    {%- set found = adapter.get_columns_in_relation(relation)
+        | map(attribute='name') | list if execute else [] -%}
+    {%- set wanted = ['customer_id'] + (customer_features() | map(attribute='name') | list) -%}
+    {%- set missing = wanted | reject('in', found | map('lower') | list) | list -%}
+    {%- if found and missing -%}
+        {{ exceptions.raise_compiler_error(
+            '`customers_model` ' ~ relation.identifier ~ ' has no column '
+            ~ missing | join(', ') ~ '; it has ' ~ found | join(', ')
+            ~ '. A feature is read from the column of its name.'
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
 {% macro recognised_columns() %}
     {#- Canonical name to the SQL of its cells; `surplus` to the surplus column. -#}
     {{- return(adapter.dispatch('recognised_columns', 'mall_segments')()) -}}
 {% endmacro %}
 
-{% macro duckdb__recognised_columns() %}
+{% macro default__recognised_columns() %}
     {%- set opened = opened_customers() -%}
     {%- set found = opened.columns -%}
     {%- do found.update({

@@ -7,4 +7,4 @@ select
 
 from {{ ref('mall_segments', 'fct_customer_segments') }}
 
-where segment_name like 'High visits%'
+where membership >= 0.9

@@ -9,6 +9,7 @@ rows of a model are numbered once.
 {{ config(materialized='view' if is_cheap else 'table') }}
 {%- set customers = ref(*model.split('.')) if model
     else ref('base_mall__customers') %}
+{%- do refuse_missing_columns(customers) if model %}
 
 with
 

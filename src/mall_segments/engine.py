@@ -5,10 +5,14 @@ Only points, segments and scores pass through here, never a row per customer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# DuckDB's relation has `df`; Spark's frame `toPandas`; Snowpark's and BigFrames'
+# `to_pandas`. pandas itself has none of them.
+_FETCHING: Final = ("toPandas", "to_pandas", "df")
 
 
 def to_pandas(relation: Any) -> pd.DataFrame:
@@ -16,22 +20,33 @@ def to_pandas(relation: Any) -> pd.DataFrame:
 
     Parameters
     ----------
-    relation : duckdb.DuckDBPyRelation or pyspark.sql.DataFrame
+    relation : duckdb.DuckDBPyRelation or a frame of Spark, Snowpark or BigFrames
         A table on the engine that runs the build.
 
     Returns
     -------
     pandas.DataFrame
-        Its rows, in whatever order the engine gives them.
+        Its rows, in whatever order the engine gives them, and its columns in lower
+        case, as the models write them: Snowflake answers in capitals.
+
+    Raises
+    ------
+    TypeError
+        If the relation is of an engine that nothing here knows.
     """
-    frame: pd.DataFrame
-    frame = relation.toPandas() if hasattr(relation, "toPandas") else relation.df()
-    return frame
+    for fetch in _FETCHING:
+        if hasattr(relation, fetch):
+            frame: pd.DataFrame = getattr(relation, fetch)()
+            return frame.rename(columns=str.lower)
+    kind = f"{type(relation).__module__}.{type(relation).__qualname__}"
+    raise TypeError(
+        f"dbt.ref answered a {kind}, which has none of {', '.join(_FETCHING)}."
+    )
 
 
-def is_spark(session: Any) -> bool:
-    """Whether the session that dbt gives a Python model is one of Spark."""
-    return hasattr(session, "createDataFrame")
+def is_duckdb(session: Any) -> bool:
+    """Whether the session that dbt gives a Python model is a connection of DuckDB."""
+    return hasattr(session, "execute")
 
 
 def to_engine(session: Any, frame: pd.DataFrame) -> Any:
@@ -39,19 +54,24 @@ def to_engine(session: Any, frame: pd.DataFrame) -> Any:
 
     Parameters
     ----------
-    session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
+    session : a DuckDB connection, or a session of Spark, Snowpark or BigFrames
         The session that dbt gives a Python model.
     frame : pandas.DataFrame
         The rows to store.
 
     Returns
     -------
-    pandas.DataFrame or pyspark.sql.DataFrame
+    pandas.DataFrame, or a frame of Spark, Snowpark or BigFrames
         What the dbt adapter of that engine materialises.
     """
-    if is_spark(session):
-        return _to_spark(session, frame)
-    return frame
+    if is_duckdb(session):
+        return frame
+    if hasattr(session, "write_pandas"):
+        # Snowflake keeps names as pandas has them, and reads unquoted ones as capitals.
+        return session.create_dataframe(frame.rename(columns=str.upper))
+    if hasattr(session, "read_pandas"):
+        return session.read_pandas(frame)
+    return _to_spark(session, frame)
 
 
 def text_type() -> pd.StringDtype:

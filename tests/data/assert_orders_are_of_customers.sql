@@ -1,6 +1,6 @@
 {{ config(enabled=has_orders() and has_customers()) }}
--- Where customers and orders are both given, at least one customer has both: else
--- their ids are written in two ways.
+-- Where customers and orders are both given, at least one customer has both:
+-- else their ids are written in two ways.
 with
 
 counted as (

@@ -1,7 +1,7 @@
 {{ config(enabled=has_orders()) }}
 -- A shop whose order numbers all begin like cancellations sets
--- `orders.cancellation_prefix` to null; orders of which none is accepted have the
--- reasons in fct_rejected_orders.
+-- `orders.cancellation_prefix` to null; orders of which none is accepted have
+-- the reasons in fct_rejected_orders.
 with
 
 counted as (

@@ -1,6 +1,6 @@
 {{ config(enabled=has_orders()) }}
--- Each of the 125 combinations of scores is in exactly one segment: a row of a gap has
--- no segment, an overlap has a row for each.
+-- Each of the 125 combinations of scores is in exactly one segment: a row of a
+-- gap has no segment, an overlap has a row for each.
 select
     r_score,
     f_score,

@@ -41,11 +41,12 @@ def test_the_segments_table_is_the_one_the_build_produces(
     assert table.splitlines() == lines
 
 
-def test_every_published_table_is_in_the_readme(published_home: Path) -> None:
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+def test_every_published_table_is_in_the_docs(published_home: Path) -> None:
+    docs = (PROJECT / "docs" / "tables.md").read_text(encoding="utf-8")
     tables = published_home / "published" / "current" / "parquet"
+    assert any(tables.iterdir())
     for path in tables.iterdir():
-        assert f"`{path.stem}`" in readme
+        assert f"`{path.stem}`" in docs
 
 
 def test_every_make_target_in_the_readme_exists() -> None:
@@ -70,6 +71,25 @@ def test_the_scores_it_quotes_are_those_of_the_build(published_home: Path) -> No
     assert f"{scores[6]:.4f}" in readme
     assert f"{scores[3]:.4f}" in readme
     assert max(scores, key=lambda n: scores[n] or -1) == 6
+
+
+def test_the_verdicts_it_quotes_are_those_of_the_build(published_home: Path) -> None:
+    readme = " ".join((PROJECT / "README.md").read_text(encoding="utf-8").split())
+    database = published_home / "published" / "current" / "mall_segments.duckdb"
+    with duckdb.connect(database, read_only=True) as connection:
+        verdicts = {
+            row[0]: row[1:]
+            for row in connection.execute(
+                "select segmentation, verdict, silhouette, null_uniform_p95, "
+                "lowest_jaccard from fct_segmentation_verdicts"
+            ).fetchall()
+        }
+    verdict, silhouette, chance, _ = verdicts["income_spending"]
+    assert verdict == "clear segments"
+    assert f"silhouette is {silhouette:.3f}, where chance reaches {chance:.3f}" in readme
+    verdict, *_, jaccard = verdicts["age_income_spending"]
+    assert verdict == "weak segments"
+    assert f"a Jaccard index of {jaccard:.2f}" in readme
 
 
 def test_its_request_has_the_answer_it_shows(published_home: Path) -> None:

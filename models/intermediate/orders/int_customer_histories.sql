@@ -14,7 +14,10 @@ customers as (
 -- histories then stand for any number of customers.
 periods as (
 
-    select greatest(7.0, ceil(max(tenure_days) / 104.0)) as period_days
+    select
+        cast(
+            greatest(7, cast(ceil(max(tenure_days) / 104) as integer)) as double
+        ) as period_days
 
     from customers
 

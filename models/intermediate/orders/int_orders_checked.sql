@@ -51,7 +51,8 @@ judged as (
                         }}'
                 end,
                 case
-                    when is_amount_given and amount_text is null then 'no amount'
+                    when is_amount_given and amount_text is null
+                        then 'no amount'
                     when is_amount_given and amount is null
                         then 'the amount is not a number'
                 end,
@@ -63,7 +64,8 @@ judged as (
                 case
                     when is_amount_given then null
                     when unit_price_text is null then 'no unit price'
-                    when unit_price is null then 'the unit price is not a number'
+                    when unit_price is null
+                        then 'the unit price is not a number'
                 end,
                 case
                     when

@@ -74,6 +74,7 @@ _SHOWN_REASONS = 8
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     file: str,
     output: str,
     rejected: Path | None,

@@ -7,7 +7,6 @@ that no alias fits is never guessed at: the refusal says how to name it.
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -51,18 +50,12 @@ _UNIT_WORDS: Final = frozenset(
 _UNIT_LINKS: Final = frozenset(compact_words("a de di do da em en in of out sobre to"))
 _FILLERS: Final = ("de", "del", "des", "di", "do", "da", "du")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.,]*%?")
-_MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
+_CURRENCY: Final = re.compile(r"(\b(us|r|a|c|ca|hk|nt|s))?[$£¥€₺₹₽]", re.IGNORECASE)
+MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
 _SHOWN_COLUMNS: Final = 12
-_SHOWN_ALIASES: Final = 4
 _LONGEST_SPLIT: Final = 4
 _SHORTEST_SCALED: Final = 3
-_LONGEST_SUGGESTED: Final = 40
-_MOST_SUGGESTED_WORDS: Final = 6
 _LONGEST_COMPARED: Final = 200
-_MOST_COMPARED: Final = 200
-_SHORTEST_SHARED: Final = 5
-_LEAST_LIKENESS: Final = 0.75
-_LEAST_NUMBERS: Final = 0.5
 
 
 class ColumnSettings(Protocol):
@@ -145,14 +138,15 @@ def normalise(header: str) -> str:
     >>> normalise("Income (monthly)")
     'incomemonthly'
     """
-    return "".join(_without_units(_words(header)))
+    return "".join(_without_units(header_words(header)))
 
 
-def _words(header: str) -> list[str]:
+def header_words(header: str) -> list[str]:
+    """Return the words of a header as they are compared."""
     # "AnnualIncome" is two words, as "annual_income" is.
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header[:_LONGEST_COMPARED])
     # A currency is a unit as good as a word, and "/100" is "of 100".
-    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(r"[$£¥€₺₹₽]", " usd ", spaced))
+    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(_CURRENCY, " usd ", spaced))
     return compact_words(spaced)
 
 
@@ -221,7 +215,7 @@ def recognise_columns(
         If a required column is missing, or two fit equally well. It lists the columns
         found, those missing, and how to name an alias.
     """
-    aliases = _aliases(settings)
+    aliases = known_aliases(settings)
     if required is None:
         required = required_columns(settings)
     found: dict[str, int] = {}
@@ -238,7 +232,10 @@ def recognise_columns(
             raise InputError(_split(name, parts, source))
     missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        refusal = _Unrecognised(header, settings, found, missing, rows)
+        # The hints compare headers as this module does, so they come after it.
+        from mall_segments.intake.column_hints import Unrecognised  # noqa: PLC0415
+
+        refusal = Unrecognised(header, settings, found, missing, rows)
         raise InputError(refusal.message(source, is_sealed=is_sealed))
     read = set(found.values())
     return RecognisedColumns(
@@ -270,24 +267,14 @@ def required_columns(settings: ColumnSettings) -> tuple[str, ...]:
 def match_columns(
     header: Sequence[str], settings: ColumnSettings
 ) -> dict[str, list[int]]:
-    """Find the columns that fit each canonical name best.
+    """Return the places of the columns that fit each canonical name best.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Names of columns, or of the fields of one customer.
-    settings : ColumnSettings
-        As for :func:`recognise_columns`.
-
-    Returns
-    -------
-    dict of str to list of int
-        Canonical name to positions in the header: none if nothing fits, several if
-        they fit equally well.
+    There are none if nothing fits, and several if they fit equally well.
     """
     names = _HeaderNames.of(name_blanks(header))
     return {
-        name: names.best(spellings) for name, spellings in _aliases(settings).items()
+        name: names.best(spellings)
+        for name, spellings in known_aliases(settings).items()
     }
 
 
@@ -338,9 +325,9 @@ class _HeaderNames:
         exact: dict[str, list[int]] = {}
         normalised: dict[str, list[int]] = {}
         for at, text in enumerate(header):
-            if _MARKER.match(text):
+            if MARKER.match(text):
                 continue
-            exact.setdefault("".join(_words(text)), []).append(at)
+            exact.setdefault("".join(header_words(text)), []).append(at)
             normalised.setdefault(normalise(text), []).append(at)
         return cls(exact, normalised)
 
@@ -355,13 +342,13 @@ class _HeaderNames:
 
     def _in_unit(self, fitting: list[int], spellings: Sequence[str]) -> list[int]:
         for spelling in spellings:
-            exact = self.exact.get("".join(_words(spelling)), [])
+            exact = self.exact.get("".join(header_words(spelling)), [])
             if preferred := [at for at in fitting if at in exact]:
                 return preferred
         return fitting
 
 
-def _aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
+def known_aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
     """Every spelling by the column it names, the column's own name first."""
     return {
         "customer_id": ("customer_id", *settings.customer_id.aliases),
@@ -369,7 +356,8 @@ def _aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _setting(name: str) -> str:
+def alias_setting(name: str) -> str:
+    """Return the setting that holds the aliases of a column."""
     if name in ("customer_id", "gender"):
         return f"`{name}.aliases`"
     return f"`features[{name}].aliases`"
@@ -379,7 +367,7 @@ def _ambiguous(name: str, columns: list[str], source: str) -> str:
     return (
         f"{source}: the columns {list_columns(columns)} all fit {name}, and none fits "
         f"better. Remove or rename all but one, or put the exact header of the one to "
-        f"read first in {_setting(name)} of dbt_project.yml."
+        f"read first in {alias_setting(name)} of dbt_project.yml."
     )
 
 
@@ -392,7 +380,7 @@ def _split_parts(
     shifted, so reading the column ``Income`` would read another one's values.
     """
     wanted = {normalise(spelling) for spelling in spellings}
-    words = [_words(text) for text in header]
+    words = [header_words(text) for text in header]
     for start in range(len(header)):
         for end in range(start + 2, min(start + _LONGEST_SPLIT, len(header)) + 1):
             if found is not None and found not in range(start, end):
@@ -409,103 +397,4 @@ def _split(name: str, parts: list[str], source: str) -> str:
         f"{source}: the header is split: the columns {list_columns(parts)} together "
         f"spell {shorten(' '.join(parts))}, which is {name}, so the values beneath do "
         f"not belong to their columns. Write the header as one cell."
-    )
-
-
-@dataclass(frozen=True)
-class _Unrecognised:
-    """A header in which required columns are missing, and how to say so."""
-
-    header: Sequence[str]
-    settings: ColumnSettings
-    found: Mapping[str, int]
-    missing: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def message(self, source: str, *, is_sealed: bool) -> str:
-        recognised = ", ".join(
-            f"{name} = {shorten(self.header[at], limit=40)}"
-            for name, at in self.found.items()
-        )
-        lines = [
-            f"{source}: no column is recognised as {', '.join(self.missing)}.",
-            f"  Columns found ({len(self.header):,}): {list_columns(self.header)}.",
-            f"  Recognised: {recognised or 'none'}.",
-        ]
-        for name in self.missing:
-            known = list_columns(_aliases(self.settings)[name][1:], _SHOWN_ALIASES)
-            lines.append(f"  Missing: {name}, also known as {known or 'nothing else'}.")
-            likely = self._likely_columns(name)
-            if likely:
-                options = " or ".join(shorten(text) for text in likely)
-                lines.append(f"    Is it {options}?")
-        lines += self._remedies(is_sealed=is_sealed)
-        return "\n".join(lines)
-
-    def _remedies(self, *, is_sealed: bool) -> list[str]:
-        settings = ", ".join(map(_setting, self.missing))
-        lines = []
-        if len(self.header) > len(self.found) and is_sealed:
-            lines.append(
-                "  The model knows the aliases it was built with: rename the column in "
-                f"the file, or add its header to {settings} in dbt_project.yml and "
-                "build again."
-            )
-        elif len(self.header) > len(self.found):
-            lines.append(
-                "  To read a column, add its header as it stands in the file to "
-                f"{settings} in dbt_project.yml."
-            )
-        if "customer_id" in self.missing and not is_sealed:
-            lines.append(
-                "  Without ids, `customer_id: {generate: true}` numbers the rows."
-            )
-        return lines
-
-    def _likely_columns(self, name: str) -> list[str]:
-        """Return up to two unread columns that resemble a missing one in name and kind.
-
-        A column without a name may be the id, as data frames write their index.
-        """
-        wanted = [normalise(spelling) for spelling in _aliases(self.settings)[name]]
-        is_number = any(
-            column.name == name and column.type == "number"
-            for column in self.settings.columns
-        )
-        likely = []
-        for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
-            is_index = name == "customer_id" and not self.header[at].strip()
-            if (
-                at not in self.found.values()
-                and (is_index or _resembles(text, wanted))
-                and _is_name(text)
-                and (not is_number or self._holds_numbers(at))
-            ):
-                likely.append(text)
-        return likely[:2]
-
-    def _holds_numbers(self, at: int) -> bool:
-        cells = [row[at].strip() for row in self.rows if at < len(row)]
-        values = [cell for cell in cells if cell]
-        n_numbers = sum(any(map(str.isdigit, value)) for value in values)
-        return not values or n_numbers >= _LEAST_NUMBERS * len(values)
-
-
-def _is_name(text: str) -> bool:
-    """Whether a header reads like a name: no marker, no sentence."""
-    return (
-        len(text) <= _LONGEST_SUGGESTED
-        and len(text.split()) <= _MOST_SUGGESTED_WORDS
-        and not _MARKER.match(text)
-    )
-
-
-def _resembles(text: str, wanted: Sequence[str]) -> bool:
-    name, words = normalise(text), _words(text)
-    return bool(name) and (
-        any(
-            word in words or (len(word) >= _SHORTEST_SHARED and word in name)
-            for word in wanted
-        )
-        or bool(difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS))
     )

@@ -8,18 +8,23 @@ how many of them it reads. Where two ways read a column differently, neither is 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
+from mall_segments.intake.number_marks import (
+    INVISIBLE,
+    Shape,
+    find_affixes,
+    visible,
+)
 from mall_segments.publishing.tables import quote_text
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import duckdb
 
@@ -36,7 +41,6 @@ _EDGE: Final = r"[\s\pZ\x{AD}\x{200B}-\x{200F}\x{2060}\x{FEFF}]"
 # Nearly all cells are letters of ASCII, which is a tenth as dear to see.
 _TRIMMED: Final = "[!-~]([ -~]*[!-~])?"
 _BLANKS: Final = "\\s\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
-_INVISIBLE: Final = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad"
 
 _SEPARATORS: Final = {
     "": "",
@@ -45,46 +49,20 @@ _SEPARATORS: Final = {
     " ": "[ \xa0\u2000-\u200a\u202f\u205f\u3000]",
     "'": "['\u2019\u02bc`\xb4]",
 }
-_CURRENCIES: Final = {
-    "$": "us$ usd dollar dollars mxn cop clp ars a$ aud ca$ c$ cad hk$ hkd s$ sgd nt$",
-    "€": "eur euro euros",
-    "£": "gbp pound pounds",
-    "¥": "jpy yen cny rmb yuan 円 元 ￥",
-    "₺": "try tl ytl",
-    "₹": "inr rs rs. rupees",
-    "R$": "brl reais",
-    "Rp": "idr rp rp. rupiah",
-    "Fr.": "chf fr fr. sfr",
-    "kr": "sek nok dkk kr kr.",
-    "zł": "pln",
-    "₽": "rub",
-    "R": "zar",
-}
-_SCALES: Final = {"k": 1e3, "tsd": 1e3, "mio": 1e6, "M": 1e6}
 _MOST_SHAPES: Final = 5_000
 _LONGEST_NUMBER: Final = 60
 _SMALL_SHARE: Final = 0.01
-_GROUP: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class NumberFormat:
     """How the numbers of one column are written.
 
-    Attributes
-    ----------
-    is_plain : bool
-        Whether a cast reads every number of the column rightly.
-    decimal : str
-        ``.`` or ``,``.
-    thousands : str
-        ``.``, ``,``, a space for blanks of any width, an apostrophe for any of them, or
-        nothing.
-    affixes : tuple of str
-        What stands before or after the digits without changing them: signs and codes of
-        currencies, ``%``.
-    scales : tuple of (str, float)
-        What stands after them and what it multiplies by: ``k`` by 1000.
+    ``is_plain``: a cast reads every number of the column rightly, and no more.
+    ``decimal``: ``.`` or ``,``. ``thousands``: ``.``, ``,``, a space for blanks of any
+    width, an apostrophe for any of them, or nothing. ``affixes`` stand beside the
+    digits without changing them, as signs and codes of currencies and ``%`` do.
+    ``scales`` stand after them with what they multiply by: ``k`` by 1000.
     """
 
     is_plain: bool = True
@@ -146,7 +124,7 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
     """
     if form.is_plain:
         return f"try_cast({text_expression} as double)"
-    bare = f"regexp_replace({text_expression}, {_class(_INVISIBLE)}, '', 'g')"
+    bare = f"regexp_replace({text_expression}, {_class(INVISIBLE)}, '', 'g')"
     names = "['opened', 'first', 'second', 'digits', 'scale', 'last', 'closed']"
     parts = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
     digits = f"{parts}.digits"
@@ -184,17 +162,13 @@ def detect_number_format(
 
     Parameters
     ----------
-    connection : duckdb.DuckDBPyConnection
-        Where the relation can be read.
-    relation : str
-        What follows ``from`` in a query.
-    column : str
-        SQL of the column, quoted; its type is VARCHAR.
+    connection, relation, column : DuckDBPyConnection, str, str
+        Where the column is read; ``column`` is quoted SQL of the type VARCHAR.
     numbers : Numbers, optional
         The setting ``numbers``; what it says is not found out.
     delimiter : str
-        What separates the cells of the file: a comma cannot be the decimal, too, where
-        nothing else speaks for it.
+        What separates the cells of the file; if it is a comma, none is a decimal
+        unless something speaks for it.
     in_thousands : bool
         Whether the feature counts thousands, so that ``15k`` is 15 of them.
     shown : str
@@ -208,8 +182,7 @@ def detect_number_format(
     Raises
     ------
     InputError
-        If the column can be read in two ways, or mixes two. It shows values and the
-        setting that decides.
+        If the column can be read in two ways, or mixes two.
     """
     is_set = numbers is not None and (numbers.decimal or numbers.thousands)
     number = "try_cast(cell as double)"
@@ -248,19 +221,6 @@ def is_grouped_sql(column: str) -> str:
     return rf"regexp_full_match({column}, '\s*[-+]?[1-9]\d{{0,2}}([.]\d{{3}})+\s*')"
 
 
-@dataclass(frozen=True)
-class Shape:
-    """Values that differ in their digits only.
-
-    An example, how many there are, and of how many of them a cast makes a number.
-    """
-
-    text: str
-    example: str
-    n: int
-    n_cast: int
-
-
 def choose_format(
     shapes: Sequence[Shape],
     *,
@@ -270,7 +230,7 @@ def choose_format(
     shown: str = "the column",
 ) -> NumberFormat:
     """Choose the one format that reads the shapes; see `detect_number_format`."""
-    affixes, scales = _affixes(shapes, in_thousands=in_thousands, shown=shown)
+    affixes, scales = find_affixes(shapes, in_thousands=in_thousands, shown=shown)
     formats = [
         NumberFormat(
             is_plain=False,
@@ -344,21 +304,6 @@ def _class(characters: str) -> str:
     return quote_text(f"[{characters}]")
 
 
-@cache
-def _currency_of() -> dict[str, str]:
-    """Every sign and code, in lower case, by the currency it is one of."""
-    known = {
-        spelling: sign
-        for sign, codes in _CURRENCIES.items()
-        for spelling in (sign.lower(), *codes.split())
-    }
-    signs = (chr(code) for code in range(0x20, 0x10000))
-    for sign in signs:
-        if unicodedata.category(sign) == "Sc":
-            known.setdefault(sign, sign)
-    return known
-
-
 def _pattern(form: NumberFormat) -> str:
     """Return the regular expression, of Python and of the engine, for one number."""
     affixes = "|".join(map(re.escape, sorted(form.affixes, key=len, reverse=True)))
@@ -387,104 +332,17 @@ def _compiled(form: NumberFormat) -> re.Pattern[str]:
     return re.compile(_pattern(form), re.IGNORECASE)
 
 
-def _visible(text: str) -> str:
-    return re.sub(f"[{_INVISIBLE}]", "", text)
-
-
 def _reads(form: NumberFormat, shape: Shape) -> bool:
-    return _compiled(form).match(_visible(shape.text)) is not None
+    return _compiled(form).match(visible(shape.text)) is not None
 
 
 def _value(form: NumberFormat, shape: Shape) -> str:
     """Return the digits that a format reads, with a point for the decimal."""
-    found = _compiled(form).match(_visible(shape.text))
+    found = _compiled(form).match(visible(shape.text))
     digits = found.group(4) if found else ""
     if form.thousands:
         digits = re.sub(_SEPARATORS[form.thousands], "", digits)
     return digits.replace(",", ".")
-
-
-def _affixes(
-    shapes: Sequence[Shape], *, in_thousands: bool, shown: str
-) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
-    """Return what stands beside the digits of a column, refusing what cannot mix."""
-    currencies: dict[str, dict[str, Shape]] = {}
-    with_mark: dict[str, list[Shape]] = {"%": [], "k": []}
-    bare: list[Shape] = []
-    scales: dict[str, float] = {}
-    for shape in shapes:
-        marks = list(_marks(shape))
-        for mark in marks:
-            if mark in _currency_of():
-                currencies.setdefault(_currency_of()[mark], {})[mark] = shape
-            elif mark == "%":
-                with_mark["%"].append(shape)
-            else:
-                scales[mark] = _SCALES[mark]
-                with_mark["k"].append(shape)
-        if not {"%", *_SCALES} & set(marks) and _is_number_like(shape):
-            bare.append(shape)
-    if len(currencies) > 1:
-        first, second = [next(iter(found.values())) for found in currencies.values()][
-            :2
-        ]
-        raise InputError(
-            f"{shown} is in more than one currency: {shorten(first.example)} and "
-            f"{shorten(second.example)}. Convert it to one."
-        )
-    for mark, is_strict in (("%", True), ("k", in_thousands)):
-        if is_strict and with_mark[mark] and bare:
-            raise InputError(
-                f"{shown} holds {shorten(with_mark[mark][0].example)} and, without "
-                f"{mark}, {shorten(bare[0].example)}: whether both count the same is "
-                f"unclear. Write all of its numbers with {mark} or none."
-            )
-    affixes = [mark for found in currencies.values() for mark in found]
-    affixes += ["%"] if with_mark["%"] else []
-    factor = 1e-3 if in_thousands else 1
-    return tuple(sorted(affixes)), tuple(
-        (mark, value * factor) for mark, value in sorted(scales.items())
-    )
-
-
-def _marks(shape: Shape) -> Iterator[str]:
-    """Yield the currency, the scale and the percent sign beside one number."""
-    parts = re.fullmatch(
-        r"[(]?\s*[-+\u2212]?\s*(?P<before>(?:rp|rs|fr|kr)[.]|[^\d\s(+\u2212-]*(?<![,.'\d]))\s*[-+\u2212]?"
-        r"\s*[.,]?\d(?:[\d.,'\u2019\s]*\d)?[.,]?(?:[eE][-+]?\d+)?"
-        r"\s*(?P<after>[^\d\s)-]*?)\s*(?P<last>[^\d\s)-]*)\s*-?\s*[)]?",
-        _visible(shape.text),
-        re.IGNORECASE,
-    )
-    if parts is None:
-        return
-    found = [part for part in parts.group("before", "after", "last") if part]
-    marks = [
-        mark
-        for part in found
-        for mark in (
-            [part.lower()]
-            if part.lower() in _currency_of() or part == "%"
-            else [part if part in _SCALES else part.lower()]
-            if part in _SCALES or part.lower() in _SCALES
-            else _split(part)
-        )
-    ]
-    if len(marks) >= len(found) and "" not in marks:
-        yield from marks
-
-
-def _split(part: str) -> list[str]:
-    """Split ``k€`` into its scale and its currency; [""] if it is something else."""
-    scale, rest = part[0], part[1:].lower()
-    scale = scale if scale in _SCALES else scale.lower()
-    return [scale, rest] if scale in _SCALES and rest in _currency_of() else [""]
-
-
-def _is_number_like(shape: Shape) -> bool:
-    return (
-        re.fullmatch(r"[-+]?[\d.,]*[1-9][\d.,]*", _visible(shape.example)) is not None
-    )
 
 
 def _settle(

@@ -116,11 +116,7 @@ def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
     asian = [name for name in names if name in _ASIAN]
     if best in _ASIAN and len(asian) == 1:
         return best
-    scripts = [
-        name
-        for name, match in zip(names, matches, strict=True)
-        if name in _OTHER_SCRIPTS and match.coherence >= matches[0].coherence
-    ]
+    scripts = [name for name in names if name in _OTHER_SCRIPTS]
     if scripts == [best]:
         return best
     n_letters = sum(not letter.isascii() for letter in texts.get(best, ""))

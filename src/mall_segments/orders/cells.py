@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +11,7 @@ from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 SCORES: Final = range(1, 6)
 _MEASURES: Final = ("r", "f", "m")
@@ -57,6 +59,33 @@ def name_cells(rules: Sequence[Mapping[str, str]]) -> dict[tuple[int, int, int],
             + "."
         )
     return {cell: names[0] for cell, names in cells.items()}
+
+
+def check_cells_file(path: Path) -> None:
+    """Refuse a file of rules, ``seeds/rfm_segments.csv``, that names no cells.
+
+    Parameters
+    ----------
+    path : Path
+        The seed, which a project may change.
+
+    Raises
+    ------
+    SettingsError
+        As for :func:`name_cells`, or if columns are missing.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        rules = list(reader)
+    needed = ["rfm_segment"]
+    needed += [f"{measure}_{end}" for measure in _MEASURES for end in ("from", "to")]
+    missing = [name for name in needed if name not in (reader.fieldnames or ())]
+    if missing:
+        raise SettingsError(
+            f"{path.name} has no column {', '.join(missing)}; it needs "
+            f"{', '.join(needed)}."
+        )
+    name_cells(rules)
 
 
 def _range(rule: Mapping[str, str], measure: str) -> range:

@@ -156,7 +156,7 @@ def recognise_order_columns(
 def _best(
     columns: Mapping[str, list[str]], own: Sequence[str], known: Sequence[str]
 ) -> list[str]:
-    """Return the columns that fit the earliest spelling, the owner's exact one first."""
+    """Return the columns of the earliest spelling, the owner's exact one first."""
     for spelling in (*own, *known):
         fitting = columns.get(normalise(spelling), [])
         if spelling in own and spelling in fitting:

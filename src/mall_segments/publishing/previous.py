@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from mall_segments.engine import is_spark, text_type
+from mall_segments.engine import is_duckdb, text_type, to_engine
 from mall_segments.errors import ModelError, PublishError
 from mall_segments.home import find_home, published_folder
 from mall_segments.model import load_model
@@ -90,17 +90,17 @@ def previous_customer_segments(session: Any, home: str | None) -> Any:
 
     Parameters
     ----------
-    session : duckdb.DuckDBPyConnection or pyspark.sql.SparkSession
+    session : a DuckDB connection, or a session of another engine
         The session of the build; the rows stay in the engine.
     home : str or None
         The folder that holds ``published/``.
 
     Returns
     -------
-    duckdb.DuckDBPyRelation or pyspark.sql.DataFrame
+    duckdb.DuckDBPyRelation, or an empty frame of another engine
         One row per segmentation and customer: segmentation, customer_id, segment_id,
-        segment_name, previous_build_id. None on Spark, where customers may be too many
-        to bring from here.
+        segment_name, previous_build_id. None on other engines, where customers may be
+        too many to bring from here.
 
     Raises
     ------
@@ -108,18 +108,17 @@ def previous_customer_segments(session: Any, home: str | None) -> Any:
         If the published database is not the one its manifest describes.
     """
     folder = find_home(home)
-    if is_spark(session) or current_generation(folder) is None:
-        return session.sql(
-            """
-            select
-                '' as segmentation,
-                '' as customer_id,
-                cast(0 as bigint) as segment_id,
-                '' as segment_name,
-                '' as previous_build_id
-            where false
-            """
-        )
+    if not is_duckdb(session) or current_generation(folder) is None:
+        import pandas as pd  # noqa: PLC0415 - heavy
+
+        types: dict[str, Any] = {
+            "segmentation": text_type(),
+            "customer_id": text_type(),
+            "segment_id": "int64",
+            "segment_name": text_type(),
+            "previous_build_id": text_type(),
+        }
+        return to_engine(session, pd.DataFrame(columns=list(types)).astype(types))
     generation = read_current(folder)
     session.execute(
         f"attach if not exists {quote_text(str(generation.file(DATABASE)))} "

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SNAKE_ROWS: Final = (34, 60)
 """Pixels of a feature's row in the snake plot: of many features, and of a few."""
 
-N_FEW: Final = 5
+N_FEW: Final = 7
 
 N_LEVEL_COLOURS: Final = 7
 """Levels of a category that have a colour of their own; the others share grey."""

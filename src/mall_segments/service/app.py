@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 from contextlib import asynccontextmanager
 from functools import partial
@@ -39,6 +40,7 @@ _LARGE_BODY_BYTES: Final = 8 * 2**10
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
 
 router: Final = APIRouter()
+_logger = logging.getLogger("uvicorn.error")
 
 
 def create_app(home: Path | None = None, *, has_access_log: bool = False) -> FastAPI:
@@ -108,7 +110,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 async def _watch(app: FastAPI) -> None:
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-        await _look(app)
+        try:
+            await _look(app)
+        except Exception:
+            # Whatever one look stumbles over, the next one may not.
+            _logger.exception("The published model could not be looked for")
 
 
 async def _look(app: FastAPI) -> None:

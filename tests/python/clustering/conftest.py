@@ -1,5 +1,6 @@
 """The shipped customers as the frames that Python models receive."""
 
+import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,16 @@ from mall_segments.clustering.kmeans import fit_kmeans
 
 PROJECT = Path(__file__).parents[3]
 N_SEGMENTS = {"income_spending": 5, "age_income_spending": 3}
+
+
+@pytest.fixture(scope="session")
+def trials():
+    """The module that draws sets of known truth for the tables of docs/method.md."""
+    path = PROJECT / "benchmarks" / "choosing.py"
+    spec = importlib.util.spec_from_file_location("trials", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
@@ -67,4 +78,37 @@ def shipped(shipped_settings, shipped_customers):
         )
     return SimpleNamespace(
         **{name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    )
+
+
+@pytest.fixture(scope="session")
+def point_settings():
+    """Settings of the shipped segmentations, without what clustering never reads."""
+    names = ("age", "income", "spending")
+    return {
+        "features": [{"name": name, "label": name} for name in names],
+        "segmentations": [
+            {"name": "income_spending", "features": list(names[1:])},
+            {"name": "age_income_spending", "features": list(names), "n_segments": 3},
+        ],
+    }
+
+
+@pytest.fixture(scope="session")
+def point_frame(shipped_customers):
+    """Rows of ``int_points`` for the shipped customers."""
+    columns = ["age_years", "annual_income_kusd", "spending_score"]
+    frames = []
+    for name, used in (
+        ("income_spending", columns[1:]),
+        ("age_income_spending", columns),
+    ):
+        values = shipped_customers[used]
+        scaled = (values - values.mean()) / values.std(ddof=0)
+        scaled.columns = [f"coordinate_{place + 1}" for place in range(len(used))]
+        points = scaled.groupby(list(scaled.columns)).size().rename("n_customers")
+        frames.append(points.reset_index().assign(segmentation=name))
+    frame = pd.concat(frames, ignore_index=True)
+    return frame.assign(
+        n_fitted=frame["n_customers"], point_id=range(1, len(frame) + 1)
     )

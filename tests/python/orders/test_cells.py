@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mall_segments.errors import SettingsError
-from mall_segments.orders.cells import name_cells
+from mall_segments.orders.cells import check_cells_file, name_cells
 
 SEED = Path(__file__).parents[3] / "seeds" / "rfm_segments.csv"
 
@@ -62,3 +62,16 @@ def test_names_a_range_that_is_none(ends):
 
     with pytest.raises(SettingsError, match=r"'New customers' has the m scores"):
         name_cells(changed)
+
+
+def test_checks_a_file_before_a_build(tmp_path):
+    changed = tmp_path / "rfm_segments.csv"
+    changed.write_text(SEED.read_text().replace("Lost,1,1,1,2", "Lost,1,1,1,1"))
+    bare = tmp_path / "bare.csv"
+    bare.write_text("rfm_segment,r_from,r_to\nAll,1,5\n")
+
+    check_cells_file(SEED)
+    with pytest.raises(SettingsError, match=r"r=1 f=2 m=1 is in no segment"):
+        check_cells_file(changed)
+    with pytest.raises(SettingsError, match=r"bare\.csv has no column f_from, f_to"):
+        check_cells_file(bare)

@@ -17,13 +17,8 @@ from sample_generation import BUILD_ID, write_generation
 
 from mall_segments.commands.report import command
 from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import (
-    DATABASE,
-    MODEL,
-    current_generation,
-    new_generation,
-    seal_generation,
-)
+from mall_segments.publishing.generations import DATABASE, MODEL, current_generation
+from mall_segments.publishing.switching import new_generation, seal_generation
 from mall_segments.report import REPORT, copy_report, write_report
 
 Generate = Callable[[str], Path]

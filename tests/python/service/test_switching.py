@@ -214,7 +214,7 @@ def test_changed_bytes_are_all_refused(home: Path) -> None:
     path = publish_model(home, second_content())
     path.chmod(0o600)
     intact = path.read_bytes()
-    random_ = random.Random(1)  # noqa: S311 - test data
+    random_ = random.Random(1)
 
     for _ in range(N_BYTE_CHANGES):
         at = random_.randrange(len(intact))
@@ -249,6 +249,24 @@ def test_a_failure_of_its_own_does_not_end_the_watch(
 
     assert store.refresh()
     assert store.current.model.build_id == SECOND_BUILD
+
+
+def test_a_look_that_fails_is_not_the_last(
+    service: RunningService, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_looks = 0
+
+    def fail(_: object) -> bool:
+        nonlocal n_looks
+        n_looks += 1
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelStore, "refresh", fail)
+        wait_until(lambda: n_looks > 1)
+    publish_model(home, second_content())
+
+    wait_until(lambda: service.ready()["build_id"] == SECOND_BUILD)
 
 
 def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""Whether segments are there: verdicts, null sets and the sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mall_segments.clustering.choosing import score_cluster_counts
+from mall_segments.clustering.kmeans import merge_points
+from mall_segments.clustering.references import cloud_sets, uniform_sets
+from mall_segments.clustering.verdicts import (
+    CLEAR,
+    NONE,
+    WEAK,
+    Evidence,
+    NullComparison,
+    compare_with_chance,
+    hopkins,
+    judge_segmentations,
+    read_verdict,
+    upper_bound,
+    write_sentence,
+)
+
+EVIDENCE = Evidence(
+    n_segments=5,
+    silhouette=0.55,
+    null=NullComparison(best=0.55, uniform=0.44, gaussian=0.40),
+    gap_choice=1,
+    lowest_jaccard=0.96,
+    smallest_segment_share=0.11,
+    n_customers=200,
+    least_share=0.0,
+    steadier=(5,),
+)
+
+
+@pytest.fixture(scope="module")
+def verdicts(point_frame, point_settings):
+    counts = score_cluster_counts(point_frame, point_settings, {})
+    frame = judge_segmentations(point_frame, counts, point_settings)
+    return frame.set_index("segmentation")
+
+
+def test_the_shipped_segments_are_clear_and_three_of_age_weak(verdicts):
+    two, three = verdicts.loc["income_spending"], verdicts.loc["age_income_spending"]
+    assert two["verdict"] == CLEAR
+    assert two["null_uniform_p95"] == pytest.approx(0.443, abs=0.03)
+    assert two["null_gaussian_p95"] == pytest.approx(0.388, abs=0.03)
+    assert two["gap_choice"] == 1
+    assert "no more than one group" in two["sentence"]
+    assert three["verdict"] == WEAK
+    assert three["null_uniform_p95"] == pytest.approx(0.332, abs=0.03)
+    assert three["lowest_jaccard"] < 0.75
+    assert "4, 6" in three["sentence"]
+    assert (verdicts["hopkins"] > 0.7).all()
+
+
+@pytest.mark.parametrize(
+    "kind", ["uniform", "normal", "correlated normal", "heavy tails"]
+)
+def test_sets_without_segments_raise_few_alarms(trials, kind):
+    alarms = [
+        trials.beats_chance(trials.draw_set(kind, 1, 2, 200, [9, trial])[0])
+        for trial in range(4)
+    ]
+    assert sum(alarms) <= 1
+
+
+@pytest.mark.parametrize("kind", ["4 sigma", "well separated", "unbalanced"])
+def test_segments_that_are_there_are_found(trials, kind):
+    assert all(
+        trials.beats_chance(trials.draw_set(kind, 4, 2, 200, [8, trial])[0])
+        for trial in range(3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, CLEAR),
+        ({"lowest_jaccard": 0.74}, WEAK),
+        ({"lowest_jaccard": None}, WEAK),
+        ({"silhouette": 0.43}, WEAK),
+        ({"null": NullComparison(0.44, 0.44, 0.40)}, NONE),
+        ({"null": NullComparison(0.39, 0.30, 0.40)}, NONE),
+    ],
+)
+def test_reading_of_the_measures(changes, verdict):
+    assert read_verdict(replace(EVIDENCE, **changes)) == verdict
+
+
+def test_sentences_say_what_the_verdict_rests_on():
+    clear = write_sentence(EVIDENCE)
+    assert clear.startswith("The 5 segments are clear: their silhouette is 0.55")
+    none = write_sentence(
+        replace(EVIDENCE, null=NullComparison(0.41, 0.44, 0.40), gap_choice=None)
+    )
+    assert none.startswith("There are no segments here: the best silhouette is 0.41")
+    assert "has no answer" in none
+    weak = write_sentence(replace(EVIDENCE, silhouette=0.3, gap_choice=4))
+    assert "no better than chance (0.30)" in weak
+    assert "finds 4 groups" in weak
+
+
+def test_sentences_mention_strays_and_unfulfilled_wishes():
+    text = write_sentence(
+        replace(EVIDENCE, smallest_segment_share=0.005, least_share=0.05)
+    )
+    assert "one or two customers who stand alone" in text
+    assert "0.5%, less than the 5.0% of min_segment_share" in text
+
+
+def test_needs_one_chosen_number(point_frame, point_settings):
+    counts = score_cluster_counts(point_frame, point_settings, {})
+    with pytest.raises(ValueError, match="chooses 0 numbers of segments for income"):
+        judge_segmentations(point_frame, counts.assign(is_chosen=False), point_settings)
+
+
+def test_reference_sets_have_the_shape_of_the_customers():
+    generator = np.random.default_rng(0)
+    mix = np.array([[1.0, 0.9], [0.0, 0.3]])
+    customers = generator.normal(size=(2_000, 2)) @ mix + 5
+    for draw in (uniform_sets, cloud_sets):
+        found = draw(customers, n_sets=3, random_seed=[1])
+        assert found.shape == (3, 2_000, 2)
+        assert found.mean(axis=1) == pytest.approx(np.full((3, 2), 5.0), abs=0.4)
+        correlations = [np.corrcoef(rows.T)[0, 1] for rows in found]
+        assert min(correlations) > 0.8
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_cloud_is_as_skewed_as_the_customers(sign):
+    customers = sign * np.random.default_rng(0).lognormal(0, 1, size=(1_000, 1))
+    found = cloud_sets(customers, n_sets=5, random_seed=[1])
+    quantiles = (0.05, 0.5, 0.95)
+    assert np.quantile(found, quantiles) == pytest.approx(
+        np.quantile(customers, quantiles), rel=0.35
+    )
+
+
+def test_the_bound_is_the_highest_unless_that_is_low_by_chance():
+    assert upper_bound([0.0] * 38 + [1.0]) == 1.0
+    assert upper_bound([0.0, 1.0] * 10) > 1.0
+    assert upper_bound([0.3]) == 0.3
+
+
+def test_hopkins_tells_clumps_from_chance():
+    generator = np.random.default_rng(1)
+    spread = generator.random((400, 2))
+    clumps = np.repeat(generator.random((4, 2)), 100, axis=0)
+    clumps = clumps + generator.normal(0, 0.01, clumps.shape)
+    values = [
+        hopkins(*merge_points(rows, np.ones(400, dtype=np.int64)), random_seed=1)
+        for rows in (spread, clumps)
+    ]
+    assert 0.35 < values[0] < 0.65
+    assert values[1] > 0.95
+
+
+def test_the_comparison_is_the_same_for_more_threads_or_another_order(trials):
+    rows = trials.draw_set("4 sigma", 3, 2, 150, [4])[0]
+    first = compare_with_chance(
+        *merge_points(rows, np.ones(150, dtype=np.int64)), random_seed=3
+    )
+    second = compare_with_chance(
+        *merge_points(rows[::-1], np.ones(150, dtype=np.int64)), random_seed=3
+    )
+    assert first == second

@@ -1,0 +1,168 @@
+"""Another company's project that installs this one: see docs/package.md."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pytest
+from shared_project import DBT, PROJECT, copy_project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PACKAGE = "mall_segments"
+# Files that dbt reads of a package and PROJECT_PARTS has no need of.
+SQL = "src/mall_segments/sql"
+
+
+class CornerShop:
+    """The company's project beside a copy of this one, with a database of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.package = copy_project(folder / "package")
+        shutil.copytree(PROJECT / SQL, self.package / SQL, dirs_exist_ok=True)
+        self.path = self.package / "integration_tests"
+        shutil.copytree(
+            PROJECT / "integration_tests",
+            self.path,
+            ignore=shutil.ignore_patterns("target", "logs", "dbt_packages"),
+        )
+        self.database = folder / "corner_shop.duckdb"
+        self.target = folder / "target"
+
+    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {
+            "CORNER_SHOP_DATABASE": str(self.database),
+            "DBT_PROFILES_DIR": str(self.path),
+            "DBT_TARGET_PATH": str(self.target),
+            "DBT_LOG_PATH": str(self.target),
+            "MALL_SEGMENTS_HOME": str(self.package / "home"),
+        }
+        return subprocess.run(
+            [DBT, "--no-use-colors", *arguments],
+            cwd=self.path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def artefact(self, name: str) -> Any:
+        return json.loads((self.target / name).read_text())
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(self.database, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def files(self) -> dict[str, str]:
+        """What the package consists of, by the hashes of its files."""
+        return {
+            path.relative_to(self.package).as_posix(): hashlib.sha256(
+                path.read_bytes()
+            ).hexdigest()
+            for path in sorted(self.package.rglob("*"))
+            if path.is_file()
+            and self.path not in path.parents
+            and "__pycache__" not in path.parts
+        }
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> CornerShop:
+    """The project after ``dbt deps`` and ``dbt build``."""
+    shop = CornerShop(tmp_path_factory.mktemp("corner_shop"))
+    before = shop.files()
+    for command in ("deps", "build"):
+        result = shop.dbt(command)
+        assert result.returncode == 0, result.stdout + result.stderr
+    assert shop.files() == before
+    return shop
+
+
+@pytest.mark.slow(seconds=40)
+def test_the_marts_are_in_the_schema_that_the_company_chose(shop: CornerShop) -> None:
+    tables = {
+        name
+        for (name,) in shop.query(
+            "select table_name from information_schema.tables "
+            "where table_schema = 'shop_segments'"
+        )
+    }
+    marts = {path.stem for path in (PROJECT / "analyses" / "marts").glob("*.sql")}
+    of_orders = {"fct_customer_rfm", "fct_rejected_orders", "fct_rfm_agreement"}
+    assert marts - of_orders <= tables
+    assert not of_orders & tables
+    assert "fct_published_tables" not in tables
+    assert shop.query(
+        "select table_name from information_schema.tables where table_schema = 'shop'"
+    ) == [("loyalty_cards",), ("target_cards",)]
+
+
+@pytest.mark.slow(seconds=40)
+def test_the_segments_are_those_of_the_companys_customers(shop: CornerShop) -> None:
+    assert (
+        shop.query("select segmentation, n_customers from shop_segments.dim_segments")
+        == [("visits_basket", 60)] * 3
+    )
+    assert shop.query(
+        "select count(*), count(distinct segment_name), count(distinct persona) "
+        "from shop.target_cards"
+    ) == [(180, 3, 3)]
+    columns = {
+        name
+        for (name,) in shop.query(
+            "select column_name from information_schema.columns "
+            "where table_name = 'dim_customers'"
+        )
+    }
+    assert {"customer_id", "visits_per_year", "basket_eur"} <= columns
+    assert not columns & {"gender", "age_years"}
+
+
+@pytest.mark.slow(seconds=40)
+def test_tests_of_the_data_ran_and_no_unit_test_of_the_package(
+    shop: CornerShop,
+) -> None:
+    ran = [
+        result["unique_id"] for result in shop.artefact("run_results.json")["results"]
+    ]
+    assert not [name for name in ran if name.startswith("unit_test.")]
+    assert len([name for name in ran if name.startswith(f"test.{PACKAGE}.")]) > 20
+    assert [name for name in ran if name.startswith("test.corner_shop.")]
+
+
+@pytest.mark.slow(seconds=40)
+def test_others_may_refer_to_marts_and_to_nothing_else(shop: CornerShop) -> None:
+    access = {
+        node["name"]: node["config"]["access"]
+        for node in shop.artefact("manifest.json")["nodes"].values()
+        if node["resource_type"] == "model" and node["package_name"] == PACKAGE
+    }
+    public = {name for name, kind in access.items() if kind == "public"}
+    assert public == {name for name in access if name.startswith(("dim_", "fct_"))}
+
+
+@pytest.mark.slow(seconds=40)
+def test_a_column_that_the_model_lacks_is_named(shop: CornerShop) -> None:
+    variables = {
+        "customers_model": "loyalty_cards",
+        "gender": None,
+        "features": [{"name": "visits_per_year"}, {"name": "shoe_size"}],
+        "segmentations": [
+            {"name": "feet", "features": ["visits_per_year", "shoe_size"]}
+        ],
+    }
+    result = shop.dbt(
+        "build", "--select", "+int_customers_accepted", "--vars", json.dumps(variables)
+    )
+    assert result.returncode != 0
+    assert "shoe_size" in result.stdout
+    assert "loyalty_cards" in result.stdout
+    assert "visits_per_year, basket_eur" in result.stdout
+    assert "Traceback" not in result.stdout
