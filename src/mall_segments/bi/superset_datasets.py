@@ -53,7 +53,9 @@ class Names:
         self.model = model
         plain = {
             column.name: capital(
-                f"{column.label} ({column.unit})" if column.unit else column.label
+                f"{column.label} ({column.unit})"
+                if column.unit and column.unit != column.label
+                else column.label
             )
             for column in model.columns
         }
