@@ -26,9 +26,13 @@ _DRAWN: Final[dict[str, Any]] = {
 }
 
 
-def identity(*parts: str) -> str:
-    """Name a part, always the same, so that importing it again replaces it."""
-    return str(uuid5(_NAMESPACE, "mall-segments superset " + " ".join(parts)))
+def identity(content: Any) -> str:
+    """Name a part by its content.
+
+    Superset keeps what it has of the same name, whatever the import says; a part that
+    has changed must come under another.
+    """
+    return str(uuid5(_NAMESPACE, json.dumps(content, sort_keys=True)))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Chart:
             names += value if isinstance(value, list) else [value]
         return names
 
-    def exported(self, uuid: str, dataset_uuid: str) -> dict[str, Any]:
+    def exported(self, dataset_uuid: str) -> dict[str, Any]:
         """Write it as Superset exports charts, with the query that alerts use."""
         limit = self.params.get("row_limit", 5000)
         query = {
@@ -97,7 +101,7 @@ class Chart:
             }
             for column, value in self.where.items()
         ]
-        return {
+        content = {
             "slice_name": self.title,
             "description": self.about,
             "viz_type": self.kind,
@@ -109,10 +113,10 @@ class Chart:
             },
             "query_context": json.dumps(context),
             "cache_timeout": None,
-            "uuid": uuid,
             "version": "1.0.0",
             "dataset_uuid": dataset_uuid,
         }
+        return content | {"uuid": identity(content)}
 
 
 def number(title: str, dataset: str, metric: str, form: str, **more: Any) -> Chart:

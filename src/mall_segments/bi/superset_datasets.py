@@ -213,7 +213,7 @@ class Datasets:
             f"describe {self.sql(dataset, 'main')}"
         ).fetchall()
         types = {} if kind == "duckdb" else _POSTGRES_TYPES
-        return {
+        content = {
             "table_name": dataset.name,
             "schema": self.schema,
             "description": dataset.about,
@@ -233,10 +233,10 @@ class Datasets:
                 }
                 for name, type_, *_ in described
             ],
-            "uuid": identity("dataset", dataset.name),
             "database_uuid": database,
             "version": "1.0.0",
         }
+        return content | {"uuid": identity(content)}
 
     def _metric(self, name: str) -> dict[str, Any]:
         mean = (self.names.label(name), f"avg({name.removeprefix('mean_')})", None)
