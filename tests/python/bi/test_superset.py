@@ -206,7 +206,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
 ) -> None:
     model = load_model(bundle.generation.folder / MODEL)
     histograms = {
-        chart["slice_name"]
+        chart["slice_name"].lower()
         for chart in bundle.parts("charts")
         if chart["params"].get("x_axis") == "bin_from"
     }
@@ -214,7 +214,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
     assert len(histograms) == len(numbers)
     for column in numbers:
         assert any(
-            column.label in title.lower() and column.unit in title
+            column.label.lower() in title and column.unit.lower() in title
             for title in histograms
         )
     colours = bundle.dashboard["metadata"]["label_colors"]
