@@ -225,7 +225,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
     (segments,) = (
         dataset
         for dataset in bundle.parts("datasets")
-        if dataset["table_name"] == "segments"
+        if dataset["table_name"].startswith("segments ")
     )
     with duckdb.connect(str(file), read_only=True) as connection:
         drawn = connection.execute(f"select segment from ({segments['sql']})")
