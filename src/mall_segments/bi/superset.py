@@ -142,7 +142,7 @@ class _Dashboard:
         unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
         rows = [
             [
-                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=16,
+                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24,
                       where=where),
                 number("Customers", "segments", "customers", ",d", where=where),
                 number(f"Segments{unsure}", "segments", "segments", ",d", where=where),
@@ -176,7 +176,7 @@ class _Dashboard:
                 table("Customers of each segment", "customers",
                       ["customer_id", "segment", *self.datasets.described,
                        "main_reason", "membership", "is_outlier"],
-                      12, where=where, order=[("membership", False)],
+                      12, search=True, where=where, order=[("membership", False)],
                       formats={"membership": ".0%"}),
             ],
         ]  # fmt: skip
@@ -215,7 +215,7 @@ class _Dashboard:
                 "points",
                 (f"mean_{x}", self.names.labels[x]),
                 (f"mean_{y}", self.names.labels[y]),
-                largest="5" if largest < _FEW else "10",
+                size="mark" if largest < _FEW else "customers",
                 where=where,
             ),
             differences(title, "profiles", "difference", 6, where=where, about=about),

@@ -180,8 +180,10 @@ def places(
         "entity": "point",
         "x": x[0],
         "y": y[0],
-        "size": "customers",
-        "max_bubble_size": more.pop("largest"),
+        "size": more.pop("size"),
+        "max_bubble_size": "10",
+        "orderby": "order",
+        "order_desc": False,
         "opacity": 0.7,
         "x_axis_label": x[1],
         "y_axis_label": y[1],
@@ -234,7 +236,7 @@ def table(
         "server_page_length": 10,
         "show_cell_bars": False,
         "table_timestamp_format": "smart_date",
-        "include_search": True,
+        "include_search": more.pop("search", False),
         "row_limit": 1000,
     }
     return Chart(title, dataset, "table", width, height, params, **more)

@@ -22,6 +22,9 @@ _MEAN_SILHOUETTE: Final = (
 )
 _METRICS: Final = {
     "customers": ("Customers", "sum(n_customers)", ",d"),
+    # Superset makes marks of two customers several times as large as those of one.
+    "mark": ("Mark", "max(1)", ",d"),
+    "order": ("Order", "min(segment)", None),
     "segments": ("Segments", "count(distinct segment)", ",d"),
     "mean_silhouette": ("Mean silhouette", _MEAN_SILHOUETTE, ".2f"),
     "silhouette": ("Silhouette", "max(silhouette)", ".2f"),
@@ -76,7 +79,8 @@ class Names:
         """Say what a column is called."""
         if column.startswith("mean_") and column[5:] in self.labels:
             return self.labels[column[5:]]
-        return self.labels.get(column, capital(column.replace("_", " ")))
+        words = column.removeprefix("n_").replace("_", " ")
+        return self.labels.get(column, capital(words))
 
     def told(self, column: str) -> str:
         """Write SQL that says the label of a feature instead of its name."""
@@ -149,7 +153,8 @@ class Datasets:
                 "fct_segment_points",
                 ["cast(facts.point_id as varchar) as point", *self.names.numbers,
                  "n_customers"],
-                ["customers", *(f"mean_{name}" for name in self.names.numbers)],
+                ["customers", "mark", "order",
+                 *(f"mean_{name}" for name in self.names.numbers)],
             ),
             Dataset(
                 "profiles",
