@@ -182,8 +182,6 @@ def places(
         "y": y[0],
         "size": more.pop("size"),
         "max_bubble_size": "10",
-        "orderby": "order",
-        "order_desc": False,
         "opacity": 0.7,
         "x_axis_label": x[1],
         "y_axis_label": y[1],

@@ -24,7 +24,6 @@ _METRICS: Final = {
     "customers": ("Customers", "sum(n_customers)", ",d"),
     # Superset makes marks of two customers several times as large as those of one.
     "mark": ("Mark", "max(1)", ",d"),
-    "order": ("Order", "min(segment)", None),
     "segments": ("Segments", "count(distinct segment)", ",d"),
     "mean_silhouette": ("Mean silhouette", _MEAN_SILHOUETTE, ".2f"),
     "silhouette": ("Silhouette", "max(silhouette)", ".2f"),
@@ -153,8 +152,7 @@ class Datasets:
                 "fct_segment_points",
                 ["cast(facts.point_id as varchar) as point", *self.names.numbers,
                  "n_customers"],
-                ["customers", "mark", "order",
-                 *(f"mean_{name}" for name in self.names.numbers)],
+                ["customers", "mark", *(f"mean_{name}" for name in self.names.numbers)],
             ),
             Dataset(
                 "profiles",
