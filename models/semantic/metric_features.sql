@@ -19,9 +19,9 @@ builds as (
 
 ),
 
-{#- A segment's own sums have a row of no feature, so that none counts twice. -#}
 summed as (
 
+    -- A segment's own sums have a row of no feature, so that none counts twice.
     select
         segmentation,
         segment_id,
