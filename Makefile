@@ -9,7 +9,7 @@ SPARK_VENV := .venv-spark
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 SIZES ?= 1e5 1e6 1e7
-LOCKS := requirements-uv requirements requirements-dev requirements-spark requirements-bench
+LOCKS := requirements-uv requirements requirements-dev requirements-spark
 
 # What `make build` is given: make build FILE=customers.csv ORDERS=... SETTINGS=...
 GIVEN = $(if $(FILE),"$(FILE)") $(if $(ORDERS),--orders "$(ORDERS)") \
@@ -87,15 +87,12 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 test: $(VENV)/development ## Run every test
 	$(BIN)/pytest -n auto --dist worksteal --durations 15
 
-$(VENV)/benchmarks: $(VENV)/development requirements-bench.txt
-	$(UV) $(BIN)/python --require-hashes --requirement requirements-bench.txt
-	@touch $@
-
 .PHONY: bench
-bench: $(VENV)/benchmarks ## Measure builds and fits: make bench SIZES="1e6 1e8"
-	$(BIN)/python benchmarks/builds.py $(SIZES)
+bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES="1e6 1e8"
+	$(BIN)/python benchmarks/builds.py $(SIZES) --kinds whole real
 	$(BIN)/python benchmarks/fits.py 1e7
-	$(BIN)/python benchmarks/report.py
+	$(BIN)/python benchmarks/scoring.py
+	$(BIN)/python benchmarks/serving.py --rounds 3 --seconds 2
 
 .PHONY: faults
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds

@@ -9,6 +9,7 @@
         {%- set tests = graph.nodes.values()
             | selectattr('resource_type', 'equalto', 'test')
             | selectattr('package_name', 'equalto', 'mall_segments')
+            | selectattr('config.enabled')
             | map(attribute='unique_id') | list -%}
         {%- set left_out = tests | reject('in', selected_resources) | list -%}
         {%- if 'model.mall_segments.fct_published_tables' in selected_resources

@@ -264,6 +264,13 @@
     -#}
     {%- set cut_points = orders_settings().cut_points.get(name) -%}
     {%- if cut_points -%}
+    {%- if cut_points | list | length != 4
+        or cut_points | unique | sort | list != cut_points | list -%}
+        {{ exceptions.raise_compiler_error(
+            '`orders.cut_points.' ~ name ~ '` is ' ~ cut_points
+            ~ '; it must be four rising numbers.'
+        ) }}
+    {%- endif -%}
     case
         {%- for cut_point in cut_points %}
         {%- if is_high_best %}
@@ -285,6 +292,7 @@
 
 {% macro build_features() %}
     {#- The features of this build: the customers' own and those of the orders. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('features') if has_customers() else [])
         + (var('orders_features') if has_orders() else [])
@@ -293,6 +301,7 @@
 
 {% macro build_segmentations() %}
     {#- The segmentations of this build, likewise. -#}
+    {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(
         (var('segmentations') if has_customers() else [])
         + (var('orders_segmentations') if has_orders() else [])

@@ -167,5 +167,5 @@ def _segmentation(name: str, features: tuple[str, ...]) -> dict[str, Any]:
             for feature, mean, deviation in zip(features, center, scale, strict=True)
         ],
         "segments": segments,
-        "retired_segment_ids": [],
+        "retired_segments": [],
     }

@@ -30,6 +30,7 @@ PROJECT_PARTS = (
     "python_models",
     "seeds",
     "snapshots",
+    "src/mall_segments/sql",
     "tests/data",
 )
 

@@ -24,6 +24,33 @@ customers as (
 
 ),
 
+{%- if has_orders() %}
+
+-- Customers without orders have spent nothing.
+values_of_orders as (
+
+    select
+        customers.segmentation,
+        customers.segment_id,
+
+        cast(count(orders.customer_id) as bigint) as n_customers_with_orders,
+        cast(sum(coalesce(orders.n_orders, 0)) as bigint) as n_orders,
+        cast(sum(coalesce(orders.total_spend, 0)) as double) as total_spend,
+        cast(sum(coalesce(orders.expected_value_12m, 0)) as double)
+            as expected_value_12m
+
+    from {{ ref('int_segment_customers') }} as customers
+
+    left join {{ ref('fct_customer_rfm') }} as orders
+        on customers.customer_id = orders.customer_id
+
+    group by
+        customers.segmentation,
+        customers.segment_id
+
+),
+{%- endif %}
+
 sized as (
 
     select
@@ -45,28 +72,46 @@ sized as (
 )
 
 select
-    segmentation,
-    segment_id,
-    segment_name,
-    persona,
-    recommended_action,
-    n_customers,
-    cast(n_customers as double) / cast(n_all_customers as double)
+    sized.segmentation,
+    sized.segment_id,
+    sized.segment_name,
+    sized.persona,
+    sized.recommended_action,
+    sized.n_customers,
+    cast(sized.n_customers as double) / cast(sized.n_all_customers as double)
         as customer_share,
-    n_outliers,
-    mean_silhouette,
-    stability_jaccard,
-    inertia_share,
-    outlier_distance,
+    sized.n_outliers,
+    sized.mean_silhouette,
+    sized.stability_jaccard,
+    sized.inertia_share,
+    sized.outlier_distance,
     {%- for feature in all_features() %}
-    centroid_{{ feature.name }},
+    sized.centroid_{{ feature.name }},
     {%- endfor %}
     {%- for feature in number_features() %}
-    scaled_centroid_{{ feature.name }},
+    sized.scaled_centroid_{{ feature.name }},
     {%- endfor %}
-    n_segments,
-    chosen_by,
-    scaler,
-    random_seed
+    {%- if has_orders() %}
+    values_of_orders.n_customers_with_orders,
+    values_of_orders.n_orders,
+    values_of_orders.total_spend,
+    values_of_orders.total_spend
+    / nullif(cast(sized.n_customers as double), 0) as mean_spend,
+    values_of_orders.total_spend / nullif(sum(values_of_orders.total_spend) over (
+        partition by sized.segmentation
+    ), 0) as spend_share,
+    values_of_orders.expected_value_12m,
+    {%- endif %}
+    sized.n_segments,
+    sized.chosen_by,
+    sized.scaler,
+    sized.random_seed
 
 from sized
+{%- if has_orders() %}
+
+left join values_of_orders
+    on
+        sized.segmentation = values_of_orders.segmentation
+        and sized.segment_id = values_of_orders.segment_id
+{%- endif %}

@@ -27,13 +27,10 @@ customers as (
 
 feature_values as (
     {%- for feature in number_features() %}
-
     select customer_id, '{{ feature.name }}' as feature, {{ feature.name }} as value
     from customers where {{ feature.name }} is not null
-
     {{ 'union all' if not loop.last }}
     {%- else %}
-
     select * from customers
     {%- endfor %}
 

@@ -10,15 +10,12 @@ widths as (
 
 binned as (
     {%- for feature in number_features() %}
-
     select widths.feature, {% for category in shown %}customers.{{ category.name }}, {% endfor %}widths.bin_width, floor(customers.{{ feature.name }} / widths.bin_width) as bin_number
     from {{ ref('int_customers_accepted') }} as customers
     inner join widths on widths.feature = '{{ feature.name }}'
     where customers.{{ feature.name }} is not null
-
     {{ 'union all' if not loop.last }}
     {%- else %}
-
     select * from {{ ref('int_customers_accepted') }} cross join widths
     {%- endfor %}
 

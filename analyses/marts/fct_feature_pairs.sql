@@ -9,15 +9,12 @@ widths as (
 
 point_bins as (
     {%- for feature in number_features() %}
-
     select points.segmentation, points.point_id, widths.feature, widths.bin_width, floor(points.{{ feature.name }} / widths.bin_width) as bin_number, points.n_fitted
     from {{ ref('int_points') }} as points
     inner join widths on widths.feature = '{{ feature.name }}'
     where points.{{ feature.name }} is not null and points.n_fitted > 0
-
     {{ 'union all' if not loop.last }}
     {%- else %}
-
     select * from {{ ref('int_points') }} cross join widths
     {%- endfor %}
 

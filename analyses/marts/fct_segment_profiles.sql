@@ -2,20 +2,38 @@ with
 
 segment_values as (
 
-    select * from {{ ref('int_segment_values') }}
+    select
+        *,
+
+        sum(n_customers * value) over (
+            partition by segmentation, segment_id, feature
+        ) / n_total as segment_mean
+
+    from {{ ref('int_segment_values') }}
 
     where value is not null
 
 ),
 
-means as (
+profiles as (
 
     select
         segmentation,
         segment_id,
         feature,
 
-        sum(n_customers * value) / max(n_total) as mean
+        max(n_total) as n_customers,
+        max(segment_mean) as mean,
+        {{ weighted_quantile('0.5') }} as median,
+        sqrt(
+            sum(
+                n_customers * (value - segment_mean) * (value - segment_mean)
+            ) / max(n_total)
+        ) as std,
+        {{ weighted_quantile('0.1') }} as p10,
+        {{ weighted_quantile('0.9') }} as p90,
+        min(value) as minimum,
+        max(value) as maximum
 
     from segment_values
 
@@ -23,43 +41,6 @@ means as (
         segmentation,
         segment_id,
         feature
-
-),
-
-profiles as (
-
-    select
-        segment_values.segmentation,
-        segment_values.segment_id,
-        segment_values.feature,
-
-        max(segment_values.n_total) as n_customers,
-        max(means.mean) as mean,
-        {{ weighted_quantile('0.5') }} as median,
-        sqrt(
-            sum(
-                segment_values.n_customers
-                * (segment_values.value - means.mean)
-                * (segment_values.value - means.mean)
-            ) / max(segment_values.n_total)
-        ) as std,
-        {{ weighted_quantile('0.1') }} as p10,
-        {{ weighted_quantile('0.9') }} as p90,
-        min(segment_values.value) as minimum,
-        max(segment_values.value) as maximum
-
-    from segment_values
-
-    inner join means
-        on
-            segment_values.segmentation = means.segmentation
-            and segment_values.segment_id = means.segment_id
-            and segment_values.feature = means.feature
-
-    group by
-        segment_values.segmentation,
-        segment_values.segment_id,
-        segment_values.feature
 
 ),
 

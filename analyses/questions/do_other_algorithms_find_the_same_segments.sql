@@ -7,6 +7,7 @@ algorithms as (
 )
 
 select
+    segmentation,
     algorithm,
     n_clusters,
     round(100 * noise_share, 1) as percent_left_out,
@@ -15,10 +16,9 @@ select
 
 from algorithms
 
-where
-    segmentation = 'income_spending'
-    and failure is null
+where failure is null
 
 order by
+    segmentation asc,
     ari_to_kmeans desc,
     algorithm asc

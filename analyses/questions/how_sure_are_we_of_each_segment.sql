@@ -19,7 +19,7 @@ sureness as (
         segment_id,
 
         sum(n_customers * membership) / sum(n_customers) as mean_membership,
-        cast(sum(case when margin < 0.2 then n_customers else 0 end) as double)
+        cast(sum(case when membership < 0.7 then n_customers else 0 end) as double)
         / sum(n_customers) as share_on_the_border
 
     from points
@@ -47,6 +47,6 @@ inner join sureness
         and segments.segment_id = sureness.segment_id
 
 order by
-    segments.segmentation desc,
+    segments.segmentation asc,
     segments.mean_silhouette desc,
     segments.segment_id asc

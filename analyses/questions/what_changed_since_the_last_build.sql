@@ -16,12 +16,13 @@ select
 from migrations
 
 order by
-    segmentation desc,
+    segmentation asc,
     case movement
         when 'moved' then 1
         when 'joined' then 2
         when 'left' then 3
-        else 4
+        when 'renamed' then 4
+        else 5
     end asc,
     n_customers desc,
     from_segment_id asc,

@@ -17,6 +17,6 @@ select
 from segments
 
 order by
-    segmentation desc,
+    segmentation asc,
     n_customers desc,
     segment_id asc

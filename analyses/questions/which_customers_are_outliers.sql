@@ -4,8 +4,6 @@ segments as (
 
     select * from {{ ref('dim_segments') }}
 
-    where segmentation = 'income_spending'
-
 ),
 
 outliers as (
@@ -14,20 +12,13 @@ outliers as (
 
     where is_outlier
 
-),
-
-customers as (
-
-    select * from {{ ref('dim_customers') }}
-
 )
 
 select
-    customers.customer_id,
+    outliers.segmentation,
+    outliers.customer_id,
     segments.persona,
-    customers.age_years,
-    customers.annual_income_kusd,
-    customers.spending_score,
+    outliers.main_reason,
     round(outliers.distance, 2) as distance,
     round(segments.outlier_distance, 2) as usual_up_to
 
@@ -38,11 +29,9 @@ inner join segments
         outliers.segmentation = segments.segmentation
         and outliers.segment_id = segments.segment_id
 
-inner join customers
-    on outliers.customer_id = customers.customer_id
-
 order by
     outliers.distance / nullif(segments.outlier_distance, 0) desc,
-    customers.customer_id asc
+    outliers.customer_id asc,
+    outliers.segmentation asc
 
 limit 10

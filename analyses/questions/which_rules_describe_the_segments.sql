@@ -4,8 +4,6 @@ segments as (
 
     select * from {{ ref('dim_segments') }}
 
-    where segmentation = 'income_spending'
-
 ),
 
 rules as (
@@ -15,6 +13,7 @@ rules as (
 )
 
 select
+    segments.segmentation,
     segments.persona,
     rules.rule_text,
     rules.n_customers,
@@ -29,5 +28,6 @@ inner join rules
         and segments.segment_id = rules.segment_id
 
 order by
+    segments.segmentation,
     segments.segment_id,
     rules.rule_id

@@ -7,17 +7,21 @@ scores as (
 )
 
 select
+    segmentation,
     n_segments,
     round(inertia, 1) as inertia,
     round(silhouette, 3) as silhouette,
-    round(calinski_harabasz, 1) as calinski_harabasz,
-    round(davies_bouldin, 3) as davies_bouldin,
+    round(stability_ari, 2) as stability,
     round(100 * smallest_segment_share, 1) as percent_in_the_smallest,
     chosen_by as best_by,
     is_chosen
 
 from scores
 
-where segmentation = 'income_spending'
+where
+    is_chosen
+    or chosen_by is not null
 
-order by n_segments
+order by
+    segmentation,
+    n_segments

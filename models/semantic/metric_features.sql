@@ -17,25 +17,50 @@ builds as (
 
     select * from {{ ref('metric_builds') }}
 
+),
+
+{#- A segment's own sums have a row of no feature, so that none counts twice. -#}
+summed as (
+
+    select
+        segmentation,
+        segment_id,
+        '(all)' as feature,
+
+        n_customers,
+        n_outliers,
+        customer_share,
+        n_customers * mean_silhouette as total_silhouette,
+        case when mean_silhouette is null then 0 else n_customers end
+            as n_with_silhouette,
+        cast(null as {{ dbt.type_bigint() }}) as n_values,
+        cast(null as {{ dbt.type_float() }}) as total_value
+
+    from segments
+
+    union all
+
+    select
+        segmentation,
+        segment_id,
+        feature,
+
+        null as n_customers,
+        null as n_outliers,
+        null as customer_share,
+        null as total_silhouette,
+        null as n_with_silhouette,
+        n_customers as n_values,
+        n_customers * mean as total_value
+
+    from profiles
+
 )
 
 select
-    profiles.segmentation,
-    profiles.segment_id,
-    profiles.feature,
-
-    profiles.n_customers,
-    profiles.n_customers * profiles.mean as total_value,
-    segments.n_outliers,
-    segments.n_customers * segments.mean_silhouette as total_silhouette,
-    segments.customer_share,
+    summed.*,
     builds.built_on
 
-from profiles
-
-inner join segments
-    on
-        profiles.segmentation = segments.segmentation
-        and profiles.segment_id = segments.segment_id
+from summed
 
 cross join builds

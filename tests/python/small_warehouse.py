@@ -8,7 +8,6 @@ import duckdb
 import pandas as pd
 
 from mall_segments.model import Model, ModelColumn, parse_model
-from mall_segments.publishing.generations import new_build_id
 from mall_segments.publishing.publish import (
     publish_generation,
     qualify,
@@ -152,7 +151,7 @@ def make_model(
         )
     content = {
         "format": Model.model_fields["format"].default,
-        "build_id": new_build_id("0f8e12ab-3c4d-4e5f-8a9b-0c1d2e3f4a5b"),
+        "build_id": f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z-0f8e12ab",
         "created_at": datetime.now(UTC).isoformat(),
         "settings_sha256": settings_sha256(settings or SETTINGS),
         "missing_values": "impute",

@@ -178,6 +178,8 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
             ["model.p.stg", "model.p.dim_a"],
         ),
     }
+    unit_test = ("unit_test", "cells_are_cast", "x.yml", ["model.p.stg"])
+    hook = ("operation", "on-run-start", "dbt_project.yml", [])
     content = {
         "nodes": {
             key: {
@@ -186,9 +188,12 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
                 "original_file_path": path,
                 "depends_on": {"nodes": parents},
             }
-            for key, (kind, name, path, parents) in nodes.items()
+            for key, (kind, name, path, parents) in {
+                **nodes,
+                "operation.p.hook": hook,
+                "unit_test.p.stg.cells_are_cast": unit_test,
+            }.items()
         },
-        "unit_tests": {},
     }
     manifest.write_text(json.dumps(content))
     said: list[str] = []

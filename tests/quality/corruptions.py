@@ -326,7 +326,7 @@ FILES = (
     Corruption("a row missing in the CSV file", CUSTOMERS_CSV, "n_rows 59", lambda copy: copy.edit_csv(lambda text: text[: text.rstrip().rindex("\n") + 1])),
     Corruption("a customer in the CSV file who was not accepted", CUSTOMERS_CSV, "for example c1001", _edit_csv("\nc1,", "\nc1001,")),
     Corruption("a value changed in the CSV file", None, "", _edit_csv("c1,female,13.0", "c1,female,31.0")),
-    Corruption("a column renamed in the CSV file", CUSTOMERS_CSV, "Group", _edit_csv("Cluster,", "Group,")),
+    Corruption("a column renamed in the CSV file", CUSTOMERS_CSV, "n_misnamed 1", _edit_csv("Cluster,", "Group,")),
     Corruption("a formula in the CSV file", CUSTOMERS_CSV, "for example c1", _edit_csv("c1,female", "c1,=1+1")),
     Corruption("no CSV file", CUSTOMERS_CSV, "cannot be read", _delete(CUSTOMERS_CSV)),
     Corruption("a row too many in a Parquet file", "parquet", "table dim_customers", _grow_parquet),

@@ -47,6 +47,7 @@ N_CUSTOMERS = 60
 NUMBERS = ("tenure_years", "visits", "spend_eur")
 SETTINGS: dict[str, Any] = {
     "gender": {"female": ["F"], "male": ["M"]},
+    "customers_path": "customers.csv",
     "features": [
         {
             "name": "tenure_years",
@@ -235,7 +236,7 @@ def _unfitted(settings: Settings, name: str, frame: pd.DataFrame) -> ModelSegmen
             ModelSegment(segment_id=number, segment_name=NAMES[number], **blank)
             for number in range(1, int(asked.n_segments) + 1)
         ],
-        retired_segment_ids=[],
+        retired_segments=[],
     )
 
 
@@ -355,10 +356,19 @@ def export(connection: Any, tables: list[str], folder: Path) -> dict[str, Any]:
             select
                 if(customer_id like '=%', '''' || customer_id, customer_id) as "Kunde",
                 gender as "Geschlecht", tenure_years as "Jahre", visits as "Besuche",
-                segment_id as "Cluster", segment_name as "Segment"
+                facts.segment_id as "Cluster", facts.segment_name as "Segment",
+                facts.persona as "Persona", others.* exclude (other_id)
             from memory.dim_customers
-            inner join memory.fct_customer_segments using (customer_id)
-            where segmentation = 'visits_spend'
+            inner join memory.fct_customer_segments as facts using (customer_id)
+            inner join (
+                select customer_id as other_id,
+                    segment_id as "Cluster (tenure_channel)",
+                    segment_name as "Segment (tenure_channel)",
+                    persona as "Persona (tenure_channel)"
+                from memory.fct_customer_segments
+                where segmentation = 'tenure_channel'
+            ) as others on dim_customers.customer_id = others.other_id
+            where facts.segmentation = 'visits_spend'
         ) to '{folder / "segmented_mall_customers.csv"}' (format csv, header)
         """
     )
@@ -492,6 +502,7 @@ def _counts(model: Model) -> pd.DataFrame:
                 "gap_standard_error": 0.01,
                 "stability_ari": 0.9,
                 "lowest_jaccard": 0.9,
+                "separation": 4.0,
                 "smallest_segment_share": 0.2,
                 "is_exact": True,
                 "is_chosen": count == each.n_segments,
@@ -599,7 +610,8 @@ _QUERIES = {
             quantile_cont(value, 0.25) as p25, median(value) as median,
             quantile_cont(value, 0.75) as p75, max(value) as maximum,
             0.1::double as skewness, min(value) - 1 as lower_fence,
-            max(value) + 1 as upper_fence, 0::bigint as n_outliers
+            max(value) + 1 as upper_fence, 0::bigint as n_outliers,
+            bool_and(value = round(value)) as is_whole
         from observed group by feature
         """,
     "fct_feature_distribution": """
@@ -687,7 +699,8 @@ _QUERIES = {
             select segmentation, segment_id, count(*) as n_customers
             from fct_customer_segments group by all
         )
-        select segmentation, segment_id, segment_id as rule_id,
+        select segmentation, segment_id, 'Segment ' || segment_id as segment_name,
+            segment_id as rule_id,
             if(segment_id = 1, 'channel = ''web''', 'visits >= ' || segment_id)
                 as rule_sql,
             'Customers of segment ' || segment_id as rule_text, 1::double as precision,

@@ -46,4 +46,5 @@ select
         cast((select count(*) from found) as double)
         / nullif((select count(*) from asked), 0),
         1
-    ) as share
+    ) as share,
+    (select n_previous from counted) as n_previous

@@ -13,23 +13,18 @@ parameters as (
 segment_values as (
     {%- for feature in number_features() %}
     {%- set value = 'coalesce(customers.' ~ feature.name ~ ', parameters.' ~ feature.name ~ '_imputed)' %}
-
     select customers.segmentation, customers.segment_id, '{{ feature.name }}' as feature, {{ mean_of(value) }} as value, cast(null as {{ dbt.type_string() }}) as level, count(*) as n_customers
     from {{ ref('int_segment_customers') }} as customers
     inner join parameters on customers.segmentation = parameters.segmentation
     group by customers.segmentation, customers.segment_id, {{ nearby(value, 'parameters.' ~ feature.name ~ '_minimum') }}
-
     union all
     {%- endfor %}
     {%- for feature in category_features() %}
-
     select segmentation, segment_id, '{{ feature.name }}' as feature, cast(null as double) as value, {{ feature.name }} as level, count(*) as n_customers
     from {{ ref('int_segment_customers') }}
     group by segmentation, segment_id, {{ feature.name }}
-
     union all
     {%- endfor %}
-
     select
         segmentation,
         0 as segment_id,

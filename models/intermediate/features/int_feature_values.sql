@@ -16,23 +16,18 @@ least as (
 feature_values as (
     {%- for feature in number_features() %}
     {%- set value = 'customers.' ~ feature.name %}
-
     select '{{ feature.name }}' as feature, {{ mean_of(value) }} as value, cast(null as {{ dbt.type_string() }}) as level, count(*) as n_customers
     from {{ ref('int_customers_accepted') }} as customers cross join least
     where {{ value }} is not null
     group by {{ nearby(value, 'least.' ~ feature.name) }}
-
     union all
     {%- endfor %}
     {%- for feature in category_features() %}
-
     select '{{ feature.name }}' as feature, cast(null as double) as value, {{ feature.name }} as level, count(*) as n_customers
     from {{ ref('int_customers_accepted') }}
     group by {{ feature.name }}
-
     union all
     {%- endfor %}
-
     select cast(null as {{ dbt.type_string() }}) as feature, cast(null as double) as value, cast(null as {{ dbt.type_string() }}) as level, 0 as n_customers
     from least
     where 1 = 0

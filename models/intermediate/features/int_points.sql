@@ -44,9 +44,7 @@ with
 
 points as (
     {%- for layout in segmentations() %}
-
     select * from {{ layout.name }}_points
-
     {{ 'union all' if not loop.last }}
     {%- else %}
 

@@ -38,13 +38,13 @@ _TABLES: Final = {
         chosen_by text, scaler text, random_seed whole""",
     "fct_algorithm_scores": """segmentation text, algorithm text, n_clusters whole?,
         noise_share number?, silhouette number?, calinski_harabasz number?,
-        davies_bouldin number?, ari_to_kmeans number?, seconds number, parameters text,
+        davies_bouldin number?, ari_to_kmeans number?, seconds number, parameters text?,
         n_customers whole, is_exact boolean, failure text?""",
     "fct_cluster_count_scores": """segmentation text, n_segments whole, inertia number,
         silhouette number?, calinski_harabasz number?, davies_bouldin number?,
         gap number?, gap_standard_error number?, stability_ari number?,
-        lowest_jaccard number?, smallest_segment_share number, is_exact boolean,
-        is_chosen boolean, chosen_by text?""",
+        lowest_jaccard number?, separation number?, smallest_segment_share number,
+        is_exact boolean, is_chosen boolean, chosen_by text?""",
     "fct_customer_movements": """segmentation text, customer_id text,
         from_segment_id whole?, from_segment_name text?, to_segment_id whole?,
         to_segment_name text?, change text""",
@@ -66,7 +66,7 @@ _TABLES: Final = {
     "fct_feature_summary": """feature text, n_customers whole, n_missing whole,
         n_distinct whole, mean number, std number, minimum number, p25 number,
         median number, p75 number, maximum number, skewness number?, lower_fence number,
-        upper_fence number, n_outliers whole""",
+        upper_fence number, n_outliers whole, is_whole boolean""",
     "fct_input_counts": "measure text, subject text?, n whole",
     "fct_principal_components": """segmentation text, component whole, feature text,
         loading number, explained_variance number, explained_variance_ratio number?,
@@ -96,7 +96,8 @@ _TABLES: Final = {
         p90 number, minimum number, maximum number, overall_mean number,
         overall_std number, z_score number?, index_vs_overall number?,
         difference_rank whole""",
-    "fct_segment_rules": """segmentation text, segment_id whole, rule_id whole,
+    "fct_segment_rules": """segmentation text, segment_id whole,
+        segment_name text, rule_id whole,
         rule_sql text, rule_text text, precision number, coverage number,
         n_customers whole, n_in_segment whole, fidelity number""",
     "fct_segmentation_verdicts": """segmentation text, verdict text, sentence text,
@@ -109,6 +110,7 @@ _TABLES_OF_ORDERS: Final = {
     "dim_segments": _TABLES["dim_segments"] + ", ...",
     "fct_customer_rfm": "customer_id text, rfm_segment text, ...",
     "fct_rejected_orders": "rejection_reasons text, ...",
+    "fct_rfm_agreement": "segmentation text, segment_id whole, rfm_segment text, ...",
 }
 
 
@@ -129,14 +131,9 @@ class Table:
     is_open: bool
 
 
-def has_orders(settings: Settings) -> bool:
-    """Whether a build read orders."""
-    return bool(settings.orders_path or settings.orders_model)
-
-
 def published_tables(settings: Settings) -> Mapping[str, Table]:
     """Return every table of a build with these settings, by name."""
-    declared = _TABLES | (_TABLES_OF_ORDERS if has_orders(settings) else {})
+    declared = _TABLES | (_TABLES_OF_ORDERS if settings.has_orders else {})
     names = {
         "<number>": [feature.name for feature in settings.numeric_features],
         "<category>": [feature.name for feature in settings.categories],

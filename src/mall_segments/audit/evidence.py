@@ -24,7 +24,7 @@ from mall_segments.publishing.generations import (
     read_generation,
 )
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
-from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
+from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -243,14 +243,13 @@ class Evidence:
 
     def _write_down(self) -> None:
         """Write tables of what manifest, settings and model say."""
+        self._write_down_manifest()
+        self._write_down_model()
+        self._view_centroids()
+
+    def _write_down_manifest(self) -> None:
         counts = self.generation.manifest["input"]
         settings = self.settings.segmentations
-        fitted = self.model.segmentations if self.model else ()
-        segments = [
-            (segmentation.name, segment.segment_id, segment)
-            for segmentation in fitted
-            for segment in segmentation.segments
-        ]
         self._create(
             "manifest_counts (measure VARCHAR, n BIGINT)",
             [(measure, counts[key]) for measure, key in _COUNTS.items()],
@@ -276,6 +275,14 @@ class Evidence:
             "comparable_segmentations (segmentation VARCHAR)",
             [(name,) for name in self._comparable],
         )
+
+    def _write_down_model(self) -> None:
+        fitted = self.model.segmentations if self.model else ()
+        segments = [
+            (segmentation.name, segment.segment_id, segment)
+            for segmentation in fitted
+            for segment in segmentation.segments
+        ]
         self._create(
             "model_segmentations (segmentation VARCHAR, scaler VARCHAR, "
             "random_seed BIGINT, verdict VARCHAR)",
@@ -304,7 +311,6 @@ class Evidence:
                 for feature, value in segment.centroid.items()
             ],
         )
-        self._view_centroids()
 
     def _view_centroids(self) -> None:
         """Make ``centroids``, a row per feature, of the columns of dim_segments."""
@@ -348,9 +354,7 @@ def _refuse_duckdb() -> Iterator[None]:
 def _settings(generation: Generation) -> Settings:
     configured: Mapping[str, Any] = generation.manifest["settings"]
     try:
-        return parse_settings(
-            {name: configured[name] for name in SETTING_NAMES if name in configured}
-        )
+        return read_settings(configured)
     except SettingsError as error:
         raise PublishError(
             f"the manifest of {generation.folder.name} holds settings that cannot be "

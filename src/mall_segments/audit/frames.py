@@ -16,7 +16,7 @@ import pandas as pd
 from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
 from mall_segments.errors import PublishError
-from mall_segments.publishing.csv_cells import neutralised
+from mall_segments.publishing.csv_cells import harmless
 from mall_segments.publishing.generations import MANIFEST
 from mall_segments.publishing.tables import (
     describe_table,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mall_segments.settings import Feature
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
-_ADDED_COLUMNS: Final = 2
+_ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
 _LONGEST_LINE: Final = 2**26
 _CLOSE: Final = 1e-6
 _NOTHING: Final = "nothing"
@@ -365,34 +365,38 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
         f"escape = '\"', auto_detect = false, max_line_size = {_LONGEST_LINE}, "
         f"columns = {{{columns}}})"
     )
-    cluster, segment = names[-2:]
+    n_added = len(_ADDED_COLUMNS) * len(evidence.settings.segmentations)
+    cluster, segment, persona = names[-n_added:][:3]
     first = quote_text(evidence.settings.segmentations[0].name)
+    differs = (
+        f"{cluster} IS DISTINCT FROM segment_id::VARCHAR "
+        f"OR {segment} IS DISTINCT FROM written_name "
+        f"OR {persona} IS DISTINCT FROM written_persona"
+    )
     has_formula = " OR ".join(
-        f"{neutralised(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
+        f"{harmless(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
         for name in names
     )
-    id_column = _id_column(evidence, names[:-_ADDED_COLUMNS])
+    id_column = _id_column(evidence, names[:-n_added])
     return evidence.select(
         f"""
         WITH facts AS (
-            SELECT {neutralised("customer_id")} AS written_id,
-                {neutralised("segment_name")} AS written_name, segment_id
+            SELECT {harmless("customer_id")} AS written_id,
+                {harmless("segment_name")} AS written_name,
+                {harmless("persona")} AS written_persona, segment_id
             FROM {AUDITED}.main.fct_customer_segments WHERE segmentation = {first}
         )
         SELECT
             {quote_text(CUSTOMERS_CSV)} AS file,
             0 AS n_surplus,
-            {quote_text(", ".join(header[-_ADDED_COLUMNS:]))} AS added_columns,
+            {_misnamed(evidence, header[-n_added:])} AS n_misnamed,
             count(*) AS n_rows,
             count(DISTINCT {id_column}) AS n_ids,
             count(*) FILTER (WHERE facts.written_id IS NULL) AS n_strangers,
             min({id_column}) FILTER (WHERE facts.written_id IS NULL)
                 AS n_strangers_example,
-            count(*) FILTER (WHERE {cluster} IS DISTINCT FROM segment_id::VARCHAR
-                OR {segment} IS DISTINCT FROM written_name) AS n_other_segments,
-            min({id_column}) FILTER (WHERE {cluster} IS DISTINCT FROM
-                segment_id::VARCHAR OR {segment} IS DISTINCT FROM written_name)
-                AS n_other_segments_example,
+            count(*) FILTER (WHERE {differs}) AS n_other_segments,
+            min({id_column}) FILTER (WHERE {differs}) AS n_other_segments_example,
             count(*) FILTER (WHERE {has_formula}) AS n_formulas,
             min({id_column}) FILTER (WHERE {has_formula}) AS n_formulas_example
         FROM memory.main.exported
@@ -401,10 +405,20 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
     )
 
 
+def _misnamed(evidence: Evidence, added: Sequence[str]) -> int:
+    """Count the added columns that are not called as they should be."""
+    endings = ["", *(f" ({each.name})" for each in evidence.settings.segmentations[1:])]
+    expected = [f"{name}{ending}" for ending in endings for name in _ADDED_COLUMNS]
+    return sum(
+        found not in (name, f"{name} (mall_segments)")
+        for name, found in zip(expected, added, strict=True)
+    )
+
+
 def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
     counts = ", ".join(
         f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
-        f"(SELECT {neutralised('customer_id')} FROM {AUDITED}.main.dim_customers))"
+        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
         for name in names
     )
     if not names:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from mall_segments.audit.contract import has_orders
 from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
@@ -102,7 +101,7 @@ def _chosen(
     evidence: Evidence, names: Collection[str], project: Path | None
 ) -> list[Suite]:
     there = {
-        "orders": has_orders(evidence.settings),
+        "orders": evidence.settings.has_orders,
         "same input": evidence.has_same_input,
     }
     suites = [

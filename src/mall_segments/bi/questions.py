@@ -13,19 +13,20 @@ import yaml
 from mall_segments.errors import InputError
 
 QUESTIONS = Path("analyses") / "questions"
-DESCRIPTIONS = "_questions.yml"
+DESCRIPTIONS = ("_questions.yml", "_orders_questions.yml")
 
 _WIDTH = 88
+_MOST_ROWS = 12
 _REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|])")
 
 _INTRODUCTION = """\
 # Questions
 
-What a marketer asks, in plain SQL on the published tables. Paste a query into any tool
-that reads `published/current/mall_segments.duckdb`, or ask them all about your own
-customers with `mall-segments questions`; dbt compiles the same files from
-`analyses/questions/`. The answers are those of the shipped customer file.
+What a marketer asks, in plain SQL on the published tables. `mall-segments questions`
+answers them about your own customers, and with `--sql` shows the queries, to be pasted
+into any tool; dbt compiles the same files from `analyses/questions/`. The answers here
+are those of the shipped customer file.
 """
 
 
@@ -43,12 +44,15 @@ class Question:
         How to read the answer.
     sql : str
         One query on the published tables, by their plain names.
+    tables : frozenset of str
+        The tables it asks.
     """
 
     name: str
     text: str
     note: str
     sql: str
+    tables: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,15 +86,16 @@ def read_questions(folder: Path = QUESTIONS) -> list[Question]:
         question, or uses more of dbt than ``ref``.
     """
     try:
-        described = yaml.safe_load((folder / DESCRIPTIONS).read_text("utf-8"))
+        descriptions = {
+            entry["name"]: entry["description"]
+            for name in DESCRIPTIONS
+            for entry in yaml.safe_load((folder / name).read_text("utf-8"))["analyses"]
+        }
     except OSError as error:
         raise InputError(
-            f"{folder / DESCRIPTIONS} cannot be read: {error.strerror}; the questions "
-            "are a part of the project folder, so run the command there"
+            f"{error.filename} cannot be read: {error.strerror}; the questions are a "
+            "part of the project folder, so run the command there"
         ) from None
-    descriptions = {
-        entry["name"]: entry["description"] for entry in described["analyses"]
-    }
     files = {path.stem for path in folder.glob("*.sql")}
     if files != set(descriptions):
         raise InputError(
@@ -135,9 +140,13 @@ def answer_questions(
     database: Path,
     questions: Sequence[Question],
     *,
+    with_sql: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> str:
-    """Write questions, their SQL and their answers as one Markdown page.
+    """Write questions and their answers as one Markdown page.
+
+    Questions that need a table that was not published, as those of orders without
+    orders, are named at the end.
 
     Parameters
     ----------
@@ -145,6 +154,8 @@ def answer_questions(
         A published DuckDB file.
     questions : sequence of Question
         What to answer, see `read_questions`.
+    with_sql : bool
+        Whether to show the queries as well.
     progress : callable, optional
         Called with the question that is answered next and the share answered before.
 
@@ -153,17 +164,27 @@ def answer_questions(
     InputError
         If a question cannot be answered.
     """
-    sections = []
+    sections = [_INTRODUCTION]
+    skipped = []
     with duckdb.connect(str(database), read_only=True) as connection:
+        published = {
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables"
+            ).fetchall()
+        }
         for number, question in enumerate(questions):
             if progress:
                 progress(question.text, number / len(questions))
-            sections.append(
-                f"## {question.text}\n\n{textwrap.fill(question.note, _WIDTH)}\n\n"
-                f"```sql\n{question.sql}\n```\n\n"
-                f"{markdown_table(answer_question(connection, question))}"
-            )
-    return "\n".join([_INTRODUCTION, *sections])
+            if question.tables <= published:
+                answer = answer_question(connection, question)
+                sections.append(_section(question, answer, with_sql=with_sql))
+            else:
+                absent = ", ".join(sorted(question.tables - published))
+                skipped.append(f"- {question.text} It needs {absent}.\n")
+    if skipped:
+        sections.append("## Not asked\n\n" + "".join(skipped))
+    return "\n".join(sections)
 
 
 def markdown_table(answer: Answer) -> str:
@@ -187,9 +208,17 @@ def markdown_table(answer: Answer) -> str:
     lines = [
         answer.columns,
         alignments,
-        *(map(_cell, row) for row in answer.rows),
+        *(map(_cell, row) for row in answer.rows[:_MOST_ROWS]),
     ]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    n_more = len(answer.rows) - _MOST_ROWS
+    return table if n_more <= 0 else f"{table}\n{n_more:,} more rows are not shown.\n"
+
+
+def _section(question: Question, answer: Answer, *, with_sql: bool) -> str:
+    note = textwrap.fill(question.note, _WIDTH)
+    sql = f"```sql\n{question.sql}\n```\n\n" if with_sql else ""
+    return f"## {question.text}\n\n{note}\n\n{sql}{markdown_table(answer)}"
 
 
 def _question(name: str, description: str, sql: str) -> Question:
@@ -201,7 +230,13 @@ def _question(name: str, description: str, sql: str) -> Question:
         raise InputError(
             f"{name}.sql uses more than ref(), so other tools cannot run it"
         )
-    return Question(name=name, text=text + mark, note=note.strip(), sql=plain)
+    return Question(
+        name=name,
+        text=text + mark,
+        note=note.strip(),
+        sql=plain,
+        tables=frozenset(_REF.findall(sql)),
+    )
 
 
 def _is_number_column(values: Sequence[Any]) -> bool:

@@ -1,32 +1,69 @@
-"""The dashboard of ``superset/``, packed for import into a Superset."""
+"""A dashboard of the published tables, packed for import into a Superset.
 
-import json
+It is generated from the model and the tables, so it fits any features: a tab for each
+segmentation, with the report's colours, and one for the customer file.
+"""
+
+from __future__ import annotations
+
 import re
 import zipfile
-from pathlib import Path
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
+import duckdb
+import yaml
+
+from mall_segments.bi.superset_charts import (
+    Chart,
+    bars,
+    differences,
+    identity,
+    lines,
+    number,
+    places,
+    table,
+)
+from mall_segments.bi.superset_datasets import Datasets, Names, capital
 from mall_segments.errors import InputError
+from mall_segments.model import load_model
+from mall_segments.publishing.generations import DATABASE, MODEL
 
-BUNDLE = Path("superset")
-ROOT = "mall_segments_dashboard"
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
-_URI = re.compile(r"^sqlalchemy_uri: .*$", re.MULTILINE)
+    from mall_segments.model import ModelSegmentation
+    from mall_segments.publishing.generations import Generation
+
+ROOT: Final = "mall_segments_dashboard"
+TITLE: Final = "Customer segments"
+
+_MASK: Final = "XXXXXXXXXX"  # For which Superset asks when the bundle is imported.
+_COLOUR: Final = re.compile(r"--c(\d): (#\w{6})")
 # The earliest a zip file can hold, so that the same bundle gives the same bytes.
-_EPOCH = (1980, 1, 1, 0, 0, 0)
+_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+_FEW: Final = 10
 
 
-def write_bundle(target: Path, *, database: str, folder: Path = BUNDLE) -> int:
-    """Pack the dashboard, its charts, data sets and connection as one zip file.
+def write_bundle(
+    target: Path, generation: Generation, *, uri: str, schema: str | None = None
+) -> int:
+    """Pack a dashboard, its charts, data sets and connection as one zip file.
 
     Parameters
     ----------
     target : Path
         The zip file to write.
-    database : str
-        Where Superset finds the published DuckDB file, an absolute path on the
-        machine that runs Superset.
-    folder : Path
-        Holds the YAML files, as Superset exports them.
+    generation : Generation
+        What the dashboard is to show.
+    uri : str
+        Where Superset finds the tables: the published DuckDB file as Superset's machine
+        sees it, or the Postgres database that they were pushed into. A password in it
+        is left out; Superset asks for it.
+    schema : str, optional
+        The schema of the tables; by default DuckDB's or that of a push.
 
     Returns
     -------
@@ -36,33 +73,356 @@ def write_bundle(target: Path, *, database: str, folder: Path = BUNDLE) -> int:
     Raises
     ------
     InputError
-        If the folder is not there, the path of the database cannot be part of an
-        address, or the zip file cannot be written.
+        If the address is of another kind, or the zip file cannot be written.
     """
-    files = sorted(folder.rglob("*.yaml"))
-    if not files:
-        raise InputError(
-            f"{folder} has no dashboard; it is a part of the project folder, so run "
-            "the command there"
-        )
-    if not database.startswith("/") or "?" in database:
-        raise InputError(
-            f"the database {database!r} must be an absolute path without a question "
-            "mark, as Superset's machine has it"
-        )
-    uri = json.dumps(f"duckdb:///{database}", ensure_ascii=False)
+    kind = _kind(uri)
+    chosen = schema or {"duckdb": "main", "postgresql": "mall_segments"}[kind]
+    with duckdb.connect(str(generation.file(DATABASE)), read_only=True) as connection:
+        dashboard = _Dashboard(connection, generation, chosen)
+        parts = dict(dashboard.parts(kind, uri))
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
-            for file in files:
-                name = file.relative_to(folder)
-                content = file.read_text("utf-8")
-                if name.parts[0] == "databases":
-                    content = _URI.sub(
-                        lambda _: f"sqlalchemy_uri: {uri}", content, count=1
-                    )
-                bundle.writestr(
-                    zipfile.ZipInfo(f"{ROOT}/{name.as_posix()}", _EPOCH), content
-                )
+            for name, content in parts.items():
+                text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+                bundle.writestr(zipfile.ZipInfo(f"{ROOT}/{name}.yaml", _EPOCH), text)
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror}") from None
-    return sum(file.parent.name == "charts" for file in files)
+    return sum(name.startswith("charts/") for name in parts)
+
+
+class _Dashboard:
+    """What a dashboard of one generation consists of."""
+
+    def __init__(self, connection: Any, generation: Generation, schema: str) -> None:
+        self.connection = connection
+        self.model = load_model(generation.file(MODEL))
+        tables: dict[str, Any] = generation.manifest["tables"]
+        self.columns = {
+            name: [column["name"] for column in listed["columns"]]
+            for name, listed in tables.items()
+        }
+        self.names = Names(self.model)
+        self.datasets = Datasets(self.names, self.columns, schema)
+
+    def parts(self, kind: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the files of the bundle, without their suffix."""
+        tabs = {
+            segmentation.name: self._rows(segmentation)
+            for segmentation in self.model.segmentations
+        }
+        tabs["customer file"] = self._file_rows()
+        yield (
+            "metadata",
+            {
+                "version": "1.0.0",
+                "type": "Dashboard",
+                "timestamp": self.model.created_at,
+            },
+        )
+        database = identity("database")
+        yield "databases/mall_segments", _database(kind, uri, database)
+        for dataset in self.datasets.all():
+            yield (
+                f"datasets/mall_segments/{dataset.name}",
+                self.datasets.exported(dataset, kind, database, self.connection),
+            )
+        for tab, rows in tabs.items():
+            for row in rows:
+                for chart in row:
+                    uuid = identity("chart", tab, chart.title)
+                    yield (
+                        f"charts/{_slug(tab)}_{_slug(chart.title)}",
+                        chart.exported(uuid, identity("dataset", chart.dataset)),
+                    )
+        yield "dashboards/mall_segments", self._exported_dashboard(tabs)
+
+    def _rows(self, segmentation: ModelSegmentation) -> list[list[Chart]]:
+        where = {"segmentation": segmentation.name}
+        unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
+        rows = [
+            [
+                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=16,
+                      where=where),
+                number("Customers", "segments", "customers", ",d", where=where),
+                number(f"Segments{unsure}", "segments", "segments", ",d", where=where),
+                number("Mean silhouette", "segments", "mean_silhouette", ".2f",
+                       where=where, subtitle="-1 misplaced, 1 well separated"),
+            ],
+            [
+                bars("Customers by segment", "segments", "segment", "customers", ",d",
+                     4, where=where),
+                table("What to do with each segment", "segments",
+                      ["segment", "segment_name", "n_customers", "customer_share",
+                       "recommended_action"], 8, where=where,
+                      formats={"customer_share": ".1%"}, order=[("segment", True)]),
+            ],
+            self._pictures(segmentation, where),
+            self._shares(where),
+            [
+                table("Segments in rules", "rules",
+                      ["segment", "rule_text", "n_customers", "precision", "coverage"],
+                      12, where=where, order=[("segment", True), ("coverage", False)],
+                      formats={"precision": ".0%", "coverage": ".0%"}),
+            ],
+            [
+                lines("Why this many segments", "counts", "n_segments",
+                      ["silhouette", "stability"], 6, where=where,
+                      x_title="Number of segments"),
+                bars("Do other algorithms agree", "algorithms", "algorithm",
+                     "agreement", ".2f", 6, where=where),
+            ],
+            [
+                table("Customers of each segment", "customers",
+                      ["customer_id", "segment", *self.datasets.described,
+                       "main_reason", "membership", "is_outlier"],
+                      12, where=where, order=[("membership", False)],
+                      formats={"membership": ".0%"}),
+            ],
+        ]  # fmt: skip
+        (changes,) = self.connection.execute(
+            "select count(*) from fct_segment_migrations where segmentation = ?",
+            [segmentation.name],
+        ).fetchone()
+        if changes:
+            rows.append([
+                table("Changes since the last build", "changes",
+                      ["movement", "from_segment", "to_segment", "n_customers"], 12,
+                      where=where, order=[("movement", True), ("n_customers", False)]),
+            ])  # fmt: skip
+        return [row for row in rows if row]
+
+    def _pictures(
+        self, segmentation: ModelSegmentation, where: dict[str, str]
+    ) -> list[Chart]:
+        numbers = [
+            name
+            for name in segmentation.features
+            if self.model.column(name).type == "number"
+        ]
+        title = "How segments differ from all customers"
+        about = "In standard deviations of all customers."
+        if len(numbers) < 2:  # noqa: PLR2004 - a plane has two axes
+            return [differences(title, "profiles", "difference", 12, where=where,
+                                about=about)]  # fmt: skip
+        x, y = numbers[:2]
+        (largest,) = self.connection.execute(
+            "select max(n_customers) from fct_segment_points"
+        ).fetchone()
+        return [
+            places(
+                f"{self.names.labels[x]} and {self.names.labels[y]}",
+                "points",
+                (f"mean_{x}", self.names.labels[x]),
+                (f"mean_{y}", self.names.labels[y]),
+                largest="5" if largest < _FEW else "10",
+                where=where,
+            ),
+            differences(title, "profiles", "difference", 6, where=where, about=about),
+        ]
+
+    def _shares(self, where: dict[str, str]) -> list[Chart]:
+        names = self.datasets.demographics[:2]
+        charts = [
+            bars(f"{self.names.label(name)} by segment", "demographics", "segment",
+                 "customers", ".0%", 12 // len(names), by=name, shares=True,
+                 where=where)
+            for name in names
+        ]  # fmt: skip
+        if charts:
+            return charts
+        categories = [each for each in self.model.columns if each.type == "category"]
+        return [
+            bars(f"{self.names.labels[each.name]} by segment", "categories", "segment",
+                 "customers", ".0%", 12 // len(categories[:2]), by="level",
+                 shares=True, where=where | {"feature": self.names.labels[each.name]})
+            for each in categories[:2]
+        ]  # fmt: skip
+
+    def _file_rows(self) -> list[list[Chart]]:
+        measures = ("input rows", "accepted customers", "rejected rows",
+                    "imputed customers")  # fmt: skip
+        found = {
+            measure
+            for (measure,) in self.connection.execute(
+                "select distinct measure from fct_input_counts"
+            ).fetchall()
+        }
+        counts = [
+            number(capital(measure), "input_counts", "n", ",d",
+                   where={"measure": measure})
+            for measure in measures if measure in found
+        ]  # fmt: skip
+        # The grouping column of the distribution, where there is a gender.
+        groups = set(self.columns["fct_feature_distribution"]) - {
+            *("feature", "bin_from", "bin_to", "n_customers", "customer_share")
+        }
+        histograms = [
+            bars(label, "distribution", "bin_from", "customers", ",d", 4, upright=True,
+                 where={"feature": label}, x_title=f"{label}, from",
+                 by=next(iter(groups), None))
+            for name, label in self.names.labels.items()
+            if self.model.column(name).type == "number"
+        ]  # fmt: skip
+        rows = [histograms[start : start + 3] for start in range(0, len(histograms), 3)]
+        return [counts, *rows]
+
+    def _described(self) -> list[str]:
+        """List the columns of customers that are not about how they were made."""
+        return [
+            name
+            for name in self.columns["dim_customers"]
+            if name != "customer_id" and not name.startswith("is_")
+        ]
+
+    def _exported_dashboard(self, tabs: dict[str, list[list[Chart]]]) -> dict[str, Any]:
+        position: dict[str, Any] = {
+            "DASHBOARD_VERSION_KEY": "v2",
+            "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
+        }
+        _place(position, "ROOT", "ROOT_ID", [], ["GRID_ID"])
+        _place(position, "GRID", "GRID_ID", ["ROOT_ID"], ["TABS-1"])
+        keys = {tab: f"TAB-{n}" for n, tab in enumerate(tabs, 1)}
+        parents = ["ROOT_ID", "GRID_ID"]
+        _place(position, "TABS", "TABS-1", parents, list(keys.values()))
+        chart_number = 0
+        for tab, rows in tabs.items():
+            key = keys[tab]
+            row_keys = [f"ROW-{key}-{n}" for n in range(len(rows))]
+            _place(position, "TAB", key, [*parents, "TABS-1"], row_keys,
+                   text=capital(tab.replace("_", " ")))  # fmt: skip
+            for row_key, row in zip(row_keys, rows, strict=True):
+                above = [*parents, "TABS-1", key]
+                chart_keys = [f"CHART-{chart_number + n + 1}" for n in range(len(row))]
+                _place(position, "ROW", row_key, above, chart_keys,
+                       background="BACKGROUND_TRANSPARENT")  # fmt: skip
+                for chart_key, chart in zip(chart_keys, row, strict=True):
+                    chart_number += 1
+                    _place(position, "CHART", chart_key, [*above, row_key], [],
+                           chartId=chart_number, sliceName=chart.title,
+                           uuid=identity("chart", tab, chart.title),
+                           width=chart.width, height=chart.height)  # fmt: skip
+        return {
+            "dashboard_title": TITLE,
+            "description": "Who the customers are, how sure the segments are, and what "
+            "changed.",
+            "css": "",
+            "slug": "mall-segments",
+            "published": True,
+            "uuid": identity("dashboard"),
+            "position": position,
+            "metadata": {
+                "color_scheme": "",
+                "label_colors": self._colours(),
+                "refresh_frequency": 0,
+                "cross_filters_enabled": True,
+                "native_filter_configuration": [
+                    _persona_filter(segmentation.name, keys[segmentation.name])
+                    for segmentation in self.model.segmentations
+                ],
+            },
+            "version": "1.0.0",
+        }
+
+    def _colours(self) -> dict[str, str]:
+        """Give segments the colours that they have in the report."""
+        styles = files("mall_segments.report") / "assets" / "colours.css"
+        # The first definition of a colour is that of the light page.
+        colours = dict(reversed(_COLOUR.findall(styles.read_text(encoding="utf-8"))))
+        return {
+            f"{segment.segment_id:0{self.names.digits}} {segment.persona}": colours[
+                str((segment.segment_id - 1) % len(colours) + 1)
+            ]
+            for segmentation in self.model.segmentations
+            for segment in segmentation.segments
+        }
+
+
+def _persona_filter(segmentation: str, tab: str) -> dict[str, Any]:
+    return {
+        "id": f"NATIVE_FILTER-{segmentation}",
+        "name": "Persona",
+        "type": "NATIVE_FILTER",
+        "filterType": "filter_select",
+        "description": "",
+        "targets": [
+            {
+                "column": {"name": "persona"},
+                "datasetUuid": identity("dataset", "segments"),
+            }
+        ],
+        "adhoc_filters": [
+            {
+                "clause": "WHERE",
+                "expressionType": "SIMPLE",
+                "subject": "segmentation",
+                "operator": "==",
+                "comparator": segmentation,
+            }
+        ],
+        "controlValues": {
+            "multiSelect": True,
+            "enableEmptyFilter": False,
+            "sortAscending": True,
+            "searchAllOptions": False,
+            "inverseSelection": False,
+        },
+        "defaultDataMask": {"extraFormData": {}, "filterState": {}},
+        "cascadeParentIds": [],
+        "scope": {"rootPath": [tab], "excluded": []},
+    }
+
+
+def _database(kind: str, uri: str, uuid: str) -> dict[str, Any]:
+    password = urlsplit(uri).password
+    extra: dict[str, Any] = {"allows_virtual_table_explore": True}
+    if kind == "duckdb":
+        extra["engine_params"] = {"connect_args": {"read_only": True}}
+    return {
+        "database_name": "Mall segments",
+        "sqlalchemy_uri": uri.replace(f":{password}@", f":{_MASK}@", 1)
+        if password
+        else uri,
+        "cache_timeout": 60,
+        "expose_in_sqllab": True,
+        "allow_run_async": False,
+        "allow_ctas": False,
+        "allow_cvas": False,
+        "allow_dml": False,
+        "allow_csv_upload": False,
+        "extra": extra,
+        "uuid": uuid,
+        "version": "1.0.0",
+    }
+
+
+def _kind(uri: str) -> str:
+    dialect = uri.partition("://")[0].partition("+")[0]
+    if dialect == "duckdb" and uri.startswith("duckdb:////") and "?" not in uri:
+        return dialect
+    if dialect == "postgresql" and "@" not in urlsplit(uri).path:
+        return dialect
+    raise InputError(
+        "the address must be duckdb:////absolute/path/mall_segments.duckdb, as "
+        "Superset's machine has it, or postgresql://user@host:port/database"
+    )
+
+
+def _place(
+    position: dict[str, Any],
+    kind: str,
+    key: str,
+    parents: list[str],
+    children: list[str],
+    **meta: Any,
+) -> None:
+    position[key] = {
+        "type": kind,
+        "id": key,
+        "parents": parents,
+        "children": children,
+        "meta": meta,
+    }
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"\W+", "_", text.casefold()).strip("_")

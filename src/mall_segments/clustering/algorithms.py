@@ -39,9 +39,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import ParameterGrid
 
 from mall_segments.clustering.frames import (
-    coordinates_of,
     each_fitted,
-    read_settings,
+    known_coordinates,
     typed_frame,
 )
 from mall_segments.clustering.kmeans import assign_points
@@ -51,6 +50,7 @@ from mall_segments.clustering.metrics import (
     mean_silhouette,
 )
 from mall_segments.clustering.threads import use_one_thread
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -202,7 +202,7 @@ def score_algorithms(
             points, read_settings(settings)
         ):
             is_own = segments["segmentation"].to_numpy() == segmentation.name
-            centroids = coordinates_of(segments[is_own].sort_values("segment_id"))
+            centroids = known_coordinates(segments[is_own].sort_values("segment_id"))
             own = _score_segmentation(
                 values, weights, centroids, segmentation, sample_size
             )

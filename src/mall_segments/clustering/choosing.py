@@ -14,8 +14,9 @@ from mall_segments.clustering.counts import (
     highest,
     score_counts,
 )
-from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
+from mall_segments.clustering.frames import each_fitted, typed_frame
 from mall_segments.clustering.kmeans import fit_kmeans_range
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mall_segments.clustering import BoolArray, FloatArray, IntArray
+    from mall_segments.clustering.kmeans import KMeansFit
     from mall_segments.settings import Segmentation
 
 LEAST_SCORED: Final = 10
@@ -39,6 +41,9 @@ KEPT_SILHOUETTE: Final = 0.03
 
 MOST_STRAYS: Final = 2
 """Customers of a segment that count as strays, where two or three segments leave it."""
+
+STRAY_COUNTS: Final = (2, 3)
+"""Numbers of segments that are looked at for strays."""
 
 STRAY_ROUNDS: Final = 3
 """How often strays are looked for among those who are left."""
@@ -234,7 +239,8 @@ def scores_without_strays(
     sequence of CountScore
         Their number of segments counts one for all who stand alone.
     """
-    is_kept = _without_strays(points, weights, segmentation.random_seed)
+    fits = [score.fit for score in scores if score.n_segments in STRAY_COUNTS]
+    is_kept = _without_strays(points, weights, fits, segmentation.random_seed)
     others = points[is_kept]
     if len(others) == len(points) or len(others) < LEAST_OTHERS:
         return scores
@@ -252,19 +258,28 @@ def scores_without_strays(
 
 
 def _without_strays(
-    points: FloatArray, weights: IntArray, random_seed: int
+    points: FloatArray,
+    weights: IntArray,
+    fits: Sequence[KMeansFit],
+    random_seed: int,
 ) -> BoolArray:
     """Which points are left when those of one or two customers far away are gone."""
     is_kept = np.ones(len(points), dtype=np.bool_)
     for _ in range(STRAY_ROUNDS):
-        own, counts = points[is_kept], weights[is_kept]
-        if len(own) < LEAST_OTHERS or counts.sum() < LEAST_OTHERS:
-            break
-        fits = fit_kmeans_range(own, counts, n_segments=(2, 3), random_seed=random_seed)
-        is_stray = np.zeros(len(own), dtype=np.bool_)
-        for fit in fits.values():
+        is_stray = np.zeros(int(is_kept.sum()), dtype=np.bool_)
+        for fit in fits:
             is_stray |= fit.sizes[fit.labels] <= MOST_STRAYS
         if not is_stray.any():
             break
         is_kept[np.flatnonzero(is_kept)[is_stray]] = False
+        if is_kept.sum() < LEAST_OTHERS:
+            break
+        fits = list(
+            fit_kmeans_range(
+                points[is_kept],
+                weights[is_kept],
+                n_segments=STRAY_COUNTS,
+                random_seed=random_seed,
+            ).values()
+        )
     return is_kept

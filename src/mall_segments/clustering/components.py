@@ -11,9 +11,9 @@ import pandas as pd
 from mall_segments.clustering.coordinates import (
     coordinate_values,
     each_segmentation,
-    parse_settings_of,
 )
 from mall_segments.clustering.threads import use_one_thread
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +142,7 @@ def principal_components(
     """
     rows: list[dict[str, Any]] = []
     for segmentation, axes, own in each_segmentation(
-        points, coordinates, parse_settings_of(settings)
+        points, coordinates, read_settings(settings)
     ):
         found = find_components(
             coordinate_values(own), own["n_fitted"].to_numpy(np.int64)

@@ -16,7 +16,7 @@ import pandas as pd
 from mall_segments.engine import text_type
 from mall_segments.model import Coordinate
 from mall_segments.scoring.assignment import transform
-from mall_segments.settings import Feature, Segmentation, Settings, parse_settings
+from mall_segments.settings import Feature, Segmentation, Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -104,7 +104,7 @@ def fit_coordinates(
     .. [2] Yeo and Johnson (2000), "A new family of power transformations to improve
        normality or symmetry", Biometrika 87, 954-959.
     """
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     numbers = {
         feature.name: _numbers_of(feature_values, feature.name)
         for feature in read.numeric_features
@@ -137,13 +137,6 @@ def fit_coordinates(
             first += n_coordinates(feature)
         rows.append(row)
     return _frame(rows, [*shared], most_coordinates(read))
-
-
-def parse_settings_of(settings: Mapping[str, Any]) -> Settings:
-    """Read the settings among what dbt hands to a Python model."""
-    return parse_settings(
-        {name: settings[name] for name in Settings.model_fields if name in settings}
-    )
 
 
 def n_coordinates(feature: Feature) -> int:

@@ -11,7 +11,6 @@ import pandas as pd
 from mall_segments.clustering.kmeans import merge_points
 from mall_segments.engine import text_type
 from mall_segments.errors import InputError
-from mall_segments.settings import SETTING_NAMES, parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,26 +19,7 @@ if TYPE_CHECKING:
     from mall_segments.settings import Segmentation, Settings
 
 
-def read_settings(configured: Mapping[str, Any]) -> Settings:
-    """Check the settings that dbt hands to a Python model.
-
-    Parameters
-    ----------
-    configured : mapping of str to object
-        The vars of ``dbt_project.yml``; other entries, such as the home folder, are
-        left alone.
-
-    Raises
-    ------
-    SettingsError
-        If a setting cannot be used.
-    """
-    return parse_settings(
-        {name: configured[name] for name in SETTING_NAMES if name in configured}
-    )
-
-
-def coordinate_columns(frame: pd.DataFrame) -> list[str]:
+def _coordinate_columns(frame: pd.DataFrame) -> list[str]:
     """Columns ``coordinate_1``, ``coordinate_2``, ... that hold a value, by number."""
     numbered = {
         int(match[1]): str(column)
@@ -53,9 +33,9 @@ def coordinate_columns(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def coordinates_of(frame: pd.DataFrame) -> FloatArray:
+def known_coordinates(frame: pd.DataFrame) -> FloatArray:
     """Coordinates of one segmentation's rows, of shape (n_rows, n_features)."""
-    columns = coordinate_columns(frame)
+    columns = _coordinate_columns(frame)
     return np.ascontiguousarray(frame[columns].to_numpy(dtype=np.float64))
 
 
@@ -93,7 +73,7 @@ def fitted_points(
     is_own = points["segmentation"].to_numpy() == segmentation.name
     own = points[is_own & (points["n_fitted"].to_numpy() > 0)]
     weights = own["n_fitted"].to_numpy(dtype=np.int64)
-    values = coordinates_of(own)
+    values = known_coordinates(own)
     if not values.shape[1]:
         values = np.zeros((len(own), 1))
     distinct, counts = merge_points(values, weights)

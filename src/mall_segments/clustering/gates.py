@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.clustering.coordinates import parse_settings_of
 from mall_segments.errors import InputError
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,7 +42,7 @@ def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
             (str(row["measure"]), str(row["subject"])): int(row["n"])
             for row in counts.to_dict("records")
         },
-        parse_settings_of(settings),
+        read_settings(settings),
     )
 
 

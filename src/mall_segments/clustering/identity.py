@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from mall_segments.clustering import FloatArray
 
+LEAST_RETURNING: Final = 0.1
+"""Share of the last customers who must be among these for segments to continue."""
+
 REACH: Final = 0.5
 """Share of the way to the nearest other segment that a segment may move."""
 
@@ -45,6 +48,34 @@ class Identity:
     def is_new(self) -> bool:
         """Whether no published segment continues here."""
         return self.previous_segment_id is None
+
+
+def note_on_returning(share: float, n_previous: int, *, is_kept: bool) -> str | None:
+    """Say that hardly any customer of the last generation came back, if that is so.
+
+    Examples
+    --------
+    >>> print(note_on_returning(0.0, 200, is_kept=False))
+    None of the 200 customers of the last generation is among these, so segments and \
+their ids start afresh. If they are the same people, see how their ids are written: \
+'1' and '0001' are two customers.
+    """
+    if share >= LEAST_RETURNING or not n_previous:
+        return None
+    found = (
+        f"Only {share:.1%} of the {n_previous:,} customers of the last generation are"
+        if share
+        else f"None of the {n_previous:,} customers of the last generation is"
+    )
+    then = (
+        "yet segments keep their ids, as other_customers is 'keep'"
+        if is_kept
+        else "so segments and their ids start afresh"
+    )
+    return (
+        f"{found} among these, {then}. If they are the same people, see how their ids "
+        "are written: '1' and '0001' are two customers."
+    )
 
 
 def first_identities(n_segments: int, used_ids: Collection[int] = ()) -> list[Identity]:

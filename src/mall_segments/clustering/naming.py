@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from mall_segments.settings import Feature
 
-LEVELS: Final = ("low", "average", "high")
 
 LEVEL_THRESHOLD: Final = 0.5
 """Standard deviations from the customers' mean at which a level is not average."""

@@ -10,7 +10,6 @@ import pandas as pd
 from mall_segments.clustering.coordinates import (
     coordinates_of,
     most_coordinates,
-    parse_settings_of,
     to_new_scale,
 )
 from mall_segments.model import (
@@ -21,12 +20,13 @@ from mall_segments.model import (
     RetiredSegment,
 )
 from mall_segments.scoring.assignment import precision_of
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from mall_segments.model import Coordinate
-    from mall_segments.settings import Settings
+    from mall_segments.settings import Feature, Settings
 
 
 def wide_parameters(
@@ -50,7 +50,7 @@ def wide_parameters(
         each slot ``s<n>_id``, ``s<n>_share``, ``s<n>_outlier_distance`` and
         ``s<n>_c<m>``; missing in slots that no segment has.
     """
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     n_slots = max(each.most_segments for each in read.segmentations)
     n_most = most_coordinates(read)
     rows = []
@@ -158,26 +158,26 @@ def build_model(
         settings_sha256=settings_sha256,
         missing_values=settings.missing_values,
         customer_id_aliases=list(settings.customer_id.aliases),
-        columns=[
-            ModelColumn(
-                name=column.name,
-                label=column.label,
-                unit=column.unit,
-                type=column.type,
-                aliases=list(column.aliases),
-                minimum=column.least,
-                maximum=column.maximum,
-                is_whole=column.is_whole,
-                levels=None
-                if column.levels is None
-                else {level: list(texts) for level, texts in column.levels.items()},
-                imputed=float(first[f"{column.name}_imputed"])
-                if column.type == "number"
-                else None,
-            )
-            for column in settings.columns
-        ],
+        columns=[_column(column, first) for column in settings.columns],
         segmentations=segmentations,
+    )
+
+
+def _column(column: Feature, fitted: Mapping[str, Any]) -> ModelColumn:
+    is_number = column.type == "number"
+    return ModelColumn(
+        name=column.name,
+        label=column.label,
+        unit=column.unit,
+        type=column.type,
+        aliases=list(column.aliases),
+        minimum=column.least,
+        maximum=column.maximum,
+        is_whole=column.is_whole,
+        levels=None
+        if column.levels is None
+        else {level: list(texts) for level, texts in column.levels.items()},
+        imputed=float(fitted[f"{column.name}_imputed"]) if is_number else None,
     )
 
 

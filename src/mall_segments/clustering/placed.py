@@ -10,10 +10,10 @@ import pandas as pd
 from mall_segments.clustering.coordinates import (
     coordinate_values,
     each_segmentation,
-    parse_settings_of,
 )
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.scoring.assignment import precision_of
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +65,7 @@ def place_points(
     """
     tables = []
     for segmentation, axes, own in each_segmentation(
-        points, coordinates, parse_settings_of(settings)
+        points, coordinates, read_settings(settings)
     ):
         rows = segments[segments["segmentation"] == segmentation.name]
         rows = rows.sort_values("segment_id")

@@ -25,6 +25,9 @@ SIMULATED_CUSTOMERS = 1_000
 LEAST_SKEWNESS = 0.5
 """Skewness from which on a coordinate of the cloud is bent to have it, too."""
 
+LEAST_WIDTH = 1e-12
+"""Width of a box below which it counts as flat in that direction."""
+
 BISECTIONS = 40
 """Halvings in search of the shift that leaves no skewness."""
 
@@ -81,6 +84,13 @@ def uniform_sets(
        variant (b).
     """
     center, axes = _principal_axes(customers)
+    # Where no direction stands out the axes are arbitrary, and their box has empty
+    # corners: the box along the features is taken where it is the smaller one.
+    boxes = [(customers - center) @ turn.T for turn in (np.eye(len(axes)), axes)]
+    widths = [np.ptp(box, axis=0) for box in boxes]
+    volumes = [np.log(np.maximum(width, LEAST_WIDTH)).sum() for width in widths]
+    if volumes[0] <= volumes[1]:
+        axes = np.eye(len(axes))
     turned = (customers - center) @ axes.T
     low, high = turned.min(axis=0), turned.max(axis=0)
     generator = np.random.default_rng(random_seed)

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
-from mall_segments.clustering.coordinates import parse_settings_of
 from mall_segments.publishing.tables import quote_text
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -167,7 +167,7 @@ def describe_segments(
     """
     if max_leaves < 2:  # noqa: PLR2004 - fewer leaves separate nothing
         raise ValueError(f"max_leaves={max_leaves} is below 2")
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     names = {
         (segmentation, segment_id): name
         for segmentation, segment_id, name in segments[

@@ -12,11 +12,11 @@ from mall_segments.clustering.coordinates import (
     coordinate_values,
     each_segmentation,
     most_coordinates,
-    parse_settings_of,
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
 from mall_segments.clustering.identity import (
+    LEAST_RETURNING,
     Identity,
     first_identities,
     match_identities,
@@ -42,6 +42,7 @@ from mall_segments.clustering.naming import (
 )
 from mall_segments.clustering.stability import segment_stability
 from mall_segments.engine import text_type
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,9 +50,6 @@ if TYPE_CHECKING:
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.model import Coordinate, Model, ModelSegmentation
     from mall_segments.settings import Feature, Segmentation, Settings
-
-LEAST_RETURNING: Final = 0.1
-"""Share of the last customers who must be among these for segments to continue."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +135,10 @@ def fit_segments(
     coordinates ascending. Later builds take over the ids of the published segments
     they continue, see :func:`mall_segments.clustering.identity.match_identities`, but
     a name only as long as it is true. A segmentation starts anew, from id 1, if its
-    features changed or fewer than :data:`LEAST_RETURNING` of the last customers are
+    features changed or fewer than ``LEAST_RETURNING`` of the last customers are
     among these, unless ``other_customers`` is ``keep``.
     """
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     rows: list[dict[str, Any]] = []
     for segmentation, axes, frame in each_segmentation(points, coordinates, read):
         inputs = _inputs(segmentation, axes, frame, read, known)

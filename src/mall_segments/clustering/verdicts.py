@@ -10,7 +10,7 @@ from scipy.spatial import cKDTree
 from scipy.special import stdtrit
 
 from mall_segments.clustering.counts import choice_by_gap
-from mall_segments.clustering.frames import each_fitted, read_settings, typed_frame
+from mall_segments.clustering.frames import each_fitted, typed_frame
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
@@ -20,6 +20,8 @@ from mall_segments.clustering.references import (
 from mall_segments.clustering.runs import SetFits, fit_sets
 from mall_segments.clustering.stability import STABLE
 from mall_segments.clustering.threads import in_parallel
+from mall_segments.errors import InputError
+from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,11 +141,13 @@ def judge_segmentations(
 
     Raises
     ------
+    InputError
+        If there are no segments, and the setting ``no_segments`` is ``refuse``.
     ValueError
         If ``cluster_counts`` does not choose one number for a segmentation.
     """
     parsed = read_settings(settings)
-    rows = []
+    rows: list[dict[str, Any]] = []
     for segmentation, values, weights in each_fitted(points, parsed):
         own = _scores_of(cluster_counts, segmentation.name)
         null = compare_with_chance(
@@ -173,7 +177,21 @@ def judge_segmentations(
                 ),
             }
         )
+    if parsed.no_segments == "refuse":
+        _refuse_no_segments(rows)
     return typed_frame(rows, _TYPES)
+
+
+def _refuse_no_segments(rows: Sequence[Mapping[str, Any]]) -> None:
+    found = [row for row in rows if row["verdict"] == NONE]
+    if found:
+        sentences = "\n".join(
+            f"{row['segmentation']}: {row['sentence']}" for row in found
+        )
+        raise InputError(
+            f"{sentences}\nThe setting no_segments is 'refuse', so nothing is "
+            "published; with 'publish', the parts are, without personas or actions."
+        )
 
 
 def read_verdict(evidence: Evidence) -> str:
@@ -353,7 +371,7 @@ def upper_bound(values: Sequence[float]) -> float:
         return float(found[0])
     error = float(found.std(ddof=1)) * (1 + 1 / len(found)) ** 0.5
     quantile = float(stdtrit(len(found) - 1, 0.95))
-    return max(float(found.max()), float(found.mean()) + quantile * error)
+    return max(float(found.max()), float(found.mean() + quantile * error))
 
 
 def _best_silhouettes(sets: FloatArray, fits: list[SetFits]) -> list[float]:
@@ -383,6 +401,6 @@ def hopkins(points: FloatArray, weights: IntArray, *, random_seed: int) -> float
     chosen = generator.choice(len(customers), n_drawn, replace=False)
     power = customers.shape[1]
     to_random = tree.query(placed[0, :n_drawn])[0] ** power
-    to_next = tree.query(customers[chosen], k=[2])[0].ravel() ** power
+    to_next = np.ravel(tree.query(customers[chosen], k=[2])[0]) ** power
     total = to_random.sum() + to_next.sum()
     return float(to_random.sum() / total) if total > 0 else None

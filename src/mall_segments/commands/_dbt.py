@@ -175,8 +175,11 @@ class _Progress:
             self._tell(f"  ... {seconds:.0f} s: {names or 'dbt reads the project'}")
 
     def end(self, *, succeeded: bool) -> None:
-        """Say what was left unfinished, and why."""
-        if not succeeded:
+        """Say what was not said yet: stages that ran in part, or what failed."""
+        if succeeded:
+            for stage in list(self._done):
+                self._say_done(stage)
+        else:
             for refusal in self._refusals or ["dbt failed; VERBOSE=1 shows how"]:
                 self._tell(f"Error: {refusal}")
 
@@ -197,17 +200,20 @@ class _Progress:
             self._refusals[f"the test {node.split('.')[2]} failed"] = None
         elif status.startswith("warn"):
             self._tell(f"  warning: {node.split('.')[2].replace('_', ' ')}")
-        done = self._done.setdefault(stage, Counter())
-        done[kind] += 1
+        self._done.setdefault(stage, Counter())[kind] += 1
         # What failed is said in the end.
-        if not status.startswith(("fail", "error")):
+        if not status.startswith(("fail", "error")) and not node.startswith("unit_"):
             self._waiting[stage] -= 1
         if self._waiting[stage] == 0:
-            counts = ", ".join(
-                f"{n} {kind}{'s' * (n != 1)}" for kind, n in sorted(done.items())
-            )
-            seconds = time.monotonic() - self._began
-            self._tell(f"  {seconds:5.1f} s  {stage}: {counts}")
+            self._say_done(stage)
+
+    def _say_done(self, stage: str) -> None:
+        counts = ", ".join(
+            f"{n} {kind}{'s' * (n != 1)}"
+            for kind, n in sorted(self._done.pop(stage).items())
+        )
+        seconds = time.monotonic() - self._began
+        self._tell(f"  {seconds:5.1f} s  {stage}: {counts}")
 
     def _read_stages(self) -> None:
         """Find out from dbt's manifest which node is part of which stage."""
@@ -215,10 +221,18 @@ class _Progress:
             manifest = json.loads(self._manifest.read_text("utf-8"))
         except (OSError, ValueError):
             return
-        nodes = {**manifest["nodes"], **manifest.get("unit_tests", {})}
+        # A test of a model that is off is in the manifest, but off as well.
+        nodes = {
+            key: node
+            for key, node in [
+                *manifest["nodes"].items(),
+                *manifest.get("unit_tests", {}).items(),
+            ]
+            if node.get("config", {}).get("enabled", True)
+        }
         order = list(dict.fromkeys(stage for _, stage in _STAGES))
         for key, node in nodes.items():
-            if node["resource_type"] not in ("test", "unit_test", "analysis"):
+            if node["resource_type"] in ("model", "seed", "snapshot"):
                 path = node["original_file_path"]
                 self._stages[key] = (
                     _PUBLISHED
@@ -235,4 +249,9 @@ class _Progress:
                 self._stages[key] = (
                     _PUBLISHED if _PUBLISHED in of else (stages or order)[-1]
                 )
-        self._waiting = Counter(self._stages.values())
+        # A build leaves unit tests out unless it is asked for them.
+        self._waiting = Counter(
+            stage
+            for key, stage in self._stages.items()
+            if not key.startswith("unit_test")
+        )

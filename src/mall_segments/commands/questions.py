@@ -15,8 +15,9 @@ from mall_segments.publishing.generations import read_current
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a Markdown file instead of to the terminal.",
 )
+@click.option("--sql", "with_sql", is_flag=True, help="Show the queries as well.")
 @click.pass_obj
-def command(home: Path, output: Path | None) -> None:
+def command(home: Path, output: Path | None, *, with_sql: bool) -> None:
     """Answer the questions of analyses/questions from the current generation.
 
     Run it in the project folder.
@@ -26,7 +27,9 @@ def command(home: Path, output: Path | None) -> None:
 
     database = read_current(home).file(DATABASE)
     with ProgressBar() as bar:
-        page = answer_questions(database, read_questions(), progress=bar.show)
+        page = answer_questions(
+            database, read_questions(), with_sql=with_sql, progress=bar.show
+        )
     if output is None:
         click.echo(page, nl=False)
     else:

@@ -72,6 +72,8 @@ def _said_by_tables(generation: Generation) -> list[str]:
     """Return how sure each segmentation is, and which segments got other names."""
     import duckdb  # noqa: PLC0415 - heavy
 
+    from mall_segments.publishing.notes import feature_notes  # noqa: PLC0415 - heavy
+
     tables = generation.manifest["tables"]
     sentences: list[str] = []
     database = str(generation.file(DATABASE))
@@ -90,6 +92,8 @@ def _said_by_tables(generation: Generation) -> list[str]:
                 "WHERE movement = 'renamed' ORDER BY said"
             ).fetchall()
             sentences += [row[0] for row in rows]
+        if "fct_feature_summary" in tables:
+            sentences += feature_notes(connection, generation.manifest["settings"])
     return sentences
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mall_segments.home import published_folder
-from mall_segments.publishing.generations import CURRENT, DATABASE
+from mall_segments.publishing.generations import CURRENT, DATABASE, read_current
 
 
 @click.command("superset")
@@ -18,19 +18,20 @@ from mall_segments.publishing.generations import CURRENT, DATABASE
     help="The zip file to write.",
 )
 @click.option(
-    "--database",
-    help="The published DuckDB file, as the machine that runs Superset sees it "
-    "[default: the one published here]",
+    "--uri",
+    help="Where Superset finds the tables: duckdb:////path or "
+    "postgresql://user@host/db [default: the DuckDB file published here]",
 )
+@click.option("--schema", help="Of the tables in Postgres [default: mall_segments]")
 @click.pass_obj
-def command(home: Path, output: Path, database: str | None) -> None:
-    """Pack the dashboard for import into Superset.
+def command(home: Path, output: Path, uri: str | None, schema: str | None) -> None:
+    """Make a dashboard of the current generation for import into Superset.
 
-    Run it in the project folder; then `superset import-dashboards -p ZIP -u USER`, or
-    Dashboards, Import in the browser.
+    Then `superset import-dashboards -p ZIP -u USER`, or Dashboards, Import in the
+    browser. Make it anew when settings changed.
     """
     from mall_segments.bi.superset import write_bundle  # noqa: PLC0415
 
-    file = database or str(published_folder(home) / CURRENT / DATABASE)
-    n_charts = write_bundle(output, database=file)
-    click.echo(f"{output} has a dashboard of {n_charts} charts on {file}")
+    found = uri or f"duckdb:///{published_folder(home) / CURRENT / DATABASE}"
+    n_charts = write_bundle(output, read_current(home), uri=found, schema=schema)
+    click.echo(f"{output} has a dashboard of {n_charts} charts")

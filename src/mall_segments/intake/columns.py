@@ -50,6 +50,7 @@ _UNIT_WORDS: Final = frozenset(
 _UNIT_LINKS: Final = frozenset(compact_words("a de di do da em en in of out sobre to"))
 _FILLERS: Final = ("de", "del", "des", "di", "do", "da", "du")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.,]*%?")
+_CURRENCY: Final = re.compile(r"(\b(us|r|a|c|ca|hk|nt|s))?[$£¥€₺₹₽]", re.IGNORECASE)
 MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
 _SHOWN_COLUMNS: Final = 12
 _LONGEST_SPLIT: Final = 4
@@ -145,7 +146,7 @@ def header_words(header: str) -> list[str]:
     # "AnnualIncome" is two words, as "annual_income" is.
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header[:_LONGEST_COMPARED])
     # A currency is a unit as good as a word, and "/100" is "of 100".
-    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(r"[$£¥€₺₹₽]", " usd ", spaced))
+    spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(_CURRENCY, " usd ", spaced))
     return compact_words(spaced)
 
 

@@ -113,17 +113,10 @@ def inspect_csv(
     encoding : str, optional
         The encoding, where the user says so.
 
-    Returns
-    -------
-    CsvFile
-        Its form.
-
     Raises
     ------
     InputError
         If it is empty, no text, no table, or has no header that can be found.
-    OSError
-        If it cannot be read.
     """
     with _open(path) as file:
         head = file.read(_HEAD_SIZES[0])
@@ -133,22 +126,8 @@ def inspect_csv(
     if not is_wide(codec):
         refuse_binary(head, path.suffix, source)
     scan = _Scan(path)
-    if not is_wide(codec) and scan.nul_line is not None:
-        raise InputError(
-            f"{source} holds a NUL byte, first in line {scan.nul_line:,}: it is no "
-            "text, or a damaged copy. Export it again."
-        )
-    if not encoding and not is_wide(codec):
-        codec = (
-            "utf-8"
-            if scan.is_utf_8
-            else guess_encoding(bytes(scan.sample), settings, source=source)
-        )
-    if codec == "utf-8" and not scan.is_utf_8:
-        raise InputError(
-            f"{source} is not the UTF-8 that `encoding` says, first in line "
-            f"{scan.broken_line:,}."
-        )
+    if not is_wide(codec):
+        codec = _codec_of(scan, encoding and codec, settings, source)
     header = _find_header(path, codec, settings, source)
     notes = []
     if codec != "utf-8":
@@ -195,6 +174,25 @@ class Copy:
     def __del__(self) -> None:
         """Delete the file with what reads it."""
         self.close()
+
+
+def _codec_of(
+    scan: _Scan, wanted: str | None, settings: ColumnSettings, source: str
+) -> str:
+    """Return the encoding of a text whose ASCII letters take one byte."""
+    if scan.nul_line is not None:
+        raise InputError(
+            f"{source} holds a NUL byte, first in line {scan.nul_line:,}: it is no "
+            "text, or a damaged copy. Export it again."
+        )
+    if wanted == "utf-8" and not scan.is_utf_8:
+        raise InputError(
+            f"{source} is not the UTF-8 that `encoding` says, first in line "
+            f"{scan.broken_line:,}."
+        )
+    if wanted or scan.is_utf_8:
+        return wanted or "utf-8"
+    return guess_encoding(bytes(scan.sample), settings, source=source)
 
 
 def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile, Copy]:
@@ -265,7 +263,7 @@ def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
                 f"line {line + file.n_lines_before_header:,}. Is a line break missing?"
             ) from None
         raise InputError(
-            unclosed_quote(source, line + file.n_lines_before_header)
+            _unclosed_quote(source, line + file.n_lines_before_header)
         ) from None
     except UnicodeError as error:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
@@ -278,7 +276,7 @@ def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
         csv.field_size_limit(previous)
 
 
-def unclosed_quote(source: str, line: int | None) -> str:
+def _unclosed_quote(source: str, line: int | None) -> str:
     """Say that a quote is left open, and where."""
     place = f" in line {line:,}" if line else ""
     return (

@@ -19,6 +19,8 @@ from mall_segments.errors import InputError, MallSegmentsError
 from mall_segments.home import find_home
 from mall_segments.intake.columns import recognise_columns
 from mall_segments.intake.preflight import build_notes, check_disk, open_for_build
+from mall_segments.orders.cells import check_cells_file
+from mall_segments.orders.functions import FUNCTIONS as ORDER_FUNCTIONS
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:
@@ -78,6 +80,8 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     )
     settings = _settings(request)
     check_disk(find_home())
+    if settings.has_orders and request.get("project_path"):
+        check_cells_file(Path(request["project_path"]) / "seeds" / "rfm_segments.csv")
     _OPENED.clear()
     is_elsewhere = settings.customers_path and not request.get("reads_files", True)
     if settings.customers_model or is_elsewhere or not settings.has_customers:
@@ -172,6 +176,7 @@ FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
     "mall_segments_preflight": _answering(preflight),
     "mall_segments_recognise": _answering(recognise),
     "mall_segments_input": _answering(describe_input),
+    **ORDER_FUNCTIONS,
 }
 """Every function by its name in SQL, from JSON text to JSON text."""
 

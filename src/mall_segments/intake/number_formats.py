@@ -52,7 +52,6 @@ _SEPARATORS: Final = {
 _MOST_SHAPES: Final = 5_000
 _LONGEST_NUMBER: Final = 60
 _SMALL_SHARE: Final = 0.01
-_GROUP: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -429,24 +429,9 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
         raise InputError(f"{source} has columns but no rows.")
     header = headers[0]
     names = unique_names(header, _ROW_NAMES)
-    numbers = {
-        column.name for column in context.settings.columns if column.type == "number"
-    }
-    columns = {}
-    for name, at in found.positions.items():
-        kinds = {
-            parquet_kind(
-                each[header[at]],
-                name=name,
-                header=header[at],
-                is_number=name in numbers,
-                source=file_name(path),
-            )
-            for path, each in zip(paths, types, strict=True)
-        }
-        kind: Kind = "text" if "text" in kinds else "number"
-        kind = kinds.pop() if len(kinds) == 1 else kind
-        columns[name] = OpenedColumn(name=name, column=names[at], kind=kind)
+    columns = _parquet_columns(
+        context, found, names, list(zip(paths, types, strict=True))
+    )
     call = parquet_call(paths)
     is_plain = names == header and not {name.casefold() for name in header} & {
         *_VIRTUAL_NAMES
@@ -467,3 +452,31 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
         columns=columns,
         notes=found.notes,
     )
+
+
+def _parquet_columns(
+    context: _Context,
+    found: RecognisedColumns,
+    names: Sequence[str],
+    files: Sequence[tuple[Path, Mapping[str, str]]],
+) -> dict[str, OpenedColumn]:
+    """Return where the columns are, of a kind that all files can be read as."""
+    numbers = {
+        column.name for column in context.settings.columns if column.type == "number"
+    }
+    columns = {}
+    for name, at in found.positions.items():
+        kinds = {
+            parquet_kind(
+                each[found.columns[name]],
+                name=name,
+                header=found.columns[name],
+                is_number=name in numbers,
+                source=file_name(path),
+            )
+            for path, each in files
+        }
+        kind: Kind = "text" if "text" in kinds else "number"
+        kind = kinds.pop() if len(kinds) == 1 else kind
+        columns[name] = OpenedColumn(name=name, column=names[at], kind=kind)
+    return columns

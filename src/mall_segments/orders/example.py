@@ -4,8 +4,8 @@ They are invented, by the rules below, so that a build without a file of one's o
 what orders are good for. ``python -m mall_segments.orders.example`` writes them again,
 the same to the byte: a generator of fixed seed is asked for nothing but fractions.
 
-- A customer buys at random at a rate that grows with the spending score, and may leave
-  for good after any purchase; some never order at all.
+- Who has a high spending score orders every three weeks or so, who has an average one
+  every two months, and who has a low one ordered a few times and then no more.
 - A line costs more for a higher income. One line in thirty comes back in part.
 - A dozen lines are faulty, in each of the ways that are told apart.
 """
@@ -16,6 +16,7 @@ import csv
 import math
 import random
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,7 +29,6 @@ _FIRST_DAY: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - the shop's own clock
 _DAYS: Final = 545
 _OPENS, _OPEN_MINUTES = 9, 660
 _FIRST_ORDER: Final = 10_001
-_SHARE_WITHOUT_ORDERS: Final = 0.06
 _SHARE_RETURNED: Final = 1 / 30
 _PRICES: Final = (4.5, 7.9, 12.95, 19.9, 29.0, 44.5, 79.0)
 _FAULTY: Final = (
@@ -44,6 +44,23 @@ _FAULTY: Final = (
     ("166", "2024-12-23 18:00:00", "", "4.50"),
     ("180", "2025-02-14 13:15:00", "1", "n/a"),
     ("199", "2025-04-01 09:40:00", "3", "free"),
+)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How customers of a spending score and above order, in days of the file."""
+
+    least_score: float
+    first_days: tuple[float, float]
+    last_days: tuple[float, float]
+    days_between: float
+
+
+_KINDS: Final = (
+    _Kind(65, (0, 60), (_DAYS - 12, _DAYS), 22),
+    _Kind(35, (0, 120), (_DAYS - 45, _DAYS), 60),
+    _Kind(0, (0, 60), (110, 240), 65),
 )
 
 
@@ -81,18 +98,15 @@ def make_orders(
 
 
 def _visits(draw: random.Random, score: float) -> Iterator[datetime]:
-    """Yield when one customer orders, until they leave or the file ends."""
-    if draw.random() < _SHARE_WITHOUT_ORDERS:
-        return
-    per_day = (0.2 + score / 50) * (0.4 - math.log(1 - draw.random())) / 40
-    leaves = 0.02 + 0.18 * draw.random() ** 2
-    day = draw.random() ** 1.6 * (_DAYS - 10)
-    while day < _DAYS:
+    """Yield when one customer orders."""
+    kind = next(kind for kind in _KINDS if score >= kind.least_score)
+    day = draw.uniform(*kind.first_days)
+    last_day = draw.uniform(*kind.last_days)
+    while day < last_day:
         minute = _OPENS * 60 + int(draw.random() * _OPEN_MINUTES)
         yield _FIRST_DAY + timedelta(days=int(day), minutes=minute)
-        if draw.random() < leaves:
-            return
-        day += 0.5 - math.log(1 - draw.random()) / per_day
+        # About as regular as habits are.
+        day += kind.days_between * draw.uniform(0.6, 1.4)
 
 
 def _written(

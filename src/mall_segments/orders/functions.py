@@ -10,11 +10,19 @@ import yaml
 
 from mall_segments.errors import MallSegmentsError
 from mall_segments.orders.columns import recognise_order_columns
-from mall_segments.orders.opening import date_format_of_setting, open_orders
+from mall_segments.orders.opening import (
+    OpenedOrders,
+    date_format_of_setting,
+    open_orders,
+)
 from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+
+# Copies of files that the engine cannot read exist as long as these do.
+_OPENED: Final[list[OpenedOrders]] = []
 
 
 def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,6 +64,7 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
     # A connection of its own: the one that asks is within a query.
     with duckdb.connect() as connection:
         opened = open_orders(connection, str(settings.orders_path), settings)
+    _OPENED.append(opened)
     return {
         "relation": opened.relation,
         "columns": dict(opened.columns),

@@ -259,19 +259,6 @@ def _value_likelihood(
     ]
 
 
-def expected_value(model: ValueModel, counts: Array, means: Array) -> Array | None:
-    """Return the mean value of a customer's next purchases, equation 5 of [2]_.
-
-    It lies between the customer's own mean and that of all. None where q is at most
-    1: values are then so uneven that their mean is not finite.
-    """
-    if model.q <= 1:
-        return None
-    return np.asarray(
-        model.p * (model.v + counts * means) / (model.p * counts + model.q - 1)
-    )
-
-
 def _maximise(
     likelihood: Callable[[Array], tuple[Array, list[Array]]],
     weights: Array,

@@ -5,29 +5,50 @@ DuckDB reads the files; nothing of a row comes to Python but a few samples.
 
 from __future__ import annotations
 
-import glob
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import duckdb
 
 from mall_segments.errors import InputError
-from mall_segments.orders.columns import recognise_order_columns
-from mall_segments.wording import plain, shorten
+from mall_segments.intake.columns import KnownColumns
+from mall_segments.intake.csv_files import (
+    Copy,
+    CsvFile,
+    copy_plainly,
+    inspect_csv,
+    read_rows,
+)
+from mall_segments.intake.relations import (
+    csv_relation,
+    file_name,
+    find_files,
+    first_lines,
+    has_odd_quotes,
+    is_parquet,
+    parquet_call,
+    refuse_different_headers,
+    source_name,
+    system_error,
+)
+from mall_segments.intake.strange_files import unique_names
+from mall_segments.orders.columns import SPELLINGS, recognise_order_columns
+from mall_segments.settings import CustomerIdColumn, Feature
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from mall_segments.settings import Settings
 
 ColumnType = Literal["text", "integer", "float", "moment"]
 DateFormat = Literal["iso", "day_first", "month_first", "compact"]
 
-_FORMATS: Final = {".csv": "csv", ".gz": "csv", ".txt": "csv", ".tsv": "csv"}
-_PARQUET: Final = frozenset({".parquet", ".pq"})
 _SAMPLED: Final = 20_000
 _SHOWN: Final = 3
+# The cells of rows that are too long.
+_SURPLUS: Final = "surplus_cells"
 _SEPARATED: Final = r"^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})(\s.*)?$"
 _COMPACT: Final = r"^(19|20)\d{6}$"
 _LAST_MONTH: Final = 12
@@ -50,13 +71,17 @@ class OpenedOrders:
         Canonical column to its header in the file.
     notes : tuple of str
         Sentences for the user.
+    copies : tuple of Copy
+        What the relation reads in the place of files that the engine cannot; gone with
+        this object.
     """
 
     relation: str
     columns: Mapping[str, ColumnType]
     date_format: DateFormat
     headers: Mapping[str, str]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 def open_orders(
@@ -84,23 +109,27 @@ def open_orders(
         If there is no file, it cannot be read or is empty, a column is missing or
         ambiguous, or it cannot be told how its dates or amounts are written.
     """
-    files = _files(path)
-    source = files[0].name if len(files) == 1 else f"{path} ({len(files)} files)"
-    reader = _reader(connection, files, settings)
+    files = find_files(path)
+    source = source_name(files)
+    try:
+        reader, copies = _reader(connection, files, settings)
+    except OSError as error:
+        raise InputError(system_error(error, files[0])) from None
     types = _columns(connection, reader, source)
-    found = recognise_order_columns(list(types), settings.orders.columns, source=source)
+    header = [name for name in types if not name.startswith(_SURPLUS)]
+    found = recognise_order_columns(header, settings.orders.columns, source=source)
     columns = {name: _kind(types[column]) for name, column in found.items()}
     selected = ", ".join(
         f"{_moment(column, types[column])} AS {name}" for name, column in found.items()
     )
     relation = f"(SELECT {selected} FROM {reader})"  # noqa: S608
-    opened = OpenedOrders(relation, columns, "iso", found)
+    opened = OpenedOrders(relation, columns, "iso", found, copies=copies)
     _refuse_empty(connection, opened, source)
     _refuse_wordy_numbers(connection, opened, settings, source)
     if columns["ordered_at"] == "moment":
         return opened
     date_format, notes = _date_format(connection, opened, settings, source)
-    return OpenedOrders(relation, columns, date_format, found, notes)
+    return replace(opened, date_format=date_format, notes=notes)
 
 
 def date_format_of_setting(day_first: bool | None) -> DateFormat:  # noqa: FBT001
@@ -110,92 +139,52 @@ def date_format_of_setting(day_first: bool | None) -> DateFormat:  # noqa: FBT00
     return "day_first" if day_first else "month_first"
 
 
-def _files(path: str) -> list[Path]:
-    if Path(path).is_file():
-        return [Path(path)]
-    if Path(path).is_dir():
-        raise InputError(
-            f"orders_path {shorten(path)} is a folder; name the files in it by a "
-            f"pattern such as {path.rstrip('/')}/*.csv."
-        )
-    files = sorted(Path(name) for name in glob.glob(path, recursive=True))  # noqa: PTH207
-    files = [file for file in files if file.is_file()]
-    if not files:
-        raise InputError(f"orders_path {shorten(path)}: there is no such file.")
-    return files
-
-
-def _format(file: Path) -> str:
-    suffix = file.suffix.casefold()
-    if suffix in _PARQUET:
-        return "parquet"
-    if suffix in _FORMATS:
-        return _FORMATS[suffix]
-    raise InputError(
-        f"{file.name} is neither CSV nor Parquet; orders are read from .csv, .csv.gz, "
-        ".tsv, .txt, .parquet and .pq."
-    )
-
-
 def _reader(
     connection: duckdb.DuckDBPyConnection, files: Sequence[Path], settings: Settings
-) -> str:
-    formats = {_format(file) for file in files}
-    if len(formats) > 1:
+) -> tuple[str, tuple[Copy, ...]]:
+    """Return the SQL that reads the files, and the copies it reads instead of them."""
+    kinds = {is_parquet(file) for file in files}
+    if len(kinds) > 1:
         raise InputError(
             f"The orders are CSV and Parquet files ({files[0].name}, …, "
             f"{files[-1].name}); a pattern names files of one format."
         )
-    if formats == {"parquet"}:
-        return f"read_parquet([{', '.join(_literal(file) for file in files)}])"
-    _refuse_other_headers(connection, files, settings)
-    listed = ", ".join(_literal(file) for file in files)
-    return f"read_csv([{listed}], {_csv_options(connection, files[0], settings)})"
-
-
-def _csv_options(
-    connection: duckdb.DuckDBPyConnection, file: Path, settings: Settings
-) -> str:
-    """Return the dialect of a file, every cell as text."""
-    encoding = f", encoding={_text(settings.encoding)}" if settings.encoding else ""
-    try:
-        sniffed = connection.execute(
-            f"SELECT Delimiter, Quote, Escape FROM sniff_csv({_literal(file)}, "  # noqa: S608
-            f"all_varchar=true, header=true, sample_size={_SAMPLED}{encoding})"
-        ).fetchone()
-    except duckdb.Error as error:
-        raise _unreadable(file.name, error) from None
-    delimiter, quote, escape = sniffed or (",", '"', '"')
-    # Where no cell of the sample is quoted, a later one may be.
-    marks = {
-        "delim": delimiter,
-        "quote": quote if len(quote) == 1 and quote != "\0" else '"',
-        "escape": escape if len(escape) == 1 and escape != "\0" else '"',
-    }
-    dialect = ", ".join(f"{name}={_text(mark)}" for name, mark in marks.items())
-    # What has too few or too many cells has no customer, date or amount, either.
-    return (
-        f"header=true, all_varchar=true, {dialect}, null_padding=true, "
-        f"strict_mode=false{encoding}"
-    )
-
-
-def _refuse_other_headers(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[Path], settings: Settings
-) -> None:
-    first: list[str] = []
-    for file in files:
-        options = _csv_options(connection, file, settings)
-        reader = f"read_csv([{_literal(file)}], {options})"
-        header = list(_columns(connection, reader, file.name))
-        if not first:
-            first = header
-        elif header != first:
-            raise InputError(
-                f"{file.name} has the columns {', '.join(map(shorten, header))} where "
-                f"{files[0].name} has {', '.join(map(shorten, first))}; files of one "
-                "pattern have the same columns in the same order."
+    if kinds == {True}:
+        return parquet_call(files), ()
+    known = KnownColumns(
+        customer_id=CustomerIdColumn(aliases=SPELLINGS["customer_id"]),
+        columns=[
+            Feature.model_construct(
+                name=name,
+                aliases=(*settings.orders.columns.get(name, ()), *spellings),
             )
+            for name, spellings in SPELLINGS.items()
+            if name != "customer_id"
+        ],
+    )
+    opened = [_open_csv(connection, file, known, settings) for file in files]
+    headers = [file.rows[0] for file, _ in opened]
+    refuse_different_headers(files, headers)
+    if not any(file.has_rows for file, _ in opened):
+        raise InputError(f"{source_name(files)} holds no order: it has only a header.")
+    names = unique_names([*headers[0], _SURPLUS], ())
+    reader = csv_relation([file for file, _ in opened], names)
+    return reader, tuple(copy for _, copy in opened if copy)
+
+
+def _open_csv(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    known: KnownColumns,
+    settings: Settings,
+) -> tuple[CsvFile, Copy | None]:
+    """Return a file as the engine reads it, and its copy where it cannot read it."""
+    source = file_name(path)
+    file = inspect_csv(path, known, source=source, encoding=settings.encoding)
+    if file.is_plain and not (file.has_quotes and has_odd_quotes(connection, file)):
+        return file, None
+    plain, copy = copy_plainly(read_rows(file, source=source), len(file.rows[0]))
+    return replace(plain, rows=file.rows, has_rows=file.has_rows), copy
 
 
 def _columns(
@@ -361,25 +350,14 @@ def _one(
     connection: duckdb.DuckDBPyConnection, query: str, source: str
 ) -> tuple[int, ...]:
     try:
-        row = connection.execute(query).fetchone()
+        rows = connection.execute(query).fetchall()
     except duckdb.Error as error:
         raise _unreadable(source, error) from None
-    return tuple(row or ())
+    return tuple(rows[0])
 
 
 def _unreadable(source: str, error: duckdb.Error) -> InputError:
-    first = str(error).strip().splitlines()[0]
-    return InputError(f"{source} cannot be read: {plain(first, 200)}.")
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _literal(file: Path) -> str:
-    """Return a path as a pattern that fits this file alone."""
-    escaped = "".join(f"[{sign}]" if sign in "*?[" else sign for sign in str(file))
-    return _text(escaped)
+    return InputError(f"{source} cannot be read: {first_lines(error)}")
 
 
 def _identifier(name: str) -> str:

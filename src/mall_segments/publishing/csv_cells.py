@@ -1,25 +1,25 @@
-"""Cells of CSV files we write: what spreadsheets would run is made plain text."""
+"""Cells of CSV files: what a spreadsheet would run is made plain text."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import re
+from typing import Final
 
 from mall_segments.publishing.tables import quote_text
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 # What spreadsheets take for the start of a formula, in ASCII and in full width.
-_STARTS: Final = "[=+\\-@\\t\\r\\n＝＋－＠]"  # noqa: RUF001
-
-# Some spreadsheets also begin a cell at these, whatever separates the file's own.
-_SEPARATORS: Final = "[;\\t\\r\\n]"
-
+_SIGNS: Final = "=+\\-@＝＋－＠"  # noqa: RUF001
+_SUSPECT: Final = f"[\\t\\r{_SIGNS}]"
+_START: Final = f"^[\\t\\r\\n{_SIGNS}]"
+# Where a cell ends for a spreadsheet that takes semicolons or tabs for separators.
+_WITHIN: Final = f'([;\\t\\r\\n][" ]*)([{_SIGNS}])'
 _PLAIN_NUMBER: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 
 
-def neutralised(expression: str) -> str:
-    """Put an apostrophe before text that a spreadsheet would take for a formula.
+def harmless(expression: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    Harmless text is left as it is, so doing it twice changes nothing more.
 
     Parameters
     ----------
@@ -31,25 +31,27 @@ def neutralised(expression: str) -> str:
     str
         The SQL expression of the harmless text; plain numbers stay as they are.
     """
-    dangerous = quote_text(f"^{_STARTS}|{_SEPARATORS}{_STARTS}")
-    harmless = (
-        f"regexp_replace(regexp_replace({expression}, "
-        f"{quote_text(f'({_SEPARATORS})({_STARTS})')}, '\\1''\\2', 'g'), "
-        f"{quote_text(f'^({_STARTS})')}, '''\\1')"
+    within = (
+        f"regexp_replace({expression}, {quote_text(_WITHIN)}, "
+        f"{quote_text(chr(92) + '1' + chr(39) + chr(92) + '2')}, 'g')"
     )
+    # Few cells hold any of these signs, and the first look is the cheapest.
     return (
-        f"CASE WHEN regexp_matches({expression}, {dangerous}) "
-        f"AND NOT regexp_full_match({expression}, {quote_text(_PLAIN_NUMBER)}) "
-        f"THEN {harmless} ELSE {expression} END"
+        f"case when not regexp_matches({expression}, {quote_text(_SUSPECT)}) "
+        f"or regexp_full_match({expression}, {quote_text(_PLAIN_NUMBER)}) "
+        f"then {expression} "
+        f"when regexp_matches({expression}, {quote_text(_START)}) "
+        f"then '''' || {within} else {within} end"
     )
 
 
-def neutralised_names(cursor: Any, names: Sequence[str]) -> list[str]:
-    """Return column names that no spreadsheet takes for formulas, in their order."""
-    harmless = neutralised("name")
-    rows = cursor.execute(
-        f"SELECT {harmless} FROM (SELECT unnest($1::VARCHAR[]) AS name, "  # noqa: S608
-        "generate_subscripts($1::VARCHAR[], 1) AS place) ORDER BY place",
-        [list(names)],
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+def harmless_name(name: str) -> str:
+    """Do the same to a name of a column.
+
+    >>> harmless_name("=cmd()"), harmless_name("a;@b"), harmless_name("-5")
+    ("'=cmd()", "a;'@b", '-5')
+    """
+    if re.fullmatch(_PLAIN_NUMBER, name):
+        return name
+    within = re.sub(_WITHIN, "\\1'\\2", name)
+    return f"'{within}" if re.match(_START, name) else within

@@ -13,7 +13,6 @@ import re
 import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,23 +65,6 @@ class Generation:
             )
         _verify_file(self.folder, name, files[name])
         return self.folder / name
-
-
-def new_build_id(invocation: str, *, now: datetime | None = None) -> str:
-    """Name a build by its time (UTC) and the first 8 hex digits of its invocation.
-
-    Names sort in the order of time. An invocation that does not begin with 8 hex
-    digits (every dbt invocation id does) is hashed to some.
-
-    >>> moment = datetime(2026, 11, 21, 10, 55, 0, 123456, tzinfo=UTC)
-    >>> new_build_id("0f8e12ab-3c4d-4e5f-8a9b-0c1d2e3f4a5b", now=moment)
-    '20261121T105500.123456Z-0f8e12ab'
-    """
-    moment = (now or datetime.now(UTC)).astimezone(UTC)
-    digits = invocation[:8].lower()
-    if not re.fullmatch(r"[0-9a-f]{8}", digits):
-        digits = hashlib.sha256(invocation.encode()).hexdigest()[:8]
-    return f"{moment:%Y%m%dT%H%M%S.%f}Z-{digits}"
 
 
 def generations_folder(home: Path) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from mall_segments.errors import PublishError
-from mall_segments.publishing.csv_cells import neutralised
+from mall_segments.publishing.csv_cells import harmless
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
 
@@ -29,6 +29,8 @@ FORMATS: Final = ("csv", "parquet", "xlsx")
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _LONGEST_SHEET_NAME: Final = 31
 _ROWS_AT_ONCE: Final = 10_000
+# Of a person, only whether anything is imputed is worth a column.
+_IMPUTED: Final = re.compile("is_.+_imputed")
 _DEFINITIONS: Final = "definitions"
 _OF_SEGMENT: Final = "list_segment_id"
 
@@ -147,7 +149,7 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
     values = ", ".join(
         f"customers.{quote_identifier(row[0])}"
         for row in described
-        if row[0] != "customer_id"
+        if row[0] != "customer_id" and not _IMPUTED.fullmatch(row[0])
     )
     segmentation = quote_text(wanted.segmentation.name)
     conditions = ["true"]
@@ -227,7 +229,7 @@ def _copy(
         columns = connection.execute(f"DESCRIBE {query}").fetchall()
         texts = [row[0] for row in columns if row[1] == "VARCHAR"]
         cells = ", ".join(
-            f"{neutralised(quote_identifier(name))} AS {quote_identifier(name)}"
+            f"{harmless(quote_identifier(name))} AS {quote_identifier(name)}"
             for name in texts
         )
         query = f"SELECT * REPLACE ({cells}) FROM ({query})"  # noqa: S608

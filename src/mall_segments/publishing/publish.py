@@ -14,7 +14,7 @@ import yaml
 from mall_segments.errors import PublishError
 from mall_segments.home import find_home, published_folder
 from mall_segments.model import Model, write_model
-from mall_segments.publishing.csv_cells import neutralised, neutralised_names
+from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
@@ -34,7 +34,7 @@ from mall_segments.publishing.tables import (
     quote_text,
     reason,
 )
-from mall_segments.settings import SETTING_NAMES, Settings, parse_settings
+from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -53,6 +53,8 @@ ROW_LEVEL_TABLES: Final = (
     CUSTOMERS,
     "fct_customer_segments",
     "fct_customer_movements",
+    "fct_customer_rfm",
+    "fct_rejected_orders",
 )
 
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
@@ -84,12 +86,12 @@ def settings_sha256(settings: Mapping[str, Any]) -> str:
     settings : mapping
         The vars of ``dbt_project.yml``; keys that are no settings are ignored.
     """
-    return canonical_sha256(_parse(settings).model_dump(mode="json"))
+    return canonical_sha256(read_settings(settings).model_dump(mode="json"))
 
 
 def built_settings(text: str) -> tuple[Settings, str]:
     """Read the settings that the first node of a build stored, and hash them."""
-    settings = _parse(yaml.safe_load(text))
+    settings = read_settings(yaml.safe_load(text.replace("␤", "\n")))
     return settings, settings_sha256(settings.model_dump(mode="json"))
 
 
@@ -156,12 +158,7 @@ def publish_generation(
     """
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
-    if CUSTOMERS not in tables:
-        raise PublishError(
-            f"nothing to publish {CUSTOMERS} from; given are "
-            f"{', '.join(sorted(tables)) or 'no relations'}"
-        )
-    parsed = _parse(settings)
+    parsed = read_settings(settings)
     _check_settings(parsed, built_with)
     root = find_home(home)
     published_at = datetime.now(UTC)
@@ -235,12 +232,6 @@ def write_parquet(
     table["bytes_parquet"] = path.stat().st_size
 
 
-def _parse(settings: Mapping[str, Any]) -> Settings:
-    return parse_settings(
-        {name: settings[name] for name in SETTING_NAMES if name in settings}
-    )
-
-
 def _check_settings(settings: Settings, built_with: str) -> None:
     if canonical_sha256(settings.model_dump(mode="json")) != built_with:
         raise PublishError(
@@ -289,9 +280,9 @@ def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:
     described = cursor.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     names = [row[0] for row in described if row[0].lower() != "source_row"]
     cells = ", ".join(
-        f"{neutralised(quote_identifier(name) + '::VARCHAR')} "
-        f"AS {quote_identifier(safe)}"
-        for name, safe in zip(names, neutralised_names(cursor, names), strict=True)
+        f"{harmless(quote_identifier(name) + '::VARCHAR')} "
+        f"AS {quote_identifier(harmless_name(name))}"
+        for name in names
     )
     cursor.execute(
         f"COPY (SELECT {cells} FROM {relation} ORDER BY source_row) "  # noqa: S608

@@ -259,7 +259,7 @@ def snake_chart(
         The horizontal axis, the marks, and how many there are.
     """
     scores = [score for *_, values in lines for score in values if score is not None]
-    reach = max(1.0, *(abs(score) for score in scores))
+    reach = max([1.0, *(abs(score) for score in scores)])
     axis = nice_axis(-reach, reach, n_ticks=6, padding=0.04, is_clipped=True)
     content = [line(axis.percent(0), 0, axis.percent(0), 100, "overall")]
     marks = []

@@ -89,13 +89,7 @@ def read_map(
     of_features = [axis.feature for axis in segmentation.coordinates]
     positions = [of_features.index(name) for name in chosen]
     x_scale, y_scale = (_scale(segmentation, name) for name in chosen)
-    columns = marts.arrays(
-        f"SELECT {quote_identifier(x.name)}, {quote_identifier(y.name)}, "  # noqa: S608
-        "segment_id, sum(n_customers)::BIGINT AS n FROM fct_segment_points "
-        f"WHERE segmentation = $1 AND {quote_identifier(x.name)} IS NOT NULL "
-        f"AND {quote_identifier(y.name)} IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        [segmentation.name],
-    )
+    columns = _places(marts, segmentation.name, x.name, y.name)
     if not len(columns[0]):
         return None
     cells = count_cells(
@@ -134,6 +128,18 @@ def read_map(
         ),
         data=_brush_data(cells, axes, (x_scale, y_scale), columns)
         | {"xLabel": x.title, "yLabel": y.title},
+    )
+
+
+def _places(marts: Marts, segmentation: str, x: str, y: str) -> list[Array]:
+    """Return where customers are by two numbers, their segments, and how many."""
+    x, y = quote_identifier(x), quote_identifier(y)
+    return marts.arrays(
+        f"SELECT {x}, {y}, segment_id, sum(n_customers)::BIGINT AS n "  # noqa: S608
+        "FROM fct_segment_points "
+        f"WHERE segmentation = $1 AND {x} IS NOT NULL AND {y} IS NOT NULL "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [segmentation],
     )
 
 

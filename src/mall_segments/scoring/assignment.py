@@ -120,19 +120,13 @@ def to_coordinates(
     for axis in segmentation.coordinates:
         if axis.level is not None:
             levels = np.array(
-                [
-                    "unknown" if level is None else level
-                    for level in customers[axis.feature]
-                ],
-                dtype=object,
+                [level or "unknown" for level in customers[axis.feature]], dtype=object
             )
             values = (levels == axis.level).astype(np.float64)
         else:
             imputed = model.column(axis.feature).imputed
             values = _numbers(customers[axis.feature])
-            values = np.where(
-                np.isnan(values), np.nan if imputed is None else imputed, values
-            )
+            values[np.isnan(values)] = np.nan if imputed is None else imputed
             values = transform(axis, values)
         columns.append((values - axis.center) / axis.scale * axis.weight)
     return np.column_stack(columns)
@@ -170,7 +164,7 @@ def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
 
 
 def _numbers(values: Sequence[Any]) -> FloatArray:
-    return np.asarray(values, dtype=np.float64)
+    return np.array(values, dtype=np.float64)
 
 
 def precision_of(variance: float) -> float:
@@ -186,16 +180,11 @@ def _reasons(
     second: npt.NDArray[np.intp],
 ) -> npt.NDArray[np.intp]:
     """Split d²(second) - d²(nearest) by feature and name the largest part."""
-    parts = (coordinates - centroids[second]) ** 2 - (
-        coordinates - centroids[nearest]
-    ) ** 2
+    to_second = (coordinates - centroids[second]) ** 2
+    parts = to_second - (coordinates - centroids[nearest]) ** 2
+    names = np.array([axis.feature for axis in segmentation.coordinates])
     by_feature = np.column_stack(
-        [
-            parts[:, [axis.feature == name for axis in segmentation.coordinates]].sum(
-                axis=1
-            )
-            for name in segmentation.features
-        ]
+        [parts[:, names == name].sum(axis=1) for name in segmentation.features]
     )
     largest: npt.NDArray[np.intp] = by_feature.argmax(axis=1)
     return largest
@@ -277,9 +266,8 @@ def assignment_sql(
         f"{_literal(value, double)} as {name}"
         for name, value in parameters_of(model, segmentation).items()
     )
-    body = _template().assignment(
-        layout_of(segmentation), customers, "parameters", double
-    )
+    layout = layout_of(segmentation)
+    body = _template().assignment(layout, customers, "parameters", double)
     return f"with parameters as (select {literals})\n{str(body).strip()}"
 
 

@@ -59,7 +59,7 @@ def known_columns(model: Model, named: Mapping[str, str]) -> KnownColumns:
 
 
 def refuse_absent(opened: OpenedCustomers, named: Mapping[str, str]) -> None:
-    """Refuse a file in which a column was recognised, but not under the header named."""
+    """Refuse a file whose column was recognised under another header than named."""
     for name, header in named.items():
         if normalise(opened.columns[name].column) != normalise(header):
             raise InputError(

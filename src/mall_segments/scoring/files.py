@@ -16,8 +16,9 @@ import duckdb
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
+from mall_segments.intake.shapes import refuse_orders
+from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
-from mall_segments.scoring.cells import harmless, harmless_name
 from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
 from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows
@@ -53,6 +54,7 @@ _OPTIONS: Final = {
 _ADVICE: Final = (
     "  For this file alone: --column NAME=HEADER, as in --column age=Years."
 )
+_MOST: Final = 0.5
 _STANDARD_INPUT: Final = "standard input"
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
@@ -184,6 +186,8 @@ def score_file(
                 checked = check_rows(
                     connection, opened, model=model, segmentation=chosen, step=step
                 )
+                if checked.n_rejected > _MOST * checked.n_rows:
+                    refuse_orders(connection, opened)
                 step("writing")
                 _write(connection, checked, output, rejected, form)
         except InputError as error:
@@ -337,9 +341,8 @@ def _write_scored(
         if form == "csv" and column in ("segment_name", "persona"):
             value = harmless(value)
         cells.append(f"{value} as {quote_identifier(name)}")
-    n_written = _copy(
-        connection, f"select {', '.join(cells)} from {SCORED}", path, form
-    )  # noqa: S608
+    query = f"select {', '.join(cells)} from {SCORED}"  # noqa: S608
+    n_written = _copy(connection, query, path, form)
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:
         raise InputError("the customer file was changed while it was read.")

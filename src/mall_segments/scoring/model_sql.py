@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from mall_segments.scoring.assignment import assignment_sql
@@ -19,6 +20,9 @@ _DOUBLES: Final[dict[Dialect, str]] = {
     "snowflake": "double",
     "bigquery": "float64",
 }
+_END_OF_STEP: Final = re.compile(
+    r"^( *|.* parameters as parameters)\) as (\w+)$", re.MULTILINE
+)
 _COLUMNS: Final = (
     *("segment_id", "segment_name", "persona", "distance", "membership"),
     "second_segment_id",
@@ -33,8 +37,8 @@ def render_model_sql(model: Model, dialect: Dialect = "duckdb") -> str:
     model : Model
         The published model.
     dialect : {"duckdb", "spark", "postgres", "snowflake", "bigquery"}
-        Whose name of the type of 8-byte numbers is used; all else is the same. DuckDB
-        and Spark share theirs.
+        Whose name of the type of 8-byte numbers is used; all else is the same, but
+        for Postgres. DuckDB and Spark share theirs.
 
     Returns
     -------
@@ -55,6 +59,10 @@ def render_model_sql(model: Model, dialect: Dialect = "duckdb") -> str:
         f") as {each.name}"
         for each in model.segmentations
     )
+    if dialect == "postgres":
+        # Else its planner writes each step into the next, as often as it is named
+        # there: the last one would be too long to compute.
+        selects = _END_OF_STEP.sub(r"\1 offset 0) as \2", selects)
     columns = ",\n        ".join(["customer_id", *names])
     return f"""-- The segment of every customer, by the model of build {model.build_id}.
 --

@@ -26,7 +26,6 @@ SUFFIXES: Final[dict[str, Format]] = {
 }
 
 _UNFINISHED: Final = ".unfinished"
-_SECONDS_BETWEEN_FLUSHES: Final = 0.3
 
 
 @contextmanager
@@ -60,8 +59,7 @@ def whole_files(*targets: Path) -> Iterator[list[Path]]:
             locks.append(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
             unfinished.append(path)
             fcntl.flock(locks[-1], fcntl.LOCK_EX)
-        with _flushing(locks):
-            yield list(unfinished)
+        yield list(unfinished)
         for target, path, lock in zip(targets, unfinished, locks, strict=True):
             os.fsync(lock)
             path.replace(target)
@@ -75,35 +73,6 @@ def whole_files(*targets: Path) -> Iterator[list[Path]]:
             path.unlink(missing_ok=True)
         for lock in locks:
             os.close(lock)
-
-
-@contextmanager
-def _flushing(files: list[int]) -> Iterator[None]:
-    """Bring files to the disk while the body writes them, so that less is left to do.
-
-    Of an error the system tells once, and only the next who asks: it is raised after
-    the body.
-    """
-    errors: list[OSError] = []
-    is_written = threading.Event()
-
-    def flush() -> None:
-        try:
-            while not is_written.wait(_SECONDS_BETWEEN_FLUSHES):
-                for file in files:
-                    os.fsync(file)
-        except OSError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=flush)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_written.set()
-        thread.join()
-    for error in errors:
-        raise error
 
 
 @contextmanager

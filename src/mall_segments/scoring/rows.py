@@ -44,7 +44,7 @@ class CheckedRows:
     cells : mapping of str to str
         Column of the file to its name in the relations ``scored`` and ``rejected``.
     texts : mapping of str to str
-        Columns of the file that are text, to the SQL of whether a cell may be no number.
+        Columns of text in the file, to the SQL of whether a cell may be no number.
     """
 
     n_rows: int
@@ -147,19 +147,7 @@ def _check(
             needs_id=has_id,
         ),
     )
-    missing = " or ".join(
-        f"{name} is null"
-        for name in segmentation.features
-        if model.column(name).type == "number"
-    )
-    counted = connection.execute(f"""
-        select
-            count(*),
-            count(*) filter (not is_accepted),
-            count(*) filter (is_accepted and ({missing or "false"}))
-        from checked
-    """).fetchall()  # noqa: S608
-    n_rows, n_rejected, n_imputed = counted[0]
+    n_rows, n_rejected, n_imputed = _count(connection, model, segmentation)
     connection.execute(f"""
         create temp table {REJECTED} as
         select * from checked
@@ -171,10 +159,10 @@ def _check(
     _view(connection, "accepted", "select * from checked where is_accepted")
     assigned = assignment_sql(model, segmentation, "accepted")
     _view(connection, SCORED, told(segmentation, assigned))
-    types = dict(
-        (name, kind)
+    types = {
+        name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
-    )
+    }
     numbers = {
         found.column: "customer_number" if name == "customer_id" else name
         for name, found in opened.columns.items()
@@ -192,6 +180,26 @@ def _check(
             if types[cell] == "VARCHAR"
         },
     )
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection, model: Model, segmentation: ModelSegmentation
+) -> tuple[int, int, int]:
+    """Count the rows, those that are rejected and those with an imputed number."""
+    missing = " or ".join(
+        f"{name} is null"
+        for name in segmentation.features
+        if model.column(name).type == "number"
+    )
+    counted = connection.execute(f"""
+        select
+            count(*),
+            count(*) filter (not is_accepted),
+            count(*) filter (is_accepted and ({missing or "false"}))
+        from checked
+    """).fetchall()  # noqa: S608
+    n_rows, n_rejected, n_imputed = counted[0]
+    return n_rows, n_rejected, n_imputed
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:

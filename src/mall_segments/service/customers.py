@@ -20,6 +20,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from mall_segments.intake.columns import normalise
+from mall_segments.intake.number_formats import NO_VALUES
 from mall_segments.service.problems import ProblemError
 from mall_segments.wording import compact, shorten
 
@@ -39,9 +40,6 @@ LONGEST_ID: Final = 256
 MOST_ERRORS: Final = 100
 
 _ID: Final = "customer_id"
-_NO_VALUE: Final = (
-    *("", "?", "-", "--", ".", "unknown", "n/a", "na", "null", "none", "nan", "#n/a"),
-)
 _AT_ONCE: Final = 100
 
 _COMPLAINTS: Final = {
@@ -333,7 +331,7 @@ def _number(column: ModelColumn, least: float, *, is_nullable: bool) -> Any:
 
 
 def _missing(text: str) -> None:
-    if text.strip().lower() not in _NO_VALUE:
+    if text.strip().lower() not in NO_VALUES:
         raise ValueError("a number")
 
 
@@ -341,7 +339,7 @@ _MISSING = Annotated[
     str,
     Strict(),
     AfterValidator(_missing),
-    WithJsonSchema({"enum": list(_NO_VALUE), "description": "A missing value."}),
+    WithJsonSchema({"enum": list(NO_VALUES), "description": "A missing value."}),
 ]
 
 _ID_TYPE = Annotated[
@@ -362,7 +360,7 @@ def _level(column: ModelColumn) -> Any:
 
     def to_level(value: str | int) -> str | None:
         text = str(value).strip()
-        if text.lower() in _NO_VALUE:
+        if text.lower() in NO_VALUES:
             return None
         return text if column.levels is None else levels.get(text.lower())
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import BaseModel, ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
-from mall_segments.model import ModelSegment  # noqa: TC001 - pydantic reads it
+from mall_segments.model import ModelSegment
 
 
 @with_config(ConfigDict(extra="forbid"))

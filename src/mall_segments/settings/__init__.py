@@ -64,6 +64,7 @@ __all__ = [
     "Settings",
     "check_project_vars",
     "parse_settings",
+    "read_settings",
 ]
 
 
@@ -230,6 +231,13 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
         ) from None
 
 
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Check the settings among other entries, as dbt hands them to a Python model."""
+    return parse_settings(
+        {name: given[name] for name in SETTING_NAMES if name in given}
+    )
+
+
 def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
     """Add what orders say of customers; of orders alone nothing else is known."""
     settings = dict(mapping)
@@ -242,8 +250,8 @@ def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if key == "features":
             added = [
-                {**feature, "source": "orders"} if isinstance(feature, dict) else feature
-                for feature in added
+                {**each, "source": "orders"} if isinstance(each, dict) else each
+                for each in added
             ]
         settings[key] = [
             *(own if has_customers or not added else ()),

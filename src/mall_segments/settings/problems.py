@@ -85,7 +85,7 @@ def _section_of(loc: Sequence[int | str], sections: Sections) -> type[BaseModel]
 
 
 def _place(loc: Sequence[int | str], mapping: Any) -> str:
-    """Write a place as a user would: ``features[age_years].minimum``."""
+    """Write a place as a user would: ``features[age].minimum``."""
     text = ""
     value: Any = mapping
     for part in loc:

@@ -127,9 +127,9 @@ class Feature(Section):
     levels: dict[str, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
-    source: Annotated[
-        Literal["customers", "orders"], one_of("customers", "orders")
-    ] = "customers"
+    source: Annotated[Literal["customers", "orders"], one_of("customers", "orders")] = (
+        "customers"
+    )
     resolution: Number | None = None
 
     @field_validator("label", mode="before")
@@ -149,8 +149,8 @@ class Feature(Section):
         least, most = self.minimum, self.maximum
         if least is not None and most is not None and least >= most:
             raise sentence(
-                f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is {most:g}; "
-                "minimum must be less than maximum."
+                f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is "
+                f"{most:g}; minimum must be less than maximum."
             )
         numeric = ("clip", "minimum", "maximum", "bands")
         if self.type == "category":
@@ -349,8 +349,8 @@ class Orders(Section):
         Customers with fewer orders have no features of orders.
     day_first : bool, optional
         Whether 03/04/2010 is 3 April; a date that could be both is refused without it.
-    cancellation_prefix : str
-        Orders whose id begins with it are returns.
+    cancellation_prefix : str, optional
+        Orders whose id begins with it and a digit are returns.
     cut_points : mapping of str to tuple of float
         By ``recency_days``, ``n_orders`` or ``total_spend``, four ascending values that
         part the scores 1 to 5; fifths of the customers by default.
@@ -368,7 +368,7 @@ class Orders(Section):
     minimum_orders: Annotated[Whole, at_least(1)] = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
-    cancellation_prefix: Text = "C"
+    cancellation_prefix: Text | None = "C"
     cut_points: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
 
     @field_validator("as_of", mode="before")

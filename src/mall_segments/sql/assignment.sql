@@ -84,21 +84,13 @@ select
     1 = 0
     {%- endfor %} as is_imputed
 from (
-    select
-        second.*,
-        case {% for slot in slots %}when second.nearest_slot <> {{ slot }} and second.distance_{{ slot }} = second.second_nearest_distance then {{ slot }} {% endfor %}end as second_slot
+    select second.*, case {% for slot in slots %}when second.nearest_slot <> {{ slot }} and second.distance_{{ slot }} = second.second_nearest_distance then {{ slot }} {% endfor %}end as second_slot
     from (
-        select
-            nearest.*,
-            least({% for slot in slots %}case when nearest.nearest_slot = {{ slot }} then 1e300 else nearest.distance_{{ slot }} end{{ ', ' if not loop.last }}{% endfor %}) as second_nearest_distance
+        select nearest.*, least({% for slot in slots %}case when nearest.nearest_slot = {{ slot }} then 1e300 else nearest.distance_{{ slot }} end{{ ', ' if not loop.last }}{% endfor %}) as second_nearest_distance
         from (
-            select
-                least_distances.*,
-                case {% for slot in slots %}when least_distances.distance_{{ slot }} = least_distances.nearest_distance then {{ slot }} {% endfor %}end as nearest_slot
+            select least_distances.*, case {% for slot in slots %}when least_distances.distance_{{ slot }} = least_distances.nearest_distance then {{ slot }} {% endfor %}end as nearest_slot
             from (
-                select
-                    distances.*,
-                    least({% for slot in slots %}distances.distance_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}) as nearest_distance
+                select distances.*, least({% for slot in slots %}distances.distance_{{ slot }}{{ ', ' if not loop.last }}{% endfor %}) as nearest_distance
                 from (
                     select coordinates.*
                         {%- for slot in slots %}, coalesce({% for number in range(1, last) %}(coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}) * (coordinates.coordinate_{{ number }} - parameters.s{{ slot }}_c{{ number }}){{ ' + ' if not loop.last }}{% endfor %}, 1e300) as distance_{{ slot }}

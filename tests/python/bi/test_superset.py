@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import psycopg
 import pytest
 import yaml
 from click.testing import CliRunner
-from shared_project import PROJECT
+from sample_published import publish_sample
 
+from mall_segments.bi.destinations import Postgres
+from mall_segments.bi.postgres import push_to_postgres
+from mall_segments.bi.superset import ROOT, write_bundle
 from mall_segments.cli import main
 from mall_segments.errors import InputError
-from mall_segments.bi.superset import ROOT, write_bundle
+from mall_segments.model import load_model
+from mall_segments.publishing.generations import (
+    DATABASE,
+    MODEL,
+    Generation,
+    read_current,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-FOLDER = PROJECT / "superset"
 Config = dict[str, Any]
-
-
-def read(kind: str) -> list[Config]:
-    return [
-        yaml.safe_load(path.read_text("utf-8"))
-        for path in sorted((FOLDER / kind).rglob("*.yaml"))
-    ]
-
-
-DATABASES, DATASETS, CHARTS = read("databases"), read("datasets"), read("charts")
-(DASHBOARD,) = read("dashboards")
-DATASET_OF = {dataset["uuid"]: dataset for dataset in DATASETS}
+FILE = "duckdb:////data/mall_segments.duckdb"
 
 # Where the kinds of charts used here name their columns and their metrics.
 COLUMNS = {
@@ -56,29 +53,53 @@ METRICS = {
 }
 
 
-@pytest.fixture(scope="module")
-def connection(published_home: Path) -> Iterator[Any]:
-    file = published_home / "published" / "current" / "mall_segments.duckdb"
-    with duckdb.connect(str(file), read_only=True) as opened:
-        yield opened
+@dataclass(frozen=True)
+class Bundle:
+    generation: Generation
+    contents: dict[str, Config]
+
+    def parts(self, kind: str) -> list[Config]:
+        return [
+            content
+            for name, content in self.contents.items()
+            if name.startswith(f"{ROOT}/{kind}/")
+        ]
+
+    @property
+    def dashboard(self) -> Config:
+        (found,) = self.parts("dashboards")
+        return found
+
+    def dataset(self, chart: Config) -> Config:
+        (found,) = (
+            dataset
+            for dataset in self.parts("datasets")
+            if dataset["uuid"] == chart["dataset_uuid"]
+        )
+        return found
 
 
-def relation(dataset: Config) -> str:
-    return f"({dataset['sql']})" if "sql" in dataset else dataset["table_name"]
+def bundle_of(generation: Generation, target: Path, **options: Any) -> Bundle:
+    write_bundle(target, generation, **({"uri": FILE} | options))
+    with zipfile.ZipFile(target) as packed:
+        assert len(set(packed.namelist())) == len(packed.namelist())
+        return Bundle(
+            generation,
+            {name: yaml.safe_load(packed.read(name)) for name in packed.namelist()},
+        )
 
 
-def expressions(dataset: Config) -> dict[str, str]:
-    """What a chart may ask a data set for, by name."""
-    return {
-        column["column_name"]: column.get("expression") or column["column_name"]
-        for column in dataset["columns"]
-    }
-
-
-def metrics(dataset: Config) -> dict[str, str]:
-    return {
-        metric["metric_name"]: metric["expression"] for metric in dataset["metrics"]
-    }
+@pytest.fixture(scope="module", params=["shipped features", "other features"])
+def bundle(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
+    """Of the shipped file built twice, and of another shop's first build."""
+    folder = tmp_path_factory.mktemp("superset")
+    if request.param == "shipped features":
+        home = request.getfixturevalue("published_home")
+        return bundle_of(read_current(home), folder / "shipped.zip")
+    sample = publish_sample(folder / "home", "20260101T000000.000000Z-00000000")
+    return bundle_of(sample, folder / "sample.zip")
 
 
 def named(chart: Config, places: tuple[str, ...]) -> list[str]:
@@ -89,189 +110,209 @@ def named(chart: Config, places: tuple[str, ...]) -> list[str]:
     return names
 
 
-def filters(chart: Config) -> list[tuple[str, str, str]]:
-    return [
-        (entry["subject"], entry["operator"], entry["comparator"])
+def query(chart: Config, dataset: Config) -> str:
+    """Write the query that Superset would send for a chart."""
+    known = {each["metric_name"]: each["expression"] for each in dataset["metrics"]}
+    columns = [f'"{name}"' for name in named(chart, COLUMNS[chart["viz_type"]])]
+    values = [known[name] for name in named(chart, METRICS[chart["viz_type"]])]
+    where = [
+        f"{entry['subject']} = '{entry['comparator']}'"
         for entry in chart["params"]["adhoc_filters"]
     ]
+    sql = f"select {', '.join(columns + values)} from ({dataset['sql']}) as virtual"
+    if where:
+        sql += f" where {' and '.join(where)}"
+    if values and columns:
+        sql += f" group by {', '.join(columns)}"
+    return sql
 
 
-def identifiers(entries: list[Config], key: str = "table_name") -> list[str]:
-    return [entry[key] for entry in entries]
-
-
-def test_every_part_has_its_own_id_and_finds_the_part_it_needs() -> None:
-    parts = [*DATABASES, *DATASETS, *CHARTS, DASHBOARD]
+def test_every_part_has_its_own_id_and_finds_the_part_it_needs(bundle: Bundle) -> None:
+    databases, datasets = bundle.parts("databases"), bundle.parts("datasets")
+    charts = bundle.parts("charts")
+    parts = [*databases, *datasets, *charts, bundle.dashboard]
     assert max(Counter(part["uuid"] for part in parts).values()) == 1
     assert {part["version"] for part in parts} == {"1.0.0"}
-    assert {dataset["database_uuid"] for dataset in DATASETS} == {DATABASES[0]["uuid"]}
-    assert {chart["dataset_uuid"] for chart in CHARTS} == set(DATASET_OF)
-    metadata = yaml.safe_load((FOLDER / "metadata.yaml").read_text("utf-8"))
-    assert metadata["type"] == "Dashboard"
+    assert {each["database_uuid"] for each in datasets} == {databases[0]["uuid"]}
+    assert {each["dataset_uuid"] for each in charts} <= {
+        each["uuid"] for each in datasets
+    }
+    assert bundle.contents[f"{ROOT}/metadata.yaml"]["type"] == "Dashboard"
 
 
-def test_the_connection_only_reads() -> None:
-    (database,) = DATABASES
-    assert database["extra"]["engine_params"] == {"connect_args": {"read_only": True}}
-    assert not database["allow_dml"]
-
-
-def test_the_dashboard_shows_every_chart_once() -> None:
-    parts = [part for part in DASHBOARD["position"].values() if isinstance(part, dict)]
+def test_the_dashboard_shows_every_chart_once_and_no_row_is_too_wide(
+    bundle: Bundle,
+) -> None:
+    position = bundle.dashboard["position"]
+    parts = [part for part in position.values() if isinstance(part, dict)]
     tiles = [part["meta"] for part in parts if part["type"] == "CHART"]
     assert sorted((tile["uuid"], tile["sliceName"]) for tile in tiles) == sorted(
-        (chart["uuid"], chart["slice_name"]) for chart in CHARTS
+        (chart["uuid"], chart["slice_name"]) for chart in bundle.parts("charts")
     )
     children = [child for part in parts for child in part.get("children", [])]
-    assert sorted(children) == sorted(
-        part["id"] for part in parts if part["type"] in {"GRID", "ROW", "CHART"}
-    )
+    assert max(Counter(children).values()) == 1
+    assert set(children) == {
+        part["id"] for part in parts if part["type"] not in {"ROOT", "HEADER"}
+    }
+    for part in parts:
+        if part["type"] == "ROW":
+            width = sum(position[child]["meta"]["width"] for child in part["children"])
+            assert width <= 12
 
 
-def test_no_row_is_wider_than_the_dashboard() -> None:
-    position = DASHBOARD["position"]
-    for key in position["GRID_ID"]["children"]:
-        widths = [
-            position[child]["meta"]["width"] for child in position[key]["children"]
-        ]
-        assert sum(widths) == 12
+def test_every_panel_draws_something_even_on_a_first_build(bundle: Bundle) -> None:
+    file = bundle.generation.folder / DATABASE
+    with duckdb.connect(str(file), read_only=True) as connection:
+        for chart in bundle.parts("charts"):
+            rows = connection.execute(query(chart, bundle.dataset(chart))).fetchall()
+            title = (chart["slice_name"], chart["params"]["adhoc_filters"])
+            assert rows, title
+            assert any(row[-1] is not None for row in rows), title
+            assert len(rows) <= chart["params"]["row_limit"], title
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=identifiers(DATASETS))
-def test_a_data_set_has_the_columns_that_are_published(
-    connection: Any, dataset: Config
+def test_data_sets_have_the_columns_and_metrics_of_their_queries(
+    bundle: Bundle,
 ) -> None:
-    described = connection.execute(
-        f"describe select * from {relation(dataset)}"
-    ).fetchall()
-    assert [
-        (column["column_name"], column["type"])
-        for column in dataset["columns"]
-        if "expression" not in column
-    ] == [(row[0], row[1]) for row in described]
+    file = bundle.generation.folder / DATABASE
+    with duckdb.connect(str(file), read_only=True) as connection:
+        for dataset in bundle.parts("datasets"):
+            described = connection.execute(f"describe {dataset['sql']}").fetchall()
+            assert [
+                (column["column_name"], column["type"]) for column in dataset["columns"]
+            ] == [(row[0], row[1]) for row in described]
+            for metric in dataset["metrics"]:
+                connection.execute(
+                    f"select {metric['expression']} from ({dataset['sql']}) as v"
+                )
 
 
-@pytest.mark.parametrize("dataset", DATASETS, ids=identifiers(DATASETS))
-def test_every_expression_of_a_data_set_runs(connection: Any, dataset: Config) -> None:
-    for expression in expressions(dataset).values():
-        connection.execute(f"select {expression} from {relation(dataset)}").fetchall()
-    for name, expression in metrics(dataset).items():
-        value = connection.execute(
-            f"select {expression} from {relation(dataset)}"
-        ).fetchall()[0][0]
-        assert value is not None, name
-
-
-@pytest.mark.parametrize("chart", CHARTS, ids=identifiers(CHARTS, "slice_name"))
-def test_a_chart_draws_something(connection: Any, chart: Config) -> None:
-    dataset = DATASET_OF[chart["dataset_uuid"]]
-    known, measures = expressions(dataset), metrics(dataset)
-    columns = [known[name] for name in named(chart, COLUMNS[chart["viz_type"]])]
-    values = [measures[name] for name in named(chart, METRICS[chart["viz_type"]])]
-    where = [f"{known[column]} = '{value}'" for column, _, value in filters(chart)]
-    if "segmentation" in known:
-        where.append("segmentation = 'income_spending'")
-    query = f"select {', '.join(columns + values)} from {relation(dataset)}"
-    if where:
-        query += f" where {' and '.join(where)}"
-    if values and columns:
-        query += f" group by {', '.join(columns)}"
-    rows = connection.execute(query).fetchall()
-    assert rows
-    assert any(row[-1] is not None for row in rows)
-    assert len(rows) <= chart["params"]["row_limit"]
-
-
-@pytest.mark.parametrize("chart", CHARTS, ids=identifiers(CHARTS, "slice_name"))
-def test_a_chart_asks_by_itself_for_what_it_draws(chart: Config) -> None:
+def test_a_chart_asks_by_itself_for_what_it_draws(bundle: Bundle) -> None:
     """Alerts, reports and the API use the query that is stored with the chart."""
-    assert chart["params"]["viz_type"] == chart["viz_type"]
-    (query,) = json.loads(chart["query_context"])["queries"]
-    assert set(query["columns"]) == set(named(chart, COLUMNS[chart["viz_type"]]))
-    assert set(query["metrics"]) == set(named(chart, METRICS[chart["viz_type"]]))
-    assert [
-        (entry["col"], entry["op"], entry["val"]) for entry in query["filters"]
-    ] == filters(chart)
-    known = expressions(DATASET_OF[chart["dataset_uuid"]])
-    orders = [json.loads(entry) for entry in chart["params"].get("order_by_cols", [])]
-    assert orders == query["orderby"]
-    assert {column for column, _ in orders} <= set(known)
+    for chart in bundle.parts("charts"):
+        context = yaml.safe_load(chart["query_context"])
+        (asked,) = context["queries"]
+        assert set(asked["columns"]) == set(named(chart, COLUMNS[chart["viz_type"]]))
+        assert set(asked["metrics"]) == set(named(chart, METRICS[chart["viz_type"]]))
+        assert [(each["col"], each["val"]) for each in asked["filters"]] == [
+            (each["subject"], each["comparator"])
+            for each in chart["params"]["adhoc_filters"]
+        ]
 
 
-def test_the_filter_offers_a_segmentation_that_is_published(connection: Any) -> None:
-    (entry,) = DASHBOARD["metadata"]["native_filter_configuration"]
-    (target,) = entry["targets"]
-    dataset = DATASET_OF[target["datasetUuid"]]
-    column = expressions(dataset)[target["column"]["name"]]
-    published = connection.execute(
-        f"select distinct {column} from {relation(dataset)}"
-    ).fetchall()
-    (chosen,) = entry["defaultDataMask"]["filterState"]["value"]
-    assert (chosen,) in published
-    (preset,) = entry["defaultDataMask"]["extraFormData"]["filters"]
-    assert preset == {"col": target["column"]["name"], "op": "IN", "val": [chosen]}
-
-
-def test_the_exposure_names_the_tables_of_the_dashboard() -> None:
-    exposures = yaml.safe_load(
-        (PROJECT / "models" / "exposures.yml").read_text("utf-8")
-    )
-    (exposure,) = (
-        entry
-        for entry in exposures["exposures"]
-        if entry["name"] == "segment_dashboard"
-    )
-    tables = {
-        table
-        for dataset in DATASETS
-        for table in re.findall(r"\b(?:dim|fct)_\w+", relation(dataset))
-    }
-    assert set(exposure["depends_on"]) == {f"ref('{table}')" for table in tables}
-
-
-def test_the_bundle_connects_to_the_file_published_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
+    bundle: Bundle,
 ) -> None:
-    monkeypatch.chdir(PROJECT)
-    target = tmp_path / "dashboard.zip"
-    home = tmp_path / "a home"
-    arguments = ["--home", str(home), "superset", "-o", str(target)]
-    result = CliRunner().invoke(main, arguments)
-    file = home / "published" / "current" / "mall_segments.duckdb"
-    assert result.output == f"{target} has a dashboard of 17 charts on {file}\n"
-    with zipfile.ZipFile(target) as bundle:
-        names = set(bundle.namelist())
-        database = yaml.safe_load(
-            bundle.read(f"{ROOT}/databases/mall_segments.yaml").decode()
-        )
-    assert names == {
-        f"{ROOT}/{path.relative_to(FOLDER).as_posix()}"
-        for path in FOLDER.rglob("*.yaml")
+    model = load_model(bundle.generation.folder / MODEL)
+    histograms = {
+        chart["slice_name"]
+        for chart in bundle.parts("charts")
+        if chart["params"].get("x_axis") == "bin_from"
     }
-    assert database == {**DATABASES[0], "sqlalchemy_uri": f"duckdb:///{file}"}
+    numbers = [column for column in model.columns if column.type == "number"]
+    assert len(histograms) == len(numbers)
+    for column in numbers:
+        assert any(
+            column.label in title.lower() and column.unit in title
+            for title in histograms
+        )
+    colours = bundle.dashboard["metadata"]["label_colors"]
+    for segmentation in model.segmentations:
+        first = segmentation.segments[0]
+        assert colours[f"{first.segment_id} {first.persona}"] == "#0072b2"
+    file = bundle.generation.folder / DATABASE
+    (segments,) = (
+        dataset
+        for dataset in bundle.parts("datasets")
+        if dataset["table_name"] == "segments"
+    )
+    with duckdb.connect(str(file), read_only=True) as connection:
+        drawn = connection.execute(f"select segment from ({segments['sql']})")
+        assert {name for (name,) in drawn.fetchall()} == set(colours)
 
 
-def test_the_same_dashboard_is_packed_to_the_same_bytes(tmp_path: Path) -> None:
+def test_each_tab_filters_by_the_personas_of_its_segmentation(bundle: Bundle) -> None:
+    model = load_model(bundle.generation.folder / MODEL)
+    position = bundle.dashboard["position"]
+    filters = bundle.dashboard["metadata"]["native_filter_configuration"]
+    for entry, segmentation in zip(filters, model.segmentations, strict=True):
+        assert entry["targets"][0]["column"]["name"] == "persona"
+        assert entry["adhoc_filters"][0]["comparator"] == segmentation.name
+        (tab,) = entry["scope"]["rootPath"]
+        text = position[tab]["meta"]["text"]
+        assert text.lower() == segmentation.name.replace("_", " ")
+
+
+def test_no_panel_is_for_changes_before_there_are_any(
+    published_home: Path, tmp_path: Path
+) -> None:
+    first = publish_sample(tmp_path / "home", "20260101T000000.000000Z-00000000")
+    for generation, expected in ((first, False), (read_current(published_home), True)):
+        made = bundle_of(generation, tmp_path / "made.zip")
+        titles = {chart["slice_name"] for chart in made.parts("charts")}
+        assert ("Changes since the last build" in titles) == expected
+
+
+def test_the_same_panels_draw_from_postgres(
+    published_home: Path, database: str, tmp_path: Path
+) -> None:
+    generation = read_current(published_home)
+    push_to_postgres(generation, Postgres("shop", {"conninfo": database}))
+    uri = database.replace("://", "+psycopg2://")
+    made = bundle_of(generation, tmp_path / "made.zip", uri=uri, schema="shop")
+    (connected,) = made.parts("databases")
+    password = re.search(r":([^:@]+)@", database)
+    assert password
+    assert password[1] not in str(made.contents)
+    assert connected["sqlalchemy_uri"] == uri.replace(password[1], "XXXXXXXXXX")
+    assert "engine_params" not in connected["extra"]
+    with psycopg.connect(database) as connection:
+        for chart in made.parts("charts"):
+            rows = connection.execute(query(chart, made.dataset(chart))).fetchall()
+            assert rows, chart["slice_name"]
+
+
+def test_the_command_connects_to_the_file_published_here(
+    published_home: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "dashboard.zip"
+    result = CliRunner().invoke(
+        main, ["--home", str(published_home), "superset", "-o", str(target)]
+    )
+    assert re.search(r"has a dashboard of \d+ charts", result.output), result.output
+    file = published_home / "published" / "current" / DATABASE
+    with zipfile.ZipFile(target) as packed:
+        connected = yaml.safe_load(packed.read(f"{ROOT}/databases/mall_segments.yaml"))
+    assert connected["sqlalchemy_uri"] == f"duckdb:///{file}"
+    assert connected["extra"]["engine_params"] == {"connect_args": {"read_only": True}}
+    assert not connected["allow_dml"]
+
+
+def test_the_same_dashboard_is_packed_to_the_same_bytes(
+    published_home: Path, tmp_path: Path
+) -> None:
     contents = set()
     for name in ("first.zip", "second.zip"):
-        write_bundle(tmp_path / name, database="/data/m.duckdb", folder=FOLDER)
+        write_bundle(tmp_path / name, read_current(published_home), uri=FILE)
         contents.add((tmp_path / name).read_bytes())
     assert len(contents) == 1
 
 
-@pytest.mark.parametrize("database", ["published/m.duckdb", "/data/m.duckdb?x=1", ""])
-def test_refuses_databases_that_are_no_address(tmp_path: Path, database: str) -> None:
-    with pytest.raises(InputError, match="must be an absolute path"):
-        write_bundle(tmp_path / "d.zip", database=database, folder=FOLDER)
+@pytest.mark.parametrize(
+    "uri",
+    ["/data/m.duckdb", "duckdb:///m.duckdb", f"{FILE}?x=1", "mysql://u:5ecret@h/d", ""],
+)
+def test_refuses_addresses_of_another_kind(
+    published_home: Path, tmp_path: Path, uri: str
+) -> None:
+    with pytest.raises(InputError, match="the address must be") as refusal:
+        write_bundle(tmp_path / "d.zip", read_current(published_home), uri=uri)
+    assert "5ecret" not in str(refusal.value)
 
 
-def test_says_where_to_run_the_command(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="run the command there"):
-        write_bundle(tmp_path / "d.zip", database="/m.duckdb", folder=tmp_path)
-
-
-def test_says_why_the_bundle_cannot_be_written(tmp_path: Path) -> None:
+def test_says_why_the_bundle_cannot_be_written(
+    published_home: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "missing" / "d.zip"
     with pytest.raises(InputError, match=r"d\.zip cannot be written: No such file"):
-        write_bundle(
-            tmp_path / "missing" / "d.zip", database="/m.duckdb", folder=FOLDER
-        )
+        write_bundle(target, read_current(published_home), uri=FILE)

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
-from sklearn.cluster import DBSCAN, AgglomerativeClustering
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.mixture import GaussianMixture
 
 from mall_segments.clustering import algorithms
-from mall_segments.clustering.algorithms import Candidate, score_algorithms
+from mall_segments.clustering.algorithms import Algorithm, score_algorithms
+from mall_segments.clustering.kmeans import fit_kmeans
 
 # What PyCaret 3.3.2 reached on the same customers, with its own parameters.
 PYCARET_SILHOUETTES = {
@@ -27,82 +26,87 @@ PYCARET_SILHOUETTES = {
 
 
 @pytest.fixture(scope="module")
-def scores(shipped, shipped_settings):
-    return score_algorithms(shipped.points, shipped.segments, shipped_settings)
+def segments(point_frame):
+    frames = []
+    for name, number, width in (
+        ("income_spending", 5, 2),
+        ("age_income_spending", 3, 3),
+    ):
+        own = point_frame[point_frame["segmentation"] == name]
+        columns = [f"coordinate_{place + 1}" for place in range(width)]
+        fit = fit_kmeans(
+            own[columns].to_numpy(),
+            own["n_fitted"].to_numpy(),
+            n_segments=number,
+            random_seed=42,
+        )
+        frame = pd.DataFrame(fit.centroids, columns=columns)
+        frames.append(frame.assign(segmentation=name, segment_id=range(1, number + 1)))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def scores(point_frame, segments, point_settings):
+    return score_algorithms(point_frame, segments, point_settings)
 
 
 @pytest.fixture
-def line(shipped_settings):
+def line():
     """Seven customers on six points of a line, in two published segments."""
     points = pd.DataFrame(
         {
             "segmentation": "line",
-            "age_years_scaled": [0.0, 1.0, 2.0, 9.0, 10.0, 30.0],
+            "coordinate_1": [0.0, 1.0, 2.0, 9.0, 10.0, 30.0],
             "n_fitted": [1, 1, 1, 2, 1, 1],
         }
     )
     segments = pd.DataFrame(
-        {
-            "segmentation": "line",
-            "segment_id": [2, 1],
-            "scaled_centroid_age_years": [9.5, 1.0],
-        }
+        {"segmentation": "line", "segment_id": [2, 1], "coordinate_1": [9.5, 1.0]}
     )
-    settings = shipped_settings | {
-        "segmentations": [
-            {"name": "line", "features": ["age_years"], "scaler": "standard"}
-        ]
+    settings = {
+        "features": [{"name": "age", "label": "age"}],
+        "segmentations": [{"name": "line", "features": ["age"]}],
     }
 
     def score(**options):
-        return score_algorithms(points, segments, settings, **options)
+        frame = score_algorithms(points, segments, settings, **options)
+        return frame.set_index("algorithm")
 
     score.points = points
     score.settings = settings
     return score
 
 
+class ByHand:
+    """An estimator that answers with given labels."""
+
+    def __init__(self, place, labellings):
+        self.labels = labellings[place]
+
+    def get_params(self):
+        return {}
+
+    def fit_predict(self, values):
+        return self.labels(values) if callable(self.labels) else np.array(self.labels)
+
+
 def use_labels(monkeypatch, *labellings):
     """Have one algorithm whose grid gives these labels of the seven customers."""
-
-    def grid(_):
-        for place, labels in enumerate(labellings):
-            label = labels if callable(labels) else np.array(labels).copy
-            yield Candidate({"place": place}, label)
-
-    monkeypatch.setattr(algorithms, "ALGORITHMS", {"by_hand": grid})
-
-
-def expanded_rows(shipped, segmentation, features):
-    points = shipped.points[shipped.points["segmentation"] == segmentation]
-    rows = points[[f"{feature}_scaled" for feature in features]].to_numpy()
-    rows = np.repeat(rows, points["n_fitted"], axis=0)
-    published = shipped.segment_points.loc[points.index, "segment_id"]
-    return rows, np.repeat(published.to_numpy(), points["n_fitted"])
-
-
-def test_every_segmentation_has_a_row_per_algorithm(scores):
-    assert list(scores["segmentation"]) == (
-        ["income_spending"] * 12 + ["age_income_spending"] * 12
+    by_hand = Algorithm(
+        ByHand,
+        lambda _: {"place": range(len(labellings))},
+        {"labellings": labellings},
     )
-    assert (
-        list(scores["algorithm"])
-        == [
-            "kmeans",
-            "bisecting_kmeans",
-            "ward",
-            "average_linkage",
-            "dbscan",
-            "hdbscan",
-            "optics",
-            "mean_shift",
-            "affinity_propagation",
-            "spectral",
-            "birch",
-            "gaussian_mixture",
-        ]
-        * 2
-    )
+    monkeypatch.setattr(algorithms, "ALGORITHMS", {"by_hand": by_hand})
+
+
+def test_every_segmentation_has_a_row_per_algorithm_the_best_first(scores):
+    names = {"kmeans", *algorithms.ALGORITHMS}
+    assert len(names) == 12
+    for _, own in scores.groupby("segmentation"):
+        assert set(own["algorithm"]) == names
+        penalised = own["silhouette"] * (1 - own["noise_share"])
+        assert penalised.is_monotonic_decreasing
     assert scores["failure"].isna().all()
     assert scores.drop(columns="failure").notna().all(axis=None)
     assert (scores["n_customers"] == 200).all()
@@ -117,61 +121,25 @@ def test_tuning_reaches_what_pycaret_published(scores, algorithm, silhouette):
     assert round(found["income_spending", algorithm], 4) >= silhouette
 
 
-def test_kmeans_reproduces_the_published_segments_where_its_silhouette_does(scores):
+def test_the_kmeans_row_is_the_published_partition(scores):
     rows = scores.set_index(["segmentation", "algorithm"])
     two = rows.loc[("income_spending", "kmeans")]
-    assert two["n_clusters"] == 5
-    assert two["ari_to_kmeans"] == 1
+    assert (two["n_clusters"], two["ari_to_kmeans"]) == (5, 1)
     assert two["silhouette"] == pytest.approx(0.5547, abs=5e-5)
     assert two["calinski_harabasz"] == pytest.approx(248.65, abs=5e-3)
     assert two["davies_bouldin"] == pytest.approx(0.5722, abs=5e-5)
     three = rows.loc[("age_income_spending", "kmeans")]
-    assert three["n_clusters"] == 6
-    assert three["silhouette"] == pytest.approx(0.4274, abs=5e-5)
-    assert three["ari_to_kmeans"] < 0.5
-
-
-@pytest.mark.parametrize(
-    ("algorithm", "model"),
-    [
-        ("dbscan", DBSCAN),
-        ("ward", AgglomerativeClustering),
-        ("gaussian_mixture", lambda **grid: GaussianMixture(random_state=42, **grid)),
-    ],
-)
-def test_scores_are_those_of_scikit_learn_on_every_customer(
-    scores, shipped, shipped_settings, algorithm, model
-):
-    for segmentation in shipped_settings["segmentations"]:
-        name = segmentation["name"]
-        row = scores.set_index(["segmentation", "algorithm"]).loc[(name, algorithm)]
-        rows, published = expanded_rows(shipped, name, segmentation["features"])
-        labels = model(**json.loads(row["parameters"])).fit_predict(rows)
-        kept = labels >= 0
-        clustered = rows[kept], labels[kept]
-        assert row["n_clusters"] == len(np.unique(labels[kept]))
-        assert row["noise_share"] == pytest.approx(1 - kept.mean())
-        assert row["silhouette"] == pytest.approx(
-            sklearn_metrics.silhouette_score(*clustered)
-        )
-        assert row["calinski_harabasz"] == pytest.approx(
-            sklearn_metrics.calinski_harabasz_score(*clustered)
-        )
-        assert row["davies_bouldin"] == pytest.approx(
-            sklearn_metrics.davies_bouldin_score(*clustered)
-        )
-        assert row["ari_to_kmeans"] == pytest.approx(
-            sklearn_metrics.adjusted_rand_score(published, labels)
-        )
+    assert (three["n_clusters"], three["ari_to_kmeans"]) == (3, 1)
+    assert three["silhouette"] == pytest.approx(0.3578, abs=5e-5)
 
 
 def test_the_order_of_rows_changes_nothing_but_the_seconds(
-    scores, shipped, shipped_settings
+    scores, point_frame, segments, point_settings
 ):
     again = score_algorithms(
-        shipped.points.sample(frac=1, random_state=3),
-        shipped.segments.sample(frac=1, random_state=4),
-        shipped_settings,
+        point_frame.sample(frac=1, random_state=3),
+        segments.sample(frac=1, random_state=4),
+        point_settings,
     )
     pd.testing.assert_frame_equal(
         again.drop(columns="seconds"), scores.drop(columns="seconds"), check_exact=True
@@ -182,8 +150,8 @@ def test_a_failing_algorithm_is_a_row_with_its_reason(monkeypatch, line):
     def fail(_):
         raise RuntimeError("the matrix is singular\nand more about it")
 
-    monkeypatch.setitem(algorithms.ALGORITHMS, "ward", fail)
-    scores = line().set_index("algorithm")
+    use_labels(monkeypatch, fail)
+    scores = line().rename(index={"by_hand": "ward"})
     assert scores.loc["ward", "failure"] == "the matrix is singular"
     scored = ["n_clusters", "noise_share", "silhouette", "calinski_harabasz"]
     scored += ["davies_bouldin", "ari_to_kmeans", "parameters"]
@@ -195,32 +163,32 @@ def test_a_failing_algorithm_is_a_row_with_its_reason(monkeypatch, line):
 
 
 def test_an_exception_without_words_is_named(monkeypatch, line):
-    def fail():
+    def fail(_):
         raise MemoryError
 
     use_labels(monkeypatch, fail)
-    assert line().loc[0, "failure"] == "MemoryError"
+    assert line().loc["by_hand", "failure"] == "MemoryError"
 
 
 def test_entries_of_a_grid_that_fail_leave_the_others(monkeypatch, line):
-    def fail():
+    def fail(_):
         raise ValueError("n_clusters is too large")
 
     use_labels(monkeypatch, fail, [0, 0, 0, 1, 1, 1, 2])
-    row = line().loc[0]
+    row = line().loc["by_hand"]
     assert json.loads(row["parameters"]) == {"place": 1}
     assert pd.isna(row["failure"])
 
 
 def test_what_has_not_converged_is_not_eligible(monkeypatch, line):
-    def stop_early():
+    def stop_early(_):
         warnings.warn("did not converge", ConvergenceWarning, stacklevel=1)
         return np.array([0, 0, 0, 1, 1, 1, 2])
 
     use_labels(monkeypatch, stop_early, [0, 0, 0, 1, 1, 1, 1])
-    assert json.loads(line().loc[0, "parameters"]) == {"place": 1}
+    assert json.loads(line().loc["by_hand", "parameters"]) == {"place": 1}
     use_labels(monkeypatch, stop_early)
-    assert line().loc[0, "failure"] == "did not converge"
+    assert line().loc["by_hand", "failure"] == "did not converge"
 
 
 def test_noise_counts_as_zero_when_partitions_are_compared(monkeypatch, line):
@@ -228,10 +196,10 @@ def test_noise_counts_as_zero_when_partitions_are_compared(monkeypatch, line):
     # near-perfect clusters; the first keeps all and wins, though its silhouette on
     # the customers it keeps is the lower one.
     use_labels(monkeypatch, [0, 0, 0, 1, 1, 1, 2], [-1, 0, 0, 1, 1, -1, -1])
-    row = line().loc[0]
+    row = line().loc["by_hand"]
     assert json.loads(row["parameters"]) == {"place": 0}
     use_labels(monkeypatch, [-1, 0, 0, 1, 1, -1, -1])
-    only = line().loc[0]
+    only = line().loc["by_hand"]
     assert only["silhouette"] > row["silhouette"]
     assert only["noise_share"] == pytest.approx(3 / 7)
 
@@ -243,7 +211,7 @@ def test_partitions_of_mostly_noise_or_too_few_clusters_are_refused(monkeypatch,
         [0, 0, 0, 0, 0, 0, 0],
         [-1, -1, -1, -1, -1, -1, -1],
     )
-    assert line().loc[0, "failure"] == (
+    assert line().loc["by_hand", "failure"] == (
         "None of the 3 sets of parameters gave 2 to 6 clusters with at most 50% of "
         "the customers as noise."
     )
@@ -251,7 +219,7 @@ def test_partitions_of_mostly_noise_or_too_few_clusters_are_refused(monkeypatch,
 
 def test_ties_keep_the_earlier_entry(monkeypatch, line):
     use_labels(monkeypatch, [0, 0, 0, 1, 1, 1, 2], [2, 2, 2, 0, 0, 0, 1])
-    assert json.loads(line().loc[0, "parameters"]) == {"place": 0}
+    assert json.loads(line().loc["by_hand", "parameters"]) == {"place": 0}
 
 
 def test_noise_is_a_cluster_of_its_own_in_the_agreement(monkeypatch, line):
@@ -260,33 +228,29 @@ def test_noise_is_a_cluster_of_its_own_in_the_agreement(monkeypatch, line):
     expected = sklearn_metrics.adjusted_rand_score(
         [1, 1, 1, 2, 2, 2, 2], [0, 0, 0, 1, 1, 1, 2]
     )
-    assert line().loc[0, "ari_to_kmeans"] == pytest.approx(expected)
+    assert line().loc["by_hand", "ari_to_kmeans"] == pytest.approx(expected)
 
 
 def test_customers_with_imputed_values_are_not_clustered(monkeypatch, line):
     line.points["n_fitted"] = [1, 1, 1, 2, 1, 0]
     use_labels(monkeypatch, [0, 0, 0, 1, 1, 1])
-    assert line().loc[0, "n_customers"] == 6
+    assert line().loc["by_hand", "n_customers"] == 6
 
 
 def test_more_customers_than_the_sample_are_sampled_in_proportion(monkeypatch, line):
     seen = []
 
-    def remember(customers):
-        seen.append(customers.values[:, 0])
-        yield Candidate({}, lambda: (customers.values[:, 0] > 5).astype(int))
+    def remember(values):
+        seen.append(values[:, 0])
+        return (values[:, 0] > 5).astype(int)
 
-    monkeypatch.setattr(algorithms, "ALGORITHMS", {"by_hand": remember})
+    use_labels(monkeypatch, remember)
     line.points["n_fitted"] = [100, 200, 100, 300, 200, 100]
-    row = line(sample_size=100).loc[0]
+    row = line(sample_size=100).loc["by_hand"]
     assert (row["n_customers"], row["is_exact"]) == (100, False)
     values, counts = np.unique(seen[0], return_counts=True)
     assert values.tolist() == [0, 1, 2, 9, 10, 30]
     assert counts.tolist() == [10, 20, 10, 30, 20, 10]
-
-    row = line(sample_size=1000).loc[0]
-    assert (row["n_customers"], row["is_exact"]) == (1000, True)
-    assert len(seen[1]) == 1000
 
 
 @given(
@@ -304,24 +268,8 @@ def test_a_systematic_sample_is_within_one_customer_of_its_share(counts, sample_
         assert (np.abs(drawn - counts / total * sample_size) < 1).all()
 
 
-def test_too_few_distinct_customers_are_a_reason_for_every_algorithm(line):
-    line.points["n_fitted"] = [7, 0, 0, 0, 0, 0]
-    scores = line()
-    assert len(scores) == 12
-    assert (
-        scores["failure"] == "There are too few distinct customers to form segments."
-    ).all()
-
-
 def test_no_algorithm_has_more_clusters_than_the_settings_allow(line):
-    line.settings["segmentations"] = [
-        {
-            "name": "line",
-            "features": ["age_years"],
-            "scaler": "standard",
-            "max_segments": 2,
-        }
-    ]
+    line.settings["segmentations"][0]["max_segments"] = 2
     found = line()["n_clusters"].dropna()
     assert len(found) >= 6
     assert (found == 2).all()

@@ -65,7 +65,7 @@ def test_inertia_and_calinski_harabasz_equal_the_expanded_rows(data):
         for members in (rows[row_labels == label] for label in np.unique(labels))
     )
     assert metrics.inertia(points, weights, labels) == close(within)
-    value = metrics.calinski_harabasz(points, weights, labels)
+    value = metrics.compactness(points, weights, labels)[0]
     if not is_defined(row_labels) or within < 1e-20:
         assert value is None
     else:
@@ -78,7 +78,7 @@ def test_inertia_and_calinski_harabasz_equal_the_expanded_rows(data):
 def test_davies_bouldin_equals_scikit_learn_on_the_expanded_rows(data):
     points, weights, labels, _ = data
     rows, row_labels = expand(points, weights, labels)
-    value = metrics.davies_bouldin(points, weights, labels)
+    value = metrics.compactness(points, weights, labels)[1]
     if not is_defined(row_labels):
         assert value is None
         return
@@ -119,66 +119,70 @@ def test_chunks_do_not_change_silhouettes(monkeypatch):
     assert chunked == pytest.approx(whole, abs=1e-12)
 
 
-@pytest.fixture
-def grid():
-    """Half of the places of a scaled grid, with 1 to 100 million customers."""
-    generator = np.random.default_rng(4)
-    places = np.argwhere(generator.random((40, 30)) < 0.5)
-    points = (places - [17.3, 11.9]) / [7.7, 3.1]
-    weights = np.rint(10 ** generator.uniform(0, 8, len(points))).astype(np.int64)
-    labels = np.digitize(points[:, 0] + points[:, 1], [-3.0, 0.0, 3.4])
-    labels[-1] = 4
-    weights[-1] = 1
-    return points, weights, labels
-
-
-def test_silhouettes_on_a_grid_agree_with_those_from_all_pairs(monkeypatch, grid):
-    points, weights, labels = grid
-    halves = (points[:, 1] > 0).astype(np.int64)
-    pairwise = metrics.silhouettes(points, weights, [labels, halves])
-    monkeypatch.setattr(metrics, "LEAST_LATTICE", 100)
-    convolved = metrics.silhouettes(points, weights, [labels, halves])
-    for expected, found in zip(pairwise, convolved, strict=True):
-        assert np.abs(found - expected).max() < 1e-11
-        assert found.tolist() != expected.tolist()
-    assert convolved[0][-1] == 0
-
-
-def test_points_that_fill_no_grid_are_compared_in_pairs(monkeypatch, grid):
-    points, weights, labels = grid
-    moved = points.copy()
-    moved[100] += 1e-4
-    twice = points[np.r_[: len(points) - 1, 0]]
-    sparse = points * np.where(np.arange(len(points)) == 0, 30, 1)[:, None]
-    one_value = np.zeros_like(points)
-    for other in (moved, twice, sparse):
-        expected = metrics.silhouettes(other, weights, [labels])[0]
-        with monkeypatch.context() as patch:
-            patch.setattr(metrics, "LEAST_LATTICE", 100)
-            found = metrics.silhouettes(other, weights, [labels])[0]
-        assert found.tolist() == expected.tolist()
-    monkeypatch.setattr(metrics, "LEAST_LATTICE", 100)
-    assert (metrics.silhouettes(one_value, weights, [labels])[0] == 0).all()
-
-
 @pytest.mark.parametrize("labels", [[0, 0, 0], [0, 1, 2]])
 def test_undefined_measures_are_none(labels):
     points, weights = np.array([[0.0], [1.0], [2.5]]), np.array([1, 1, 1])
     partition = np.array(labels)
     assert metrics.silhouettes(points, weights, [partition]) == [None]
     assert metrics.mean_silhouette(points, weights, partition) is None
-    assert metrics.calinski_harabasz(points, weights, partition) is None
-    assert metrics.davies_bouldin(points, weights, partition) is None
+    assert metrics.compactness(points, weights, partition) == (None, None)
 
 
 def test_ratios_without_a_value_are_none():
     points = np.array([[0.1], [0.7]])
     stacked, labels = np.array([3, 3]), np.array([0, 1])
-    assert metrics.calinski_harabasz(points, stacked, labels) is None
-    assert metrics.davies_bouldin(points, stacked, labels) == 0
+    assert metrics.compactness(points, stacked, labels) == (None, 0)
     concentric = np.array([[-1.0], [0.0], [1.0]])
     ring = np.array([0, 1, 0])
-    assert metrics.davies_bouldin(concentric, np.array([1, 2, 1]), ring) is None
+    assert metrics.compactness(concentric, np.array([1, 2, 1]), ring)[1] is None
+
+
+def test_separation_is_that_of_the_closest_pair_seen_along_its_line():
+    # Spread across the line does not count: along it each has a variance of 1.
+    pair = np.array([[-1.0, 9.0], [1.0, -9.0]])
+    points = np.concatenate([pair + np.array([shift, 0.0]) for shift in (0, 6, 50)])
+    labels = np.repeat([0, 1, 2], 2)
+    ones = np.ones(6, dtype=np.int64)
+    assert metrics.separation(points, ones, labels) == close(6.0)
+    heavy = np.array([1, 1, 7, 7, 2, 2])
+    assert metrics.separation(points, heavy, labels) == close(6.0)
+
+
+def test_separation_of_halves_that_belong_together_is_known():
+    even = np.linspace(0, 1, 10_001)[:, None]
+    ones = np.ones(len(even), dtype=np.int64)
+    halves = (even[:, 0] > 0.5).astype(np.int64)
+    assert metrics.separation(even, ones, halves) == pytest.approx(12**0.5, abs=1e-3)
+    assert metrics.separation(even, ones, np.zeros(len(even), dtype=np.int64)) is None
+
+
+def test_the_fence_is_tukeys_where_customers_differ():
+    distances = np.arange(101, dtype=np.float64)
+    fence = metrics.outlier_fence(distances, np.ones(101, dtype=np.int64))
+    assert fence == pytest.approx(75 + 1.5 * 50)
+
+
+def test_the_fence_never_makes_outliers_of_more_than_a_tenth():
+    distances = np.concatenate([np.zeros(80), np.linspace(1, 2, 20)])
+    fence = metrics.outlier_fence(distances, np.ones(100, dtype=np.int64))
+    assert (distances > fence).mean() <= 0.1
+    assert metrics.outlier_fence(np.zeros(3), np.array([1, 1, 1])) > 1e-16
+
+
+def test_customers_as_far_as_each_other_are_treated_alike_despite_rounding():
+    distances = np.array([1.0, 1.0 + 2e-16, 1.0 - 1e-16])
+    fence = metrics.outlier_fence(distances, np.array([4, 4, 4]))
+    assert not (distances > fence).any()
+
+
+@given(
+    st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 5)), min_size=1, max_size=9),
+    st.floats(0, 1),
+)
+def test_weighted_quantiles_equal_numpy_on_the_expanded_rows(pairs, share):
+    values, weights = (np.array(side) for side in zip(*pairs, strict=True))
+    expected = np.quantile(np.repeat(values, weights), share)
+    assert metrics.weighted_quantile(values, weights, share) == close(expected)
 
 
 def test_adjusted_rand_is_exact_for_a_hundred_million_customers():

@@ -9,9 +9,9 @@ from mall_segments.clustering.coordinates import (
     coordinates_of,
     fit_coordinates,
     most_coordinates,
-    parse_settings_of,
 )
 from mall_segments.scoring.assignment import transform
+from mall_segments.settings import read_settings
 
 
 def make_settings(features, segmentations, **others):
@@ -27,7 +27,7 @@ def make_settings(features, segmentations, **others):
 def feature_values(customers, settings):
     """Rows of ``int_feature_values``: every distinct value is one."""
     rows = []
-    for feature in parse_settings_of(settings).columns:
+    for feature in read_settings(settings).columns:
         counts = customers[feature.name].dropna().value_counts()
         for value, count in counts.items():
             is_number = feature.type == "number"
@@ -43,8 +43,8 @@ def feature_values(customers, settings):
 
 
 def make_frames(customers, settings):
-    """Coordinates and points of customers, as ``int_coordinates`` and ``int_points``."""
-    read = parse_settings_of(settings)
+    """Coordinates and points of customers, as the models of these names."""
+    read = read_settings(settings)
     coordinates = fit_coordinates(feature_values(customers, settings), settings)
     tables = []
     for row in coordinates.to_dict("records"):

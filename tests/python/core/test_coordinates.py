@@ -9,11 +9,11 @@ from mall_segments.clustering.coordinates import (
     coordinates_of,
     fit_coordinates,
     fit_yeo_johnson,
-    parse_settings_of,
     to_new_scale,
     to_original,
 )
 from mall_segments.scoring.assignment import transform
+from mall_segments.settings import read_settings
 
 GENERATOR = np.random.default_rng(7)
 
@@ -30,7 +30,7 @@ def fit_one(values, **options):
     (row,) = fit_coordinates(feature_values(customers, settings), settings).to_dict(
         "records"
     )
-    read = parse_settings_of(settings)
+    read = read_settings(settings)
     return coordinates_of(row, read.segmentations[0], read), row
 
 

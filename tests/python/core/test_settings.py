@@ -99,13 +99,17 @@ def test_resolution_is_no_longer_needed_but_harms_nobody():
     [
         (
             {"features__0__minimum": 200},
-            "`features[age_years].minimum` is 200 and `features[age_years].maximum` is "
-            "120; minimum must be less than maximum.",
+            (
+                "`features[age_years].minimum` is 200 and `features[age_years].maximum` is "
+                "120; minimum must be less than maximum."
+            ),
         ),
         (
             {"features__0__minimum": "much"},
-            "`features[age_years].minimum` is 'much'; it must be a finite number below "
-            "1e15.",
+            (
+                "`features[age_years].minimum` is 'much'; it must be a finite number below "
+                "1e15."
+            ),
         ),
         ({"features__0__minimum": True}, "is true; it must be a finite number"),
         ({"features__0__minimun": 1}, "Did you mean 'minimum'?"),

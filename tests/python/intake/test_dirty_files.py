@@ -219,7 +219,7 @@ def text_of(draft: Draft) -> str:
 
 
 def dirty_file(seed: int, path: Path) -> tuple[Draft, list[str]]:
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     names = source.sample(sorted(KINDS), source.randint(1, 5))
     draft = clean(source)
     # Rows are changed before their form, and numbers before what replaces them.

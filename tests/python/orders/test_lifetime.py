@@ -8,11 +8,9 @@ import pytest
 
 from mall_segments.orders.lifetime import (
     PurchaseModel,
-    ValueModel,
     alive_probability,
     describe_lifetimes,
     expected_purchases,
-    expected_value,
     fit_purchases,
     fit_values,
 )
@@ -143,21 +141,6 @@ def test_expects_many_repeats_as_finitely_as_few():
 
     assert np.isfinite(expected).all()
     assert (expected >= 0).all()
-
-
-def test_expected_value_lies_between_the_own_mean_and_that_of_all():
-    model = ValueModel(6.25, 3.74, 15.44, 0.0)
-    # 6.25 * 15.44 / 2.74 = 35.2 is the mean of all; one purchase of 100 moves it to
-    # 6.25 * (15.44 + 100) / (6.25 + 2.74) = 80.26.
-    means = expected_value(model, np.array([1.0, 1000.0]), np.array([100.0, 100.0]))
-
-    assert means == pytest.approx([80.26, 99.97], abs=0.01)
-
-
-def test_no_value_is_expected_where_the_mean_is_not_finite():
-    assert (
-        expected_value(ValueModel(2.0, 0.9, 5.0, 0.0), np.ones(1), np.ones(1)) is None
-    )
 
 
 def test_refuses_impossible_histories():

@@ -198,6 +198,13 @@ def test_one_customer_without_order_ids_and_with_short_dates(project, tmp_path):
     assert [row[:6] for row in customers(project)] == [("A", 1.0, 3.0, 3.0, 1.0, 34.0)]
 
 
+def test_refuses_cut_points_that_do_not_rise(project):
+    with pytest.raises(BuildError, match=r"cut_points.n_orders` is \[2, 5, 3, 9\]"):
+        project.build(
+            "fct_customer_rfm", orders={"cut_points": {"n_orders": [2, 5, 3, 9]}}
+        )
+
+
 def test_reads_a_model_of_ones_own(project):
     model = project.folder / "models" / "my_orders.sql"
     model.write_text(
@@ -235,7 +242,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(project, tmp_path):
     path = tmp_path / "customers.csv"
     path.write_text("CustomerID,Age\n1,19\n")
 
-    with pytest.raises(BuildError, match=r"customers\.csv: no column .* ordered_at"):
+    with pytest.raises(BuildError, match=r"customers\.csv': no column .* ordered_at"):
         project.build("int_customer_orders", orders_path=str(path))
 
 

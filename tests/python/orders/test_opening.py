@@ -1,3 +1,5 @@
+import json
+
 import duckdb
 import pytest
 
@@ -114,11 +116,22 @@ def test_reads_each_delimiter_and_quoted_cells(tmp_path):
     assert rows == [("Ohm; Söhne", "1,5")]
 
 
+def test_reads_short_and_long_rows_line_breaks_in_cells_and_other_encodings(tmp_path):
+    path = tmp_path / "orders.csv"
+    lines = ["Kunde,Datum,Betrag,Text", 'Ä,2010-12-09,1,"a\nb"', "B,2010-12-09,2"]
+    path.write_bytes("\n".join([*lines, "C,2010-12-09,3,a,b,c"]).encode("latin-1"))
+
+    found = opened(path)
+
+    rows = duckdb.sql(f"SELECT customer_id, amount FROM {found.relation}").fetchall()
+    assert rows == [("Ä", "1"), ("B", "2"), ("C", "3")]
+
+
 def test_refuses_files_that_do_not_belong_together(tmp_path):
     written(tmp_path, "2010-12-09", name="a.csv")
     written(tmp_path, "2010-12-09", name="b.csv", header="customer,date,order,amount")
 
-    with pytest.raises(InputError, match=r"b\.csv has the columns .* a\.csv has"):
+    with pytest.raises(InputError, match=r"a\.csv' and .*b\.csv' have different"):
         opened(tmp_path / "*.csv")
 
 
@@ -128,11 +141,11 @@ def test_refuses_what_is_no_file_of_orders(tmp_path):
     bare = written(tmp_path, name="bare.csv")
 
     for path, said in (
-        (tmp_path / "none.csv", "there is no such file"),
+        (tmp_path / "none.csv", "no such file"),
         (tmp_path, "is a folder"),
-        (tmp_path / "orders.xlsx", "neither CSV nor Parquet"),
+        (tmp_path / "orders.xlsx", r"orders\.xlsx"),
         (tmp_path / "empty.csv", "empty.csv"),
-        (bare, "holds no order"),
+        (bare, "only a header"),
     ):
         with pytest.raises(InputError, match=said):
             opened(path)
@@ -151,7 +164,7 @@ def test_the_function_answers_with_the_refusal():
         '"segmentations": [{"name": "s", "features": ["score"]}]}}'
     )
 
-    assert answer == '{"error": "orders_path \'none.csv\': there is no such file."}'
+    assert "'none.csv': no such file" in json.loads(answer)["error"]
 
 
 def test_the_function_recognises_columns_for_an_engine_that_reads_itself():

@@ -108,7 +108,7 @@ def main(home: Path, n_random: int) -> None:
         check(home, before)
     if exit_code != 0:
         raise AssertionError(f"a build failed at operation {n_trials}: {exit_code}")
-    moments = random.Random(42)  # noqa: S311
+    moments = random.Random(42)
     for _ in range(n_random):
         seconds = moments.uniform(0, 0.15)
         exit_code = in_child(lambda: publish_killed_after(home, seconds))  # noqa: B023

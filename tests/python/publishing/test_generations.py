@@ -1,6 +1,5 @@
 import errno
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -20,7 +19,6 @@ from mall_segments.publishing.generations import (
     find_generation,
     generation_folder,
     list_generations,
-    new_build_id,
     read_current,
     read_generation,
     verify_generation,
@@ -37,11 +35,14 @@ from mall_segments.publishing.switching import (
 MOMENT = datetime(2026, 11, 21, 10, 55, tzinfo=UTC)
 
 
+def build_id_of(number: int) -> str:
+    moment = MOMENT + timedelta(microseconds=number)
+    return f"{moment:%Y%m%dT%H%M%S.%f}Z-{number:08x}"
+
+
 def build(home: Path, number: int, *, keep: int = 3) -> str:
     """Publish a generation of two small files; a higher number is a later build."""
-    build_id = new_build_id(
-        f"{number:08x}", now=MOMENT + timedelta(microseconds=number)
-    )
+    build_id = build_id_of(number)
     with new_generation(home, build_id, keep_generations=keep) as draft:
         (draft.folder / "parquet").mkdir()
         (draft.folder / "parquet" / "dim_segments.parquet").write_text(f"{number}")
@@ -64,17 +65,6 @@ def rewrite_manifest(folder: Path, changes: Mapping[str, Any]) -> None:
     manifest = {**read_generation(folder).manifest, **changes}
     (folder / "manifest.json").unlink()
     write_sealed(folder / "manifest.json", manifest)
-
-
-def test_build_ids_sort_by_time() -> None:
-    later = MOMENT + timedelta(microseconds=1)
-    assert new_build_id("ffffffff", now=MOMENT) < new_build_id("00000000", now=later)
-
-
-def test_build_ids_end_with_eight_hex_digits_of_any_invocation() -> None:
-    digest = hashlib.sha256(b"nightly run").hexdigest()[:8]
-    assert new_build_id("nightly run", now=MOMENT).endswith(f"Z-{digest}")
-    assert new_build_id("ABCDEF01-2", now=MOMENT).endswith("Z-abcdef01")
 
 
 def test_nothing_is_current_before_the_first_build(tmp_path: Path) -> None:
@@ -210,7 +200,7 @@ def test_a_failure_while_writing_changes_nothing(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     first = build(tmp_path, 1)
-    build_id = new_build_id("00000002", now=MOMENT + timedelta(seconds=1))
+    build_id = build_id_of(2)
 
     def fail() -> None:
         with new_generation(tmp_path, build_id, keep_generations=1) as draft:
@@ -228,7 +218,7 @@ def test_a_failure_while_writing_changes_nothing(
 def test_refuses_a_generation_without_a_manifest(tmp_path: Path) -> None:
     with (
         pytest.raises(PublishError, match=r"manifest\.json is missing"),
-        new_generation(tmp_path, new_build_id("1"), keep_generations=3),
+        new_generation(tmp_path, build_id_of(1), keep_generations=3),
     ):
         pass
 
@@ -286,7 +276,7 @@ def test_of_two_builds_at_once_one_is_refused(tmp_path: Path) -> None:
     publishing, refused = threading.Event(), threading.Event()
 
     def win() -> None:
-        build_id = new_build_id("00000001", now=MOMENT)
+        build_id = build_id_of(1)
         with new_generation(tmp_path, build_id, keep_generations=3) as draft:
             publishing.set()
             refused.wait(10)
@@ -302,7 +292,7 @@ def test_of_two_builds_at_once_one_is_refused(tmp_path: Path) -> None:
     refused.set()
     winner.join()
 
-    assert current_build(tmp_path) == new_build_id("00000001", now=MOMENT)
+    assert current_build(tmp_path) == build_id_of(1)
     assert build(tmp_path, 3) == current_build(tmp_path)
 
 

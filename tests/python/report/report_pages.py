@@ -85,7 +85,9 @@ def shipped() -> Sample:
         demographics=("gender", "age_band"),
         extra={
             "gender": [text.lower() for text in gender],
-            "age_band": [bands[np.searchsorted(starts, a, side="right") - 1] for a in ages],
+            "age_band": [
+                bands[np.searchsorted(starts, a, side="right") - 1] for a in ages
+            ],
         },
     )  # fmt: skip
 

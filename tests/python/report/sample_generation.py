@@ -139,7 +139,7 @@ def make_segmentation(sample: Sample, plan: Plan) -> ModelSegmentation:
                 segment_id=number,
                 segment_name=f"Kind {LETTERS[number - 1]} of {plan.features[0]}",
                 persona=persona or f"Persona {LETTERS[number - 1]}",
-                recommended_action="Write to them; offer what they like; ask them back.",
+                recommended_action="Write to them; offer what they like.",
                 n_customers=int(own.sum()),
                 customer_share=float(own.mean()),
                 share=float(own.mean()),
@@ -214,7 +214,7 @@ def write_generation(folder: Path, sample: Sample) -> Model:
         )
         connection.register("assigned", assigned)
         create = connection.execute(
-            "SELECT count(*) FROM information_schema.tables WHERE table_name = 'customers'"
+            "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'customers'"
         ).fetchone()
         verb = (
             "INSERT INTO customers"
@@ -286,7 +286,8 @@ def _long_tables(
                 quantile_cont(value, 0.1) AS p10, quantile_cont(value, 0.9) AS p90,
                 min(value) AS minimum, max(value) AS maximum,
                 any_value(overall_mean) AS overall_mean,
-                (avg(value) - any_value(overall_mean)) / any_value(overall_std) AS z_score,
+                (avg(value) - any_value(overall_mean)) / any_value(overall_std)
+                AS z_score,
                 100 * avg(value) / any_value(overall_mean) AS index_vs_overall
             FROM long_numbers JOIN every USING (segmentation, feature) GROUP BY ALL;
         CREATE TABLE fct_segment_categories AS
@@ -310,8 +311,9 @@ def _long_tables(
     """)
     keys = "".join(f"{name}, " for name in sample.demographics)
     connection.execute(
-        "CREATE TABLE fct_segment_demographics AS SELECT *, n_customers / sum(n_customers) "
-        "OVER (PARTITION BY segmentation, segment_id) AS share_of_segment FROM ("
+        "CREATE TABLE fct_segment_demographics AS SELECT *, "
+        "n_customers / sum(n_customers) OVER (PARTITION BY segmentation, segment_id) "
+        "AS share_of_segment FROM ("
         f"SELECT segmentation, segment_id, {keys} count(*) AS n_customers "
         "FROM customers GROUP BY ALL)"
     )

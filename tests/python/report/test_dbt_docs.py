@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pytest
 
-from mall_segments.publishing.docs import DOCS, write_docs
 from mall_segments.errors import PublishError
+from mall_segments.publishing.docs import DOCS, write_docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

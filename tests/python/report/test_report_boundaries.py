@@ -85,7 +85,7 @@ def test_segments_that_differ_only_elsewhere_have_no_line() -> None:
 def test_on_a_line_two_centroids_are_nearest_and_equally_near(
     seed: int, n_features: int
 ) -> None:
-    numbers = random.Random(seed)  # noqa: S311 - a test
+    numbers = random.Random(seed)
     model = segmentation(
         *(tuple(numbers.uniform(0, 100) for _ in range(n_features)) for _ in range(6))
     )

@@ -47,8 +47,11 @@ def model_content() -> dict[str, Any]:
         "customer_id_aliases": ["CustomerID", "ID"],
         "columns": [
             {
-                **{"name": "gender", "label": "gender", "type": "category"},
-                **{"aliases": ["Gender", "Genre"], "levels": gender},
+                "name": "gender",
+                "label": "gender",
+                "type": "category",
+                "aliases": ["Gender", "Genre"],
+                "levels": gender,
             },
             _number(age, ["Age", "Edad"], 1.0, 120.0, 36.0, is_whole=True),
             _number(income, ["Annual Income (k$)", "Income"], 0.0, 1000.0, 61.5),
@@ -80,8 +83,11 @@ def mixed_model() -> Model:
         _number("total_spend", ["Spend"], 0.0, None, 80.0),
         _number("balance", ["Balance"], None, None, 0.0),
         {
-            **{"name": "plan", "label": "plan", "type": "category"},
-            **{"aliases": ["Plan"], "levels": None},
+            "name": "plan",
+            "label": "plan",
+            "type": "category",
+            "aliases": ["Plan"],
+            "levels": None,
         },
     ]
     axes = [
@@ -124,7 +130,7 @@ def _number(
 ) -> dict[str, Any]:
     return {
         "name": name,
-        "label": name.split("_")[0],
+        "label": name.split("_", maxsplit=1)[0],
         "type": "number",
         "aliases": aliases,
         "minimum": minimum,

@@ -1,4 +1,4 @@
-"""One rule: arrays, SQL, the command, model.sql and the pipeline give the same answer."""
+"""Arrays, SQL, the command, model.sql and the pipeline give the same answer."""
 
 from __future__ import annotations
 

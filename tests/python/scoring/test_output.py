@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import random
@@ -10,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from example_model import BUILD, write_example_model
 
 from mall_segments.errors import InputError
 from mall_segments.scoring.output import stream, whole_files
-
 
 COMMAND = "from mall_segments.cli import main; main(prog_name='mall-segments')"
 MALL_SEGMENTS = (sys.executable, "-c", COMMAND)
@@ -149,7 +146,7 @@ def test_killed_at_any_moment_it_leaves_whole_files_or_none(
     whole = output.read_bytes(), rejected.read_bytes()
     assert (n_lines(output), n_lines(rejected)) == (N_CUSTOMERS - 20 + 1, 20 + 1)
 
-    random_ = random.Random(1)  # noqa: S311 - moments to kill at
+    random_ = random.Random(1)
     for _ in range(N_KILLS):
         output.unlink(missing_ok=True)
         rejected.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -15,6 +14,8 @@ from mall_segments.errors import InputError, ModelError
 from mall_segments.scoring.files import ADDED_COLUMNS, Reading, score_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mall_segments.model import Model
     from mall_segments.scoring.files import ScoredFile
 

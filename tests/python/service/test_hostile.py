@@ -139,7 +139,7 @@ def raw_request(draw: random.Random) -> bytes:
 def test_hostile_bodies_are_answered_below_500(
     shared_service: RunningService, seed: int
 ) -> None:
-    draw = random.Random(seed)  # noqa: S311 - test data
+    draw = random.Random(seed)
     statuses: dict[int, int] = {}
     for _ in range(N_REQUESTS):
         response = shared_service.send(body_of(draw))
@@ -156,7 +156,7 @@ def test_hostile_bodies_are_answered_below_500(
 
 
 def test_hostile_heads_are_answered_below_500(shared_service: RunningService) -> None:
-    draw = random.Random(3)  # noqa: S311 - test data
+    draw = random.Random(3)
     seen = set()
     for _ in range(N_REQUESTS):
         request = raw_request(draw)

@@ -214,7 +214,7 @@ def test_changed_bytes_are_all_refused(home: Path) -> None:
     path = publish_model(home, second_content())
     path.chmod(0o600)
     intact = path.read_bytes()
-    random_ = random.Random(1)  # noqa: S311 - test data
+    random_ = random.Random(1)
 
     for _ in range(N_BYTE_CHANGES):
         at = random_.randrange(len(intact))

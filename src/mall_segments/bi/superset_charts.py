@@ -1,0 +1,236 @@
+"""The kinds of charts of the dashboard, as Superset stores them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+_NAMESPACE: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+# Where the kinds of charts name what they group by; the others list plain columns.
+_COLUMNS: Final = ("entity", "series", "x_axis", "groupby", "all_columns")
+_METRICS: Final = ("metric", "metrics", "x", "y", "size")
+
+_DRAWN: Final[dict[str, Any]] = {
+    "show_legend": True,
+    "legendType": "scroll",
+    "legendOrientation": "top",
+    "rich_tooltip": True,
+    "truncateYAxis": False,
+    "y_axis_bounds": [None, None],
+    "sort_series_type": "name",
+    "sort_series_ascending": True,
+    "x_axis_title_margin": 30,
+    "y_axis_title_margin": 15,
+}
+
+
+def identity(*parts: str) -> str:
+    """Name a part, always the same, so that importing it again replaces it."""
+    return str(uuid5(_NAMESPACE, "mall-segments superset " + " ".join(parts)))
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart: its title, the data set it draws and how.
+
+    ``where`` maps columns to the one value that is shown; width is in twelfths of the
+    dashboard, height in units of 8 pixels.
+    """
+
+    title: str
+    dataset: str
+    kind: str
+    width: int
+    height: int = 50
+    params: dict[str, Any] = field(default_factory=dict)
+    where: dict[str, str] = field(default_factory=dict)
+    about: str | None = None
+
+    def columns(self) -> list[str]:
+        """List the columns that it asks for."""
+        return self._named(_COLUMNS)
+
+    def metrics(self) -> list[str]:
+        """List the metrics that it asks for."""
+        return self._named(_METRICS)
+
+    def _named(self, places: tuple[str, ...]) -> list[str]:
+        names: list[str] = []
+        for place in places:
+            value = self.params.get(place, [])
+            names += value if isinstance(value, list) else [value]
+        return names
+
+    def exported(self, uuid: str, dataset_uuid: str) -> dict[str, Any]:
+        """Write it as Superset exports charts, with the query that alerts use."""
+        limit = self.params.get("row_limit", 5000)
+        query = {
+            "columns": self.columns(),
+            "metrics": self.metrics(),
+            "filters": [
+                {"col": column, "op": "==", "val": value}
+                for column, value in self.where.items()
+            ],
+            "orderby": [
+                json.loads(order) for order in self.params.get("order_by_cols", [])
+            ],
+            "row_limit": limit,
+            "extras": {},
+            "annotation_layers": [],
+        }
+        context = {
+            "datasource": {"id": 0, "type": "table"},
+            "force": False,
+            "queries": [query],
+            "result_format": "json",
+            "result_type": "full",
+        }
+        filters = [
+            {
+                "clause": "WHERE",
+                "expressionType": "SIMPLE",
+                "subject": column,
+                "operator": "==",
+                "comparator": value,
+            }
+            for column, value in self.where.items()
+        ]
+        return {
+            "slice_name": self.title,
+            "description": self.about,
+            "viz_type": self.kind,
+            "params": {
+                "viz_type": self.kind,
+                "adhoc_filters": filters,
+                "row_limit": limit,
+                **self.params,
+            },
+            "query_context": json.dumps(context),
+            "cache_timeout": None,
+            "uuid": uuid,
+            "version": "1.0.0",
+            "dataset_uuid": dataset_uuid,
+        }
+
+
+def number(title: str, dataset: str, metric: str, form: str, **more: Any) -> Chart:
+    """Show one number, large."""
+    params = {"metric": metric, "y_axis_format": form, "header_font_size": 0.4}
+    if "subtitle" in more:
+        params["subtitle"] = more.pop("subtitle")
+    return Chart(title, dataset, "big_number_total", 2, 16, params, **more)
+
+
+def bars(
+    title: str, dataset: str, x: str, metric: str, form: str, width: int, **more: Any
+) -> Chart:
+    """Draw bars, stacked by ``by`` and with ``shares`` to the whole of each bar."""
+    by, shares = more.pop("by", None), more.pop("shares", False)
+    upright = more.pop("upright", False)
+    params = _DRAWN | {
+        "x_axis": x,
+        "metrics": [metric],
+        "groupby": [by] if by else [],
+        "y_axis_format": form,
+        "orientation": "vertical" if upright else "horizontal",
+        "show_legend": by is not None,
+        "show_value": by is None and not upright,
+        "x_axis_title": more.pop("x_title", ""),
+        "xAxisForceCategorical": True,
+        "x_axis_sort": x,
+        "x_axis_sort_asc": upright,
+        "x_axis_sort_series": "name",
+        "x_axis_sort_series_ascending": upright,
+    }
+    if by:
+        params |= {"stack": "Stack", "only_total": not shares}
+    if shares:
+        params["contributionMode"] = "row"
+    return Chart(title, dataset, "echarts_timeseries_bar", width, 50, params, **more)
+
+
+def lines(
+    title: str, dataset: str, x: str, metrics: list[str], width: int, **more: Any
+) -> Chart:
+    """Draw lines over numbers."""
+    params = _DRAWN | {
+        "x_axis": x,
+        "metrics": metrics,
+        "groupby": [],
+        "y_axis_format": ".2f",
+        "markerEnabled": True,
+        "markerSize": 6,
+        "x_axis_title": more.pop("x_title", ""),
+    }
+    return Chart(title, dataset, "echarts_timeseries_line", width, 50, params, **more)
+
+
+def places(
+    title: str, dataset: str, x: tuple[str, str], y: tuple[str, str], **more: Any
+) -> Chart:
+    """Draw points where they lie; the axes are metrics and their titles."""
+    params = _DRAWN | {
+        "series": "segment",
+        "entity": "point",
+        "x": x[0],
+        "y": y[0],
+        "size": "customers",
+        "max_bubble_size": more.pop("largest"),
+        "opacity": 0.7,
+        "x_axis_label": x[1],
+        "y_axis_label": y[1],
+        "y_axis_title_margin": 40,
+        "xAxisFormat": ",~g",
+        "y_axis_format": ",~g",
+        "tooltipSizeFormat": ",d",
+        "truncateXAxis": False,
+    }
+    return Chart(title, dataset, "bubble_v2", 6, 60, params, **more)
+
+
+def differences(
+    title: str, dataset: str, metric: str, width: int, **more: Any
+) -> Chart:
+    """Draw a heat map of features and segments, neutral at zero."""
+    params = {
+        "x_axis": "feature",
+        "groupby": "segment",
+        "metric": metric,
+        "normalize_across": "heatmap",
+        "linear_color_scheme": "schemePuOr",
+        "show_legend": True,
+        "show_values": True,
+        "sort_x_axis": "alpha_asc",
+        "sort_y_axis": "alpha_desc",
+        "value_bounds": [-1.5, 1.5],
+        "y_axis_format": "+.1f",
+        "xscale_interval": 1,
+        "yscale_interval": 1,
+        "left_margin": "auto",
+        "bottom_margin": "auto",
+    }
+    return Chart(title, dataset, "heatmap_v2", width, 60, params, **more)
+
+
+def table(
+    title: str, dataset: str, columns: list[str], width: int, **more: Any
+) -> Chart:
+    """List rows; ``order`` has pairs of a column and whether it ascends."""
+    height = more.pop("height", 50)
+    formats = more.pop("formats", {})
+    params = {
+        "query_mode": "raw",
+        "all_columns": columns,
+        "order_by_cols": [json.dumps(order) for order in more.pop("order", [])],
+        "column_config": {
+            column: {"d3NumberFormat": form} for column, form in formats.items()
+        },
+        "server_page_length": 10,
+        "show_cell_bars": False,
+        "table_timestamp_format": "smart_date",
+        "include_search": True,
+        "row_limit": 1000,
+    }
+    return Chart(title, dataset, "table", width, height, params, **more)

@@ -1,0 +1,83 @@
+import pytest
+from customer_frames import make_settings
+
+from mall_segments.clustering.gates import check_gates
+from mall_segments.errors import InputError
+from mall_segments.settings import parse_settings
+
+SETTINGS = parse_settings(
+    make_settings(
+        [{"name": "visits"}, {"name": "basket"}],
+        [{"name": "both", "features": ["visits", "basket"], "n_segments": 3}],
+    )
+)
+
+
+def counts(**changes):
+    found = {
+        ("input rows", ""): 10,
+        ("accepted customers", ""): 9,
+        ("rejected rows", ""): 1,
+        ("rows without a customer", ""): 0,
+        ("complete customers", "both"): 9,
+        ("distinct points", "both"): 8,
+        ("distinct values", "visits"): 5,
+        ("distinct values", "basket"): 6,
+        ("rejected because", "visits: not a number"): 1,
+        ("first row rejected because", "visits: not a number"): 4,
+    }
+    for key, value in changes.items():
+        measure, _, subject = key.partition("__")
+        found[measure.replace("_", " "), subject] = value
+    return found
+
+
+def test_customers_that_can_be_segmented_pass():
+    check_gates(counts(), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input_rows__": 0}, "has a header but no rows"),
+        (
+            {"accepted_customers__": 0, "rejected_rows__": 10},
+            (
+                "All 10 rows of the customer file are rejected: 1 for 'visits: not a "
+                "number' (row 4 is the first)."
+            ),
+        ),
+        ({"rejected_rows__": 3}, "3 of 10 customers are rejected, a share of 0.3000"),
+        (
+            {"rejected_rows__": 4, "rows_without_a_customer__": 4},
+            "4 of 10 rows hold no customer",
+        ),
+        ({"distinct_values__basket": 1}, "the same value of basket"),
+        ({"distinct_points__both": 2}, "2 distinct points of visits and basket"),
+        ({"distinct_points__both": 1}, "2 distinct points are the least"),
+        (
+            {"complete_customers__both": 2, "distinct_points__both": 2},
+            "2 customers with a value of visits and basket",
+        ),
+    ],
+)
+def test_refuses_what_no_segments_can_come_from(changes, said):
+    with pytest.raises(InputError) as refusal:
+        check_gates(counts(**changes), SETTINGS)
+    assert said in str(refusal.value)
+
+
+def test_fillers_do_not_count_against_the_customers():
+    few = counts(rejected_rows__=2, rows_without_a_customer__=2)
+    check_gates(few, SETTINGS)
+
+
+def test_names_the_three_most_frequent_reasons():
+    found = counts(accepted_customers__=0, rejected_rows__=10)
+    for number, reason in enumerate(("a", "b", "c"), start=2):
+        found["rejected because", reason] = number
+        found["first row rejected because", reason] = number
+    with pytest.raises(InputError) as refusal:
+        check_gates(found, SETTINGS)
+    assert "4 for 'c'" in str(refusal.value)
+    assert "and 1 more reasons" in str(refusal.value)
