@@ -43,20 +43,6 @@
     {{ return(has_own_orders() or not has_own_customers()) }}
 {% endmacro %}
 
-{% macro order_feature_columns() %}
-    {#- The columns of `int_customer_orders` that a feature can be. -#}
-    {{ return([
-        'recency_days',
-        'n_orders',
-        'total_spend',
-        'average_order_value',
-        'tenure_days',
-        'days_between_orders',
-        'n_returns',
-        'return_share',
-    ]) }}
-{% endmacro %}
-
 {% macro orders_input() %}
     {#-
     How orders are read: `relation`, what follows `from`, with the canonical names;
@@ -161,10 +147,7 @@
     {{ dbt.cast(name, dbt.type_string()) }}
     {%- else -%}
     case
-        when lower({{ text }}) in (
-            '', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a'
-        )
-            then null
+        when lower({{ text }}) in ({{ no_values() }}) then null
         {%- if name in ('customer_id', 'order_id') %}
         when {{ text }} like '%.0' and try_cast({{ text }} as double) is not null
             then substr({{ text }}, 1, length({{ text }}) - 2)

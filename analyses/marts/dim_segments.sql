@@ -97,9 +97,11 @@ select
     values_of_orders.total_spend,
     values_of_orders.total_spend
     / nullif(cast(sized.n_customers as double), 0) as mean_spend,
-    values_of_orders.total_spend / nullif(sum(values_of_orders.total_spend) over (
-        partition by sized.segmentation
-    ), 0) as spend_share,
+    values_of_orders.total_spend / nullif(
+        sum(values_of_orders.total_spend) over (
+            partition by sized.segmentation
+        ), 0
+    ) as spend_share,
     values_of_orders.expected_value_12m,
     {%- endif %}
     sized.n_segments,

@@ -24,49 +24,76 @@ counts as (
     select
         'input rows' as measure,
         '' as subject,
-        accepted.n_accepted + (select count(*) from rejected) as n
+        n_accepted + (select count(*) from rejected) as n
     from accepted
 
     union all
 
-    select 'accepted customers', '', n_accepted from accepted
+    select
+        'accepted customers' as measure,
+        '' as subject,
+        n_accepted as n
+    from accepted
 
     union all
 
-    select 'rejected rows', '', count(*) from rejected
+    select
+        'rejected rows' as measure,
+        '' as subject,
+        count(*) as n
+    from rejected
 
     union all
 
     -- Blank lines, subtotals and footers: rejected, but no sign of a bad file.
-    select 'rows without a customer', '', count(*)
+    select
+        'rows without a customer' as measure,
+        '' as subject,
+        count(*) as n
     from rejected
     where rejection_reasons like '%no feature value%'
 
     union all
 
-    select 'imputed customers', '', n_imputed from accepted
+    select
+        'imputed customers' as measure,
+        '' as subject,
+        n_imputed as n
+    from accepted
 
     union all
 
-    select 'rejected because', rejection_reasons, count(*)
+    select
+        'rejected because' as measure,
+        rejection_reasons as subject,
+        count(*) as n
     from rejected
     group by rejection_reasons
 
     union all
 
-    select 'first row rejected because', rejection_reasons, min(source_row)
+    select
+        'first row rejected because' as measure,
+        rejection_reasons as subject,
+        min(source_row) as n
     from rejected
     group by rejection_reasons
 
     union all
 
-    select 'distinct values', feature, count(*)
+    select
+        'distinct values' as measure,
+        feature as subject,
+        count(*) as n
     from {{ ref('int_feature_values') }}
     group by feature
 
     union all
 
-    select 'distinct points', segmentation, count(*)
+    select
+        'distinct points' as measure,
+        segmentation as subject,
+        count(*) as n
     from {{ ref('int_points') }}
     where n_fitted > 0
     group by segmentation
@@ -75,7 +102,11 @@ counts as (
 
     union all
 
-    select 'complete customers', '{{ layout.name }}', {{ layout.name }}_n_complete from accepted
+    select
+        'complete customers' as measure,
+        '{{ layout.name }}' as subject,
+        {{ layout.name }}_n_complete as n
+    from accepted
     {%- endfor %}
 
 )

@@ -8,6 +8,27 @@ levels as (
 
 ),
 
+overall as (
+
+    select
+        segmentation,
+        feature,
+        level,
+
+        sum(n_customers) as n_customers,
+        sum(sum(n_customers)) over (
+            partition by segmentation, feature
+        ) as n_all
+
+    from levels
+
+    group by
+        segmentation,
+        feature,
+        level
+
+),
+
 -- A level that nobody in a segment has is an answer, too.
 every_level as (
 
@@ -23,18 +44,7 @@ every_level as (
 
     from levels as segments
 
-    inner join (
-        select
-            segmentation,
-            feature,
-            level,
-            sum(n_customers) as n_customers,
-            sum(sum(n_customers)) over (
-                partition by segmentation, feature
-            ) as n_all
-        from levels
-        group by segmentation, feature, level
-    ) as overall
+    inner join overall
         on
             segments.segmentation = overall.segmentation
             and segments.feature = overall.feature

@@ -36,7 +36,13 @@ segments as (
 
 previous_segments as (
 
-    select * from {{ ref('int_segments_published') }}
+    select distinct
+        segmentation,
+        segment_id,
+        segment_name,
+        previous_build_id
+
+    from {{ ref('int_customer_segments_published') }}
 
 ),
 
@@ -48,9 +54,7 @@ current_build as (
 
 previous_builds as (
 
-    select distinct previous_build_id
-
-    from {{ ref('int_customer_segments_published') }}
+    select distinct previous_build_id from previous_segments
 
 ),
 

@@ -19,7 +19,9 @@ sureness as (
         segment_id,
 
         sum(n_customers * membership) / sum(n_customers) as mean_membership,
-        cast(sum(case when membership < 0.7 then n_customers else 0 end) as double)
+        cast(sum(
+            case when membership < 0.7 then n_customers else 0 end
+        ) as double)
         / sum(n_customers) as share_on_the_border
 
     from points

@@ -1,9 +1,24 @@
 {#- Sums add up over any group of segments; MetricFlow divides them to means. -#}
 with
 
-profiles as (
+feature_sums as (
 
-    select * from {{ ref('fct_segment_profiles') }}
+    select
+        segmentation,
+        segment_id,
+        feature,
+
+        cast(sum(n_customers) as bigint) as n_customers,
+        sum(n_customers * value) as total_value
+
+    from {{ ref('int_segment_values') }}
+
+    where value is not null
+
+    group by
+        segmentation,
+        segment_id,
+        feature
 
 ),
 
@@ -51,9 +66,9 @@ summed as (
         null as total_silhouette,
         null as n_with_silhouette,
         n_customers as n_values,
-        n_customers * mean as total_value
+        total_value
 
-    from profiles
+    from feature_sums
 
 )
 

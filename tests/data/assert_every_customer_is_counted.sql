@@ -1,4 +1,4 @@
--- Segments, points, profiles, categories and demographics count the same customers.
+-- Segments, points, profiles, levels and demographics count the same customers.
 with
 
 accepted as (

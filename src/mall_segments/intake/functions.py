@@ -20,7 +20,7 @@ from mall_segments.home import find_home
 from mall_segments.intake.columns import recognise_columns
 from mall_segments.intake.preflight import build_notes, check_disk, open_for_build
 from mall_segments.orders.cells import check_cells_file
-from mall_segments.orders.functions import FUNCTIONS as ORDER_FUNCTIONS
+from mall_segments.orders.functions import describe_orders
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:
@@ -157,6 +157,8 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
 def _answering(
     function: Callable[[Mapping[str, Any]], dict[str, Any]],
 ) -> Callable[[str | None], str]:
+    """Answer JSON with JSON, an error within it: engines wrap what is raised."""
+
     def answer(text: str | None) -> str:
         try:
             request = json.loads(text or "{}")
@@ -176,7 +178,7 @@ FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
     "mall_segments_preflight": _answering(preflight),
     "mall_segments_recognise": _answering(recognise),
     "mall_segments_input": _answering(describe_input),
-    **ORDER_FUNCTIONS,
+    "mall_segments_orders": _answering(describe_orders),
 }
 """Every function by its name in SQL, from JSON text to JSON text."""
 

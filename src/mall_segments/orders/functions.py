@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import yaml
 
-from mall_segments.errors import MallSegmentsError
 from mall_segments.orders.columns import recognise_order_columns
 from mall_segments.orders.opening import (
     OpenedOrders,
@@ -18,7 +16,7 @@ from mall_segments.orders.opening import (
 from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 # Copies of files that the engine cannot read exist as long as these do.
@@ -71,26 +69,3 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
         "date_format": opened.date_format,
         "notes": list(opened.notes),
     }
-
-
-def _answering(
-    function: Callable[[Mapping[str, Any]], dict[str, Any]],
-) -> Callable[[str | None], str]:
-    """Answer JSON with JSON, an error within it: engines wrap what is raised."""
-
-    def answer(text: str | None) -> str:
-        try:
-            return json.dumps({"error": None, **function(json.loads(text or "{}"))})
-        except MallSegmentsError as error:
-            return json.dumps({"error": str(error)})
-        except Exception as error:  # noqa: BLE001 - the answer carries it
-            kind = type(error).__name__
-            return json.dumps({"error": f"Orders cannot be read: {kind}: {error}"})
-
-    return answer
-
-
-FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
-    "mall_segments_orders": _answering(describe_orders),
-}
-"""The function by its name in SQL, from JSON text to JSON text."""

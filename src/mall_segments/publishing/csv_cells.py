@@ -12,7 +12,7 @@ _SIGNS: Final = "=+\\-@＝＋－＠"  # noqa: RUF001
 _SUSPECT: Final = f"[\\t\\r{_SIGNS}]"
 _START: Final = f"^[\\t\\r\\n{_SIGNS}]"
 # Where a cell ends for a spreadsheet that takes semicolons or tabs for separators.
-_WITHIN: Final = f'([;\\t\\r\\n][" ]*)([{_SIGNS}])'
+_WITHIN: Final = f'([;\\t\\r\\n]"*)([{_SIGNS}])'
 _PLAIN_NUMBER: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 
 

@@ -59,32 +59,6 @@ def published_counts(home: str | None) -> dict[str, int]:
     return {each.name: each.n_segments for each in segmentations}
 
 
-def read_published_segments(home: str | None) -> pd.DataFrame:
-    """Tabulate the segments that readers see now.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation and segment: ``segmentation``, ``segment_id``,
-        ``segment_name`` and ``persona``.
-    """
-    import pandas as pd  # noqa: PLC0415 - heavy
-
-    model = published_model(home)
-    rows = [
-        (each.name, segment.segment_id, segment.segment_name, segment.persona)
-        for each in (model.segmentations if model else ())
-        for segment in each.segments
-    ]
-    types: dict[str, Any] = {
-        "segmentation": text_type(),
-        "segment_id": "int64",
-        "segment_name": text_type(),
-        "persona": text_type(),
-    }
-    return pd.DataFrame(rows, columns=list(types)).astype(types)
-
-
 def previous_customer_segments(session: Any, home: str | None) -> Any:
     """Read each customer's segment in the last published generation.
 

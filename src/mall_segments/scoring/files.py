@@ -191,12 +191,7 @@ def score_file(
                 step("writing")
                 _write(connection, checked, output, rejected, form)
         except InputError as error:
-            text = str(error)
-            if source == PIPE:
-                text = text.replace(path, _STANDARD_INPUT)
-            if "no column is recognised" in text:
-                text += f"\n{_ADVICE}"
-            raise InputError(text) from None
+            raise InputError(_explained(str(error), source, path)) from None
     return ScoredFile(
         build_id=model.build_id,
         segmentation=chosen.name,
@@ -206,6 +201,15 @@ def score_file(
         reasons=checked.reasons,
         notes=tuple(opened.notes),
     )
+
+
+def _explained(text: str, source: str, path: str) -> str:
+    """Name the standard input as such, and say what helps where nothing is known."""
+    if source == PIPE:
+        text = text.replace(path, _STANDARD_INPUT)
+    if "no column is recognised" in text:
+        text += f"\n{_ADVICE}"
+    return text
 
 
 @contextmanager

@@ -88,7 +88,12 @@ case lower({{ text }})
 {% macro plain_text(cell) -%}
 {#- A cell as text where the package has not looked at the file. -#}
 {%- set text = 'trim(cast(' ~ cell ~ ' as string))' -%}
-case when lower({{ text }}) not in ('', '?', '-', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a') then {{ text }} end
+case when lower({{ text }}) not in ({{ no_values() }}) then {{ text }} end
+{%- endmacro %}
+
+{% macro no_values() -%}
+{#- Texts that say that there is no value, as `number_formats.NO_VALUES` has them. -#}
+'', '?', '-', '--', '.', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a', '<na>', 'nil', 'missing', '(null)'
 {%- endmacro %}
 
 {% macro plain_number(cell, engine='duckdb') -%}

@@ -39,7 +39,7 @@ _STUB_MODELS = {
 _PLUGIN = """
 from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb.func import SPECIAL
-from mall_segments.orders.functions import FUNCTIONS
+from mall_segments.intake.functions import FUNCTIONS
 
 class Plugin(BasePlugin):
     def configure_connection(self, conn):

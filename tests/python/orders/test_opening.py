@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from mall_segments.errors import InputError
-from mall_segments.orders.functions import FUNCTIONS
+from mall_segments.intake.functions import FUNCTIONS
 from mall_segments.orders.opening import open_orders
 from mall_segments.settings import parse_settings
 

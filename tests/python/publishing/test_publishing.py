@@ -28,7 +28,6 @@ from mall_segments.publishing.previous import (
     previous_feature_values,
     published_counts,
     published_model,
-    read_published_segments,
 )
 from mall_segments.publishing.publish import input_files, settings_sha256
 from mall_segments.publishing.sealed_json import write_sealed
@@ -736,15 +735,11 @@ def test_the_model_is_named_like_its_generation(home: Path) -> None:
     assert model.build_id == generation.build_id
     assert "select" in generation.file("model.sql").read_text().lower()
     assert published_counts(str(home)) == {"income_spending": 2}
-    assert read_published_segments(str(home)).to_numpy().tolist() == [
-        ["income_spending", 1, "low income and low spending", "sensible"],
-        ["income_spending", 2, "high income and high spending", "target"],
-    ]
 
 
 def test_the_next_build_sees_customers_and_values_of_the_last(home: Path) -> None:
     with duckdb.connect() as session:
-        assert previous_customer_segments(session, str(home)).fetchall() == []
+        assert len(previous_customer_segments(session, str(home))) == 0
     assert published_model(str(home)) is None
     assert len(previous_feature_values(str(home))) == 0
     publish(home)
