@@ -24,6 +24,8 @@ import pyspark.sql
 import pytest
 from shared_project import DBT, PROJECT
 
+from mall_segments.publishing.tables import portable_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -313,6 +315,16 @@ def test_the_published_sql_gives_every_customer_the_published_segment(
     for answer, wanted in zip(answers, expected, strict=True):
         assert answer[:6] == wanted[:6]
         assert answer[6:] == pytest.approx(wanted[6:], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("text", ["Tom's", "'", "\\", "C:\\new 'deal'", "plain"])
+def test_texts_of_the_published_sql_are_read_alike(
+    server: tuple[str, Path], text: str
+) -> None:
+    query = f"select {portable_text(text)} as text"
+    session = pyspark.sql.SparkSession.builder.remote(server[0]).getOrCreate()
+    assert session.sql(query).collect()[0][0] == text
+    assert duckdb.sql(query).fetchall() == [(text,)]
 
 
 def test_refuses_a_csv_file_by_what_spark_read_of_it(

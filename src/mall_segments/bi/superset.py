@@ -119,29 +119,30 @@ class _Dashboard:
                 "timestamp": self.model.created_at,
             },
         )
-        database = identity("database")
-        yield "databases/mall_segments", _database(kind, uri, database)
+        database = _database(kind, uri)
+        yield "databases/mall_segments", database
+        uuids: dict[str, str] = {}
         for dataset in self.datasets.all():
-            yield (
-                f"datasets/mall_segments/{dataset.name}",
-                self.datasets.exported(dataset, kind, database, self.connection),
+            exported = self.datasets.exported(
+                dataset, kind, database["uuid"], self.connection
             )
+            uuids[dataset.name] = exported["uuid"]
+            yield f"datasets/mall_segments/{dataset.name}", exported
         for tab, rows in tabs.items():
             for row in rows:
                 for chart in row:
-                    uuid = identity("chart", tab, chart.title)
                     yield (
                         f"charts/{_slug(tab)}_{_slug(chart.title)}",
-                        chart.exported(uuid, identity("dataset", chart.dataset)),
+                        chart.exported(uuids[chart.dataset]),
                     )
-        yield "dashboards/mall_segments", self._exported_dashboard(tabs)
+        yield "dashboards/mall_segments", self._exported_dashboard(tabs, uuids)
 
     def _rows(self, segmentation: ModelSegmentation) -> list[list[Chart]]:
         where = {"segmentation": segmentation.name}
         unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
         rows = [
             [
-                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=16,
+                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24,
                       where=where),
                 number("Customers", "segments", "customers", ",d", where=where),
                 number(f"Segments{unsure}", "segments", "segments", ",d", where=where),
@@ -175,7 +176,7 @@ class _Dashboard:
                 table("Customers of each segment", "customers",
                       ["customer_id", "segment", *self.datasets.described,
                        "main_reason", "membership", "is_outlier"],
-                      12, where=where, order=[("membership", False)],
+                      12, search=True, where=where, order=[("membership", False)],
                       formats={"membership": ".0%"}),
             ],
         ]  # fmt: skip
@@ -214,7 +215,7 @@ class _Dashboard:
                 "points",
                 (f"mean_{x}", self.names.labels[x]),
                 (f"mean_{y}", self.names.labels[y]),
-                largest="5" if largest < _FEW else "10",
+                size="mark" if largest < _FEW else "customers",
                 where=where,
             ),
             differences(title, "profiles", "difference", 6, where=where, about=about),
@@ -274,7 +275,9 @@ class _Dashboard:
             if name != "customer_id" and not name.startswith("is_")
         ]
 
-    def _exported_dashboard(self, tabs: dict[str, list[list[Chart]]]) -> dict[str, Any]:
+    def _exported_dashboard(
+        self, tabs: dict[str, list[list[Chart]]], uuids: dict[str, str]
+    ) -> dict[str, Any]:
         position: dict[str, Any] = {
             "DASHBOARD_VERSION_KEY": "v2",
             "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
@@ -299,7 +302,7 @@ class _Dashboard:
                     chart_number += 1
                     _place(position, "CHART", chart_key, [*above, row_key], [],
                            chartId=chart_number, sliceName=chart.title,
-                           uuid=identity("chart", tab, chart.title),
+                           uuid=chart.exported(uuids[chart.dataset])["uuid"],
                            width=chart.width, height=chart.height)  # fmt: skip
         return {
             "dashboard_title": TITLE,
@@ -316,7 +319,9 @@ class _Dashboard:
                 "refresh_frequency": 0,
                 "cross_filters_enabled": True,
                 "native_filter_configuration": [
-                    _persona_filter(segmentation.name, keys[segmentation.name])
+                    _persona_filter(
+                        segmentation.name, keys[segmentation.name], uuids["segments"]
+                    )
                     for segmentation in self.model.segmentations
                 ],
             },
@@ -337,7 +342,7 @@ class _Dashboard:
         }
 
 
-def _persona_filter(segmentation: str, tab: str) -> dict[str, Any]:
+def _persona_filter(segmentation: str, tab: str, dataset: str) -> dict[str, Any]:
     return {
         "id": f"NATIVE_FILTER-{segmentation}",
         "name": "Persona",
@@ -347,7 +352,7 @@ def _persona_filter(segmentation: str, tab: str) -> dict[str, Any]:
         "targets": [
             {
                 "column": {"name": "persona"},
-                "datasetUuid": identity("dataset", "segments"),
+                "datasetUuid": dataset,
             }
         ],
         "adhoc_filters": [
@@ -372,13 +377,16 @@ def _persona_filter(segmentation: str, tab: str) -> dict[str, Any]:
     }
 
 
-def _database(kind: str, uri: str, uuid: str) -> dict[str, Any]:
-    password = urlsplit(uri).password
+def _database(kind: str, uri: str) -> dict[str, Any]:
+    parts = urlsplit(uri)
+    password = parts.password
+    # Superset allows a name once, so a connection is known by it.
+    name = f"Mall segments, {parts.hostname or ''}{parts.path}"
     extra: dict[str, Any] = {"allows_virtual_table_explore": True}
     if kind == "duckdb":
         extra["engine_params"] = {"connect_args": {"read_only": True}}
     return {
-        "database_name": "Mall segments",
+        "database_name": name,
         "sqlalchemy_uri": uri.replace(f":{password}@", f":{_MASK}@", 1)
         if password
         else uri,
@@ -390,7 +398,7 @@ def _database(kind: str, uri: str, uuid: str) -> dict[str, Any]:
         "allow_dml": False,
         "allow_csv_upload": False,
         "extra": extra,
-        "uuid": uuid,
+        "uuid": identity(name),
         "version": "1.0.0",
     }
 

@@ -26,9 +26,13 @@ _DRAWN: Final[dict[str, Any]] = {
 }
 
 
-def identity(*parts: str) -> str:
-    """Name a part, always the same, so that importing it again replaces it."""
-    return str(uuid5(_NAMESPACE, "mall-segments superset " + " ".join(parts)))
+def identity(content: Any) -> str:
+    """Name a part by its content.
+
+    Superset keeps what it has of the same name, whatever the import says; a part that
+    has changed must come under another.
+    """
+    return str(uuid5(_NAMESPACE, json.dumps(content, sort_keys=True)))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Chart:
             names += value if isinstance(value, list) else [value]
         return names
 
-    def exported(self, uuid: str, dataset_uuid: str) -> dict[str, Any]:
+    def exported(self, dataset_uuid: str) -> dict[str, Any]:
         """Write it as Superset exports charts, with the query that alerts use."""
         limit = self.params.get("row_limit", 5000)
         query = {
@@ -97,7 +101,7 @@ class Chart:
             }
             for column, value in self.where.items()
         ]
-        return {
+        content = {
             "slice_name": self.title,
             "description": self.about,
             "viz_type": self.kind,
@@ -109,10 +113,10 @@ class Chart:
             },
             "query_context": json.dumps(context),
             "cache_timeout": None,
-            "uuid": uuid,
             "version": "1.0.0",
             "dataset_uuid": dataset_uuid,
         }
+        return content | {"uuid": identity(content)}
 
 
 def number(title: str, dataset: str, metric: str, form: str, **more: Any) -> Chart:
@@ -176,8 +180,8 @@ def places(
         "entity": "point",
         "x": x[0],
         "y": y[0],
-        "size": "customers",
-        "max_bubble_size": more.pop("largest"),
+        "size": more.pop("size"),
+        "max_bubble_size": "10",
         "opacity": 0.7,
         "x_axis_label": x[1],
         "y_axis_label": y[1],
@@ -230,7 +234,7 @@ def table(
         "server_page_length": 10,
         "show_cell_bars": False,
         "table_timestamp_format": "smart_date",
-        "include_search": True,
+        "include_search": more.pop("search", False),
         "row_limit": 1000,
     }
     return Chart(title, dataset, "table", width, height, params, **more)

@@ -22,6 +22,8 @@ _MEAN_SILHOUETTE: Final = (
 )
 _METRICS: Final = {
     "customers": ("Customers", "sum(n_customers)", ",d"),
+    # Superset makes marks of two customers several times as large as those of one.
+    "mark": ("Mark", "max(1)", ",d"),
     "segments": ("Segments", "count(distinct segment)", ",d"),
     "mean_silhouette": ("Mean silhouette", _MEAN_SILHOUETTE, ".2f"),
     "silhouette": ("Silhouette", "max(silhouette)", ".2f"),
@@ -53,7 +55,9 @@ class Names:
         self.model = model
         plain = {
             column.name: capital(
-                f"{column.label} ({column.unit})" if column.unit else column.label
+                f"{column.label} ({column.unit})"
+                if column.unit and column.unit != column.label
+                else column.label
             )
             for column in model.columns
         }
@@ -74,7 +78,8 @@ class Names:
         """Say what a column is called."""
         if column.startswith("mean_") and column[5:] in self.labels:
             return self.labels[column[5:]]
-        return self.labels.get(column, capital(column.replace("_", " ")))
+        words = column.removeprefix("n_").replace("_", " ")
+        return self.labels.get(column, capital(words))
 
     def told(self, column: str) -> str:
         """Write SQL that says the label of a feature instead of its name."""
@@ -147,7 +152,7 @@ class Datasets:
                 "fct_segment_points",
                 ["cast(facts.point_id as varchar) as point", *self.names.numbers,
                  "n_customers"],
-                ["customers", *(f"mean_{name}" for name in self.names.numbers)],
+                ["customers", "mark", *(f"mean_{name}" for name in self.names.numbers)],
             ),
             Dataset(
                 "profiles",
@@ -211,8 +216,7 @@ class Datasets:
             f"describe {self.sql(dataset, 'main')}"
         ).fetchall()
         types = {} if kind == "duckdb" else _POSTGRES_TYPES
-        return {
-            "table_name": dataset.name,
+        content = {
             "schema": self.schema,
             "description": dataset.about,
             "sql": self.sql(dataset, self.schema),
@@ -231,10 +235,12 @@ class Datasets:
                 }
                 for name, type_, *_ in described
             ],
-            "uuid": identity("dataset", dataset.name),
             "database_uuid": database,
             "version": "1.0.0",
         }
+        uuid = identity([dataset.name, content])
+        # Superset may allow a name once, so it changes with what it stands for.
+        return {"table_name": f"{dataset.name} {uuid[:8]}", **content, "uuid": uuid}
 
     def _metric(self, name: str) -> dict[str, Any]:
         mean = (self.names.label(name), f"avg({name.removeprefix('mean_')})", None)

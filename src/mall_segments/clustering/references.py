@@ -119,10 +119,22 @@ def cloud_sets(
     generator = np.random.default_rng(random_seed)
     drawn = generator.standard_normal((n_sets, *customers.shape))
     sets: FloatArray = (drawn * spread) @ axes + center
-    for place, (_, sign, shift) in enumerate(straight):
+    for place, (column, sign, shift) in enumerate(straight):
         if sign:
-            sets[:, :, place] = sign * (np.exp(sets[:, :, place]) - shift)
+            logarithms = _fold(sets[:, :, place], column)
+            sets[:, :, place] = sign * (np.exp(logarithms) - shift)
     return sets
+
+
+def _fold(drawn: FloatArray, column: FloatArray) -> FloatArray:
+    """Mirror what was drawn beyond the customers' range back into it.
+
+    Where groups lie apart, the normal distribution reaches farther than they do, and
+    the exponential makes single values of that which no customer is near.
+    """
+    low, high = float(column.min()), float(column.max())
+    folded = high - np.abs(high - drawn)
+    return np.clip(low + np.abs(folded - low), low, high)
 
 
 def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:

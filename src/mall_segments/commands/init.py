@@ -60,9 +60,7 @@ def command(file: str, orders: str | None, output: Path, **flags: bool) -> None:
         raise SettingsError(f"{output} cannot be written: {error.strerror}") from None
     width = min(max(len(choice.header) for choice in choices), 30)
     for choice in choices:
-        use = (
-            choice.use if choice.is_clustered or choice.use != "number" else "described"
-        )
+        use = "described" if choice.why_not_clustered else choice.use
         told = [
             choice.reasons[key]
             for key in ("transform", "clip")

@@ -20,6 +20,7 @@ Use = Literal["customer id", "gender", "number", "category", "left out"]
 
 _LONGEST_NAME: Final = 48
 _SKEWED: Final = 2.0
+_UNIT: Final = re.compile(r"\s*[(\[](?P<unit>[^()\[\]\d]{1,12})[)\]]\s*$")
 _MOST_MISSING: Final = 0.5
 _MOST_LEVELS: Final = 12
 _FREE_TEXT: Final = 0.5
@@ -83,6 +84,28 @@ class Choice:
     reasons: dict[str, str] = field(default_factory=dict)
     is_clustered: bool = False
     why_not_clustered: str = ""
+
+    @property
+    def unit(self) -> str:
+        """What the header has in brackets at its end; a range, as in (1-100), is none.
+
+        >>> Choice(header="Spend (EUR)", use="number", why="").unit
+        'EUR'
+        """
+        found = _UNIT.search(self.header) if self.use == "number" else None
+        return found["unit"].strip() if found else ""
+
+    @property
+    def label(self) -> str:
+        """What the feature is called in names of segments: its header, without unit.
+
+        >>> Choice(header="Annual_Spend (EUR)", use="number", why="").label
+        'annual spend'
+        """
+        header = _UNIT.sub("", self.header) if self.unit else self.header
+        plain = re.sub(r"[_\s]+", " ", header).strip().lower()
+        is_fit = plain and plain.isprintable() and len(plain) <= _LONGEST_NAME
+        return plain if is_fit else self.name.replace("_", " ")
 
 
 def choose(facts: FileFacts) -> list[Choice]:

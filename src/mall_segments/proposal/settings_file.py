@@ -46,9 +46,13 @@ def settings_text(
     if orders:
         lines.append(f"orders_path: {_text(str(orders))}")
     lines += ["", *_id_lines(choices), *_gender_lines(facts, choices), "", "features:"]
+    labels: set[str] = set()
     for choice in choices:
         if choice.use in ("number", "category"):
-            lines += _feature_lines(choice)
+            # Segments are named by labels, so no two may be the same.
+            label = choice.name if choice.label.casefold() in labels else choice.label
+            labels.add(label.casefold())
+            lines += _feature_lines(choice, label)
     clustered = [choice for choice in choices if choice.is_clustered]
     lines += [
         "",
@@ -94,10 +98,11 @@ def _gender_lines(facts: FileFacts, choices: Sequence[Choice]) -> list[str]:
     return ["gender: null # no column holds it"]
 
 
-def _feature_lines(choice: Choice) -> list[str]:
+def _feature_lines(choice: Choice, label: str) -> list[str]:
     lines = [
         f"  - name: {choice.name} # {_plain(choice.why)}",
-        f"    label: {_text(choice.name.replace('_', ' '))}",
+        f"    label: {_text(label)}",
+        *([f"    unit: {_text(choice.unit)}"] if choice.unit else []),
         f"    aliases: [{_text(choice.header)}]",
         f"    type: {choice.use}",
     ]

@@ -58,6 +58,28 @@ def quote_text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def portable_text(text: str) -> str:
+    """Write a text as SQL that doubled quotes or backslashes mean nothing special in.
+
+    DuckDB and Postgres double a quote within a text. Spark and BigQuery escape it, and
+    read two texts where it is doubled.
+
+    >>> portable_text("Tom's shop")
+    "concat('Tom', chr(39), 's shop')"
+    >>> portable_text("shop")
+    "'shop'"
+    """
+    parts = re.split(r"(['\\])", text)
+    if len(parts) == 1:
+        return quote_text(text)
+    written = [
+        f"chr({ord(part)})" if part in "'\\" else quote_text(part)
+        for part in parts
+        if part
+    ]
+    return f"concat({', '.join(written)})"
+
+
 @contextmanager
 def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
     """Attach a database file and yield its schema, to be put before ``.<table>``.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from mall_segments.publishing.tables import quote_text
+from mall_segments.publishing.tables import portable_text, quote_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -273,7 +273,7 @@ def assignment_sql(
 
 def _literal(value: Any, double: str) -> str:
     if isinstance(value, str):
-        return quote_text(value)
+        return portable_text(value)
     if isinstance(value, int):
         return str(value)
     return f"cast({quote_text(repr(float(value)))} as {double})"

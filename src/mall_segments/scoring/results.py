@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mall_segments.publishing.tables import quote_text
+from mall_segments.publishing.tables import portable_text, quote_text
 
 if TYPE_CHECKING:
     from mall_segments.model import ModelSegmentation
@@ -63,7 +63,7 @@ def _at_least(number: int, n_features: int) -> list[str]:
 
 def _by_slot(segmentation: ModelSegmentation, attribute: str) -> str:
     whens = " ".join(
-        f"when {slot} then {quote_text(getattr(segment, attribute))}"
+        f"when {slot} then {portable_text(getattr(segment, attribute))}"
         for slot, segment in enumerate(segmentation.segments, start=1)
     )
     return f"case nearest_slot {whens} end"

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from sample_published import publish_sample
+from shared_project import PROJECT
 
 from mall_segments.bi.destinations import Postgres
 from mall_segments.bi.postgres import push_to_postgres
@@ -205,7 +206,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
 ) -> None:
     model = load_model(bundle.generation.folder / MODEL)
     histograms = {
-        chart["slice_name"]
+        chart["slice_name"].lower()
         for chart in bundle.parts("charts")
         if chart["params"].get("x_axis") == "bin_from"
     }
@@ -213,7 +214,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
     assert len(histograms) == len(numbers)
     for column in numbers:
         assert any(
-            column.label in title.lower() and column.unit in title
+            column.label.lower() in title and column.unit.lower() in title
             for title in histograms
         )
     colours = bundle.dashboard["metadata"]["label_colors"]
@@ -224,7 +225,7 @@ def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
     (segments,) = (
         dataset
         for dataset in bundle.parts("datasets")
-        if dataset["table_name"] == "segments"
+        if dataset["table_name"].startswith("segments ")
     )
     with duckdb.connect(str(file), read_only=True) as connection:
         drawn = connection.execute(f"select segment from ({segments['sql']})")
@@ -251,6 +252,23 @@ def test_no_panel_is_for_changes_before_there_are_any(
         made = bundle_of(generation, tmp_path / "made.zip")
         titles = {chart["slice_name"] for chart in made.parts("charts")}
         assert ("Changes since the last build" in titles) == expected
+
+
+def test_the_exposure_names_the_tables_of_the_dashboard(bundle: Bundle) -> None:
+    exposures = yaml.safe_load(
+        (PROJECT / "models" / "exposures.yml").read_text("utf-8")
+    )
+    (exposure,) = (
+        entry
+        for entry in exposures["exposures"]
+        if entry["name"] == "segment_dashboard"
+    )
+    tables = {
+        table
+        for dataset in bundle.parts("datasets")
+        for table in re.findall(r"main\.((?:dim|fct)_\w+)", dataset["sql"])
+    }
+    assert set(exposure["depends_on"]) == {f"ref('{table}')" for table in tables}
 
 
 def test_the_same_panels_draw_from_postgres(

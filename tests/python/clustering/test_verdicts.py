@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mall_segments.clustering import verdicts as verdicts_module
 from mall_segments.clustering.choosing import score_cluster_counts
 from mall_segments.clustering.kmeans import merge_points
 from mall_segments.clustering.references import cloud_sets, uniform_sets
@@ -23,6 +24,7 @@ from mall_segments.clustering.verdicts import (
     upper_bound,
     write_sentence,
 )
+from mall_segments.errors import InputError
 
 EVIDENCE = Evidence(
     n_segments=5,
@@ -119,6 +121,24 @@ def test_needs_one_chosen_number(point_frame, point_settings):
         judge_segmentations(point_frame, counts.assign(is_chosen=False), point_settings)
 
 
+def test_no_segments_are_refused_if_asked(point_frame, point_settings, monkeypatch):
+    counts = score_cluster_counts(point_frame, point_settings, {})
+    chance = NullComparison(best=0.3, uniform=0.4, gaussian=0.4)
+    monkeypatch.setattr(verdicts_module, "compare_with_chance", lambda *_, **__: chance)
+    published = judge_segmentations(point_frame, counts, point_settings)
+    assert set(published["verdict"]) == {NONE}
+    with pytest.raises(InputError) as caught:
+        judge_segmentations(
+            point_frame, counts, {**point_settings, "no_segments": "refuse"}
+        )
+    for part in (
+        "income_spending: There are no segments here: the best silhouette is 0.30",
+        "age_income_spending: There are no segments here",
+        "The setting no_segments is 'refuse'",
+    ):
+        assert part in str(caught.value)
+
+
 def test_reference_sets_have_the_shape_of_the_customers():
     generator = np.random.default_rng(0)
     mix = np.array([[1.0, 0.9], [0.0, 0.3]])
@@ -139,6 +159,23 @@ def test_the_cloud_is_as_skewed_as_the_customers(sign):
     assert np.quantile(found, quantiles) == pytest.approx(
         np.quantile(customers, quantiles), rel=0.35
     )
+
+
+def test_groups_that_lie_orders_of_magnitude_apart_are_segments():
+    """The cloud of their logarithms must not reach where no customer is."""
+    draw = np.random.default_rng(7)
+    kinds = np.arange(300) % 3
+    spend = np.exp(draw.normal(np.array([4, 6, 8])[kinds], 0.3))
+    orders = draw.poisson(np.array([2, 8, 25])[kinds])
+    customers = np.column_stack([spend, orders])
+    customers = (customers - customers.mean(axis=0)) / customers.std(axis=0)
+    for found in cloud_sets(customers, n_sets=5, random_seed=[1]):
+        assert found[:, 0].min() >= customers[:, 0].min() - 1e-9
+        assert found[:, 0].max() <= customers[:, 0].max() + 1e-9
+    null = compare_with_chance(
+        *merge_points(customers, np.ones(300, dtype=np.int64)), random_seed=42
+    )
+    assert null.best > null.highest
 
 
 def test_the_bound_is_the_highest_unless_that_is_low_by_chance():
