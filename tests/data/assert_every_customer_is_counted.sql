@@ -85,7 +85,9 @@ counted as (
 
 )
 
-select *
+select
+    counted.*,
+    accepted.n_accepted
 
 from counted
 

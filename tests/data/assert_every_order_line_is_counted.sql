@@ -4,8 +4,7 @@ with
 
 lines as (
 
-    select
-        count(*) - sum(case when is_accepted then 1 else 0 end) as n_lines
+    select count(*) - sum(case when is_accepted then 1 else 0 end) as n_lines
 
     from {{ ref('int_orders_checked') }}
 

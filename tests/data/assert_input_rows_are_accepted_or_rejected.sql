@@ -25,7 +25,10 @@ assigned as (
 
 )
 
-select *
+select
+    counts.*,
+    read.n_read,
+    assigned.n_assigned
 
 from counts
 

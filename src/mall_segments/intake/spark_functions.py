@@ -4,9 +4,6 @@ The target ``spark`` names this module, and its adapter imports it before any
 model runs.
 """
 
-from mall_segments.intake.functions import FUNCTIONS as OF_CUSTOMERS
-from mall_segments.orders.functions import FUNCTIONS as OF_ORDERS
-
-FUNCTIONS = {**OF_CUSTOMERS, **OF_ORDERS}
+from mall_segments.intake.functions import FUNCTIONS
 
 __all__ = ["FUNCTIONS"]
