@@ -80,8 +80,10 @@ $(SPARK_VENV)/runtime: $(SPARK_VENV)/requirements pyproject.toml $(ADAPTER)/pypr
 .PHONY: spark
 spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally and by Spark Connect
 	@$(SPARK_VENV)/bin/python -m dbt.adapters.sparksession
+	@# Apart, for one process has a session of its own or one of Spark Connect.
+	SPARK_CONF_DIR=$(CURDIR)/tests/spark/conf $(SPARK_VENV)/bin/pytest $(ADAPTER)
 	SPARK_CONF_DIR=$(CURDIR)/tests/spark/conf $(SPARK_VENV)/bin/pytest --durations 5 \
-		$(ADAPTER) tests/spark
+		tests/spark
 
 .PHONY: test
 test: $(VENV)/development ## Run every test
