@@ -187,7 +187,7 @@ def test_many_numbers_and_categories_need_settings_only(tmp_path: Path) -> None:
 def test_skewed_money_without_logarithms_is_noted(tmp_path: Path) -> None:
     generator = np.random.default_rng(13)
     customers = spenders(generator)
-    customers["total_spend"] = np.exp(generator.normal(5, 1.7, 240)).round(2)
+    customers["total_spend"] = np.exp(generator.normal(5, 2.3, 240)).round(2)
     assert customers["total_spend"].skew() > 5
     plain = {
         "features": [{"name": feature["name"]} for feature in SPENDERS["features"]],
