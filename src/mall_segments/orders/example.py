@@ -5,7 +5,8 @@ what orders are good for. ``python -m mall_segments.orders.example`` writes them
 the same to the byte: a generator of fixed seed is asked for nothing but fractions.
 
 - Who has a high spending score orders every three weeks or so, who has an average one
-  every two months, and who has a low one ordered a few times and then no more.
+  every two months, and who has a low one ordered a few times and then no more. Between
+  the first two are a few who came in the last weeks.
 - A line costs more for a higher income. One line in thirty comes back in part.
 - A dozen lines are faulty, in each of the ways that are told apart.
 """
@@ -59,6 +60,7 @@ class _Kind:
 
 _KINDS: Final = (
     _Kind(65, (0, 60), (_DAYS - 12, _DAYS), 22),
+    _Kind(56, (_DAYS - 55, _DAYS - 8), (_DAYS - 4, _DAYS), 25),
     _Kind(35, (0, 120), (_DAYS - 45, _DAYS), 60),
     _Kind(0, (0, 60), (110, 240), 65),
 )

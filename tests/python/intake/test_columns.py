@@ -23,7 +23,7 @@ from mall_segments.settings import Feature, Settings, parse_settings
 PROJECT = Path(__file__).parents[3]
 SETTINGS = parse_settings(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
-)
+).of_customer_files()
 PUBLISHED = [
     "CustomerID",
     "Gender",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[3]
 SETTINGS = parse_settings(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
-)
+).of_customer_files()
 # A nightly run may ask for thousands.
 N_FILES = int(os.environ.get("MALL_SEGMENTS_DIRTY_FILES", "300"))
 N_PARTS = 10

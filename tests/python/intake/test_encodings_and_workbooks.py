@@ -30,7 +30,7 @@ FOREIGN = parse_settings(
             "male": ["男", "男性", "Erkek", "Homme", "m"],
         },
     }
-)
+).of_customer_files()
 HEADER = "ID,Gender,Age,Income,Score"
 
 

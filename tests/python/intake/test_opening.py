@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parents[3]
 SEED = PROJECT / "seeds" / "Mall_Customers.csv"
 SETTINGS = parse_settings(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
-)
+).of_customer_files()
 
 HEADER = "CustomerID,Gender,Age,Annual Income (k$),Spending Score (1-100)"
 ROWS = [
@@ -119,7 +119,7 @@ FILES: dict[str, tuple[str | bytes, Accepted | Refused]] = {
     ),
     "dollars_instead_of_thousands": (
         'id,gender,age,income,score\n1,Male,19,"150,000.00",39\n',
-        Refused("is too large: annual_income_kusd counts thousands"),
+        Refused("counts k$, and the values go up to 150,000"),
     ),
     "zero_padded_ids": (
         table(rows=["0001,Male,19,15,39"]),

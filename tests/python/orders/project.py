@@ -66,6 +66,10 @@ class Project:
             (folder / part).mkdir(parents=True)
         shutil.copytree(ROOT / "models/intermediate/orders", folder / "models/orders")
         shutil.copytree(ROOT / "macros", folder / "macros")
+        shutil.copytree(
+            ROOT / "src" / "mall_segments" / "sql",
+            folder / "macros" / "rendered",
+        )
         for source, target in (
             ("models/staging/stg_mall__orders.sql", "models"),
             ("models/staging/_orders__models.yml", "models/staging.yml"),
