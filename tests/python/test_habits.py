@@ -36,7 +36,10 @@ def test_slim_is_what_changed_and_what_reads_it_without_publishing(
     path = project.path / "analyses" / "marts" / "dim_segments.sql"
     path.write_text(path.read_text() + "\n-- Changed.\n")
 
-    slim = listed(project, "--selector", "slim", "--state", str(state))
+    slim = listed(
+        project,
+        *("--selector", "slim", "--state", str(state), "--resource-type", "model"),
+    )
 
     assert {"dim_segments", "fct_segment_migrations", "metric_features"} <= slim
     assert not slim & PUBLISHING

@@ -65,7 +65,7 @@ def commands(wheel: Path) -> Path:
     run(
         *(UV, "pip", "install", "--python", environment / "bin" / "python"),
         *("--constraint", PROJECT / "requirements.txt"),
-        f"{wheel}[serve,audit,report]",
+        f"{wheel}[audit,push,report,serve]",
         cwd=wheel.parent,
     )
     return environment / "bin"

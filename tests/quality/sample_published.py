@@ -638,6 +638,9 @@ _QUERIES = {
         from observed as one inner join observed as other using (customer_id)
         inner join fct_customer_segments using (customer_id)
         where one.feature < other.feature
+            and customer_id in (
+                select customer_id from observed where feature = 'visits'
+            )
         group by all
         """,
     "fct_segment_feature_values": """

@@ -22,6 +22,9 @@ ARGUMENTS = (
 SEED = Path(__file__).parents[3] / "seeds" / "Mall_Customers.csv"
 
 # Marks that are drawn: those of a hidden segmentation have no size.
+OPEN_DETAILS = """
+() => document.querySelectorAll("details").forEach((part) => { part.open = true; })
+"""
 COUNT_MARKS = """
 () => Array.from(document.querySelectorAll("[data-chart]"))
     .filter((chart) => chart.checkVisibility())

@@ -117,7 +117,7 @@ def test_the_page_knows_exposures_metrics_and_questions_and_compiled_code(
     manifest, _ = inlined(published / DOCS)
     assert "exposure.mall_segments.segment_dashboard" in manifest["exposures"]
     assert "metric.mall_segments.customers" in manifest["metrics"]
-    assert "analysis.mall_segments.who_are_the_target_customers" in manifest["nodes"]
+    assert "analysis.mall_segments.who_is_worth_most" in manifest["nodes"]
     segments = manifest["nodes"]["model.mall_segments.dim_segments"]
     assert "join" in segments["compiled_code"]
     assert "{{" not in segments["compiled_code"]

@@ -10,7 +10,7 @@ from report_figures import (
     assert_figures_are_published,
     read_report,
 )
-from report_pages import COUNT_MARKS, Opened
+from report_pages import COUNT_MARKS, OPEN_DETAILS, Opened
 from shared_project import PROJECT
 
 import mall_segments.report
@@ -36,6 +36,7 @@ def test_every_chart_is_drawn(
     open_file: Callable[[Path], Opened], published: Path
 ) -> None:
     opened = open_file(published / REPORT)
+    opened.page.evaluate(OPEN_DETAILS)
     charts = opened.page.evaluate(COUNT_MARKS)
     assert len(charts) > 15
     assert [drawn for _, _, drawn in charts] == [stated for _, stated, _ in charts]

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page
 from report_figures import open_database
-from report_pages import COUNT_MARKS, SAMPLES, Opened
+from report_pages import COUNT_MARKS, OPEN_DETAILS, SAMPLES, Opened
 
 from mall_segments.model import load_model
 from mall_segments.publishing.generations import MODEL
@@ -22,9 +22,6 @@ WIDTHS = (390, 1440)
 SCHEMES = ("light", "dark")
 DARK, LIGHT = 60, 200
 
-OPEN_DETAILS = """
-() => document.querySelectorAll("details").forEach((part) => { part.open = true; })
-"""
 FIND_OVERFLOW = """
 () => document.documentElement.scrollWidth - document.documentElement.clientWidth
 """
