@@ -76,6 +76,7 @@ class Project:
             ("python_models/fitted/int_customer_lifetime.py", "models"),
             ("python_models/fitted/_orders__models.yml", "models/fitted.yml"),
             ("analyses/marts/_orders__models.yml", "models/marts.yml"),
+            ("tests/data/generic/unique_combination.sql", "macros"),
             ("analyses/marts/fct_customer_rfm.sql", "models"),
             ("analyses/marts/fct_rejected_orders.sql", "models"),
             ("analyses/marts/fct_rfm_agreement.sql", "models"),

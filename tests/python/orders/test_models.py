@@ -65,13 +65,13 @@ def customers(project, where="has_orders"):
 def test_the_seeds_make_every_model(project):
     project.build()
 
-    assert project.rows("SELECT count(*) FROM fct_customer_rfm") == [(184,)]
+    assert project.rows("SELECT count(*) FROM fct_customer_rfm") == [(200,)]
     assert project.rows("SELECT sum(n_lines) FROM fct_rejected_orders") == [(12,)]
-    # Customers without orders stay, and are flagged.
+    # Every customer of the file stays, and has orders in this one.
     assert project.rows(
         "SELECT count(*), count(recency_days), "
         "count(*) FILTER (n_orders_is_missing) FROM int_customers_with_orders"
-    ) == [(200, 184, 16)]
+    ) == [(200, 200, 0)]
     # Equal values have equal scores, and a better value never a lower one.
     for measure, score, order in (
         ("recency_days", "r_score", ">"),
@@ -182,7 +182,7 @@ def test_scores_follow_cut_points_of_ones_own(project):
     assert project.rows(
         "SELECT f_score, min(n_orders), max(n_orders) FROM fct_customer_rfm "
         "GROUP BY 1 ORDER BY 1"
-    )[:4] == [(1, 1, 1), (2, 2, 2), (3, 3, 4), (4, 5, 9)]
+    )[:4] == [(1, 1, 1), (2, 2, 2), (3, 3, 4), (4, 6, 9)]
     assert project.rows(
         "SELECT max(recency_days) <= 30 FROM fct_customer_rfm WHERE r_score = 5"
     ) == [(True,)]
