@@ -71,17 +71,7 @@
 
 {% macro sparksession__orders_input() %}
     {#- Spark opens the files itself; the package recognises the columns. -#}
-    {%- set path = var('orders_path') -%}
-    {%- set relation = 'parquet.' ~ quoted_name(path) -%}
-    {%- if path.lower().endswith(('.csv', '.csv.gz')) -%}
-        {%- set relation = 'order_files' -%}
-        {%- do run_query(
-            'create or replace temporary view ' ~ relation ~ ' using csv options ('
-            ~ "header 'true', escape '\"', path " ~ dbt.string_literal(
-                dbt.escape_single_quotes(path)
-            ) ~ ')'
-        ) -%}
-    {%- endif -%}
+    {%- set relation = spark_file_relation(var('orders_path'), 'order_files') -%}
     {%- set columns = {} -%}
     {%- for row in run_query('describe query select * from ' ~ relation).rows -%}
         {%- do columns.update({row[0]: order_column_type(row[1])}) -%}

@@ -86,18 +86,23 @@
 {% endmacro %}
 
 {% macro sparksession__customers_input(path) %}
+    {{ return({
+        'relation': spark_file_relation(path, 'customer_files'), 'source_row': seed_row()
+    }) }}
+{% endmacro %}
+
+{% macro spark_file_relation(path, view) %}
     {#- CSV files go through a view of the session, the one place for their options. -#}
-    {%- set relation = 'parquet.' ~ quoted_name(path) -%}
-    {%- if path.lower().endswith(('.csv', '.csv.gz')) -%}
-        {%- set relation = 'customer_files' -%}
-        {%- do run_query(
-            'create or replace temporary view ' ~ relation ~ ' using csv options ('
-            ~ "header 'true', escape '\"', path " ~ dbt.string_literal(
-                dbt.escape_single_quotes(path)
-            ) ~ ')'
-        ) -%}
+    {%- if not path.lower().endswith(('.csv', '.csv.gz')) -%}
+        {{- return('parquet.' ~ quoted_name(path)) -}}
     {%- endif -%}
-    {{ return({'relation': relation, 'source_row': seed_row()}) }}
+    {%- do run_query(
+        'create or replace temporary view ' ~ view ~ ' using csv options ('
+        ~ "header 'true', escape '\"', path " ~ dbt.string_literal(
+            dbt.escape_single_quotes(path)
+        ) ~ ')'
+    ) -%}
+    {{- return(view) -}}
 {% endmacro %}
 
 {% macro seed_row() %}
