@@ -190,6 +190,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
 
 
 @pytest.fixture(scope="module")
+def session(server: tuple[str, Path]) -> Iterator[pyspark.sql.SparkSession]:
+    """Connect to the server, and leave it before it stops: else Python waits for it."""
+    session = pyspark.sql.SparkSession.builder.remote(server[0]).getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
 def builds(
     server: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Build]:
@@ -291,7 +299,7 @@ def test_tables_are_the_same(builds: dict[str, Build], engine: str, table: str) 
 
 
 def test_the_published_sql_gives_every_customer_the_published_segment(
-    builds: dict[str, Build], server: tuple[str, Path]
+    builds: dict[str, Build], session: pyspark.sql.SparkSession
 ) -> None:
     published = builds["duckdb"].home / "published" / "current"
     columns, rows = builds["duckdb"].read("int_customers_accepted")
@@ -302,7 +310,6 @@ def test_the_published_sql_gives_every_customer_the_published_segment(
             "order by all"
         ).fetchall()
 
-    session = pyspark.sql.SparkSession.builder.remote(server[0]).getOrCreate()
     customers = pd.DataFrame(rows, columns=columns)
     session.createDataFrame(customers).createOrReplaceTempView("your_customers")
     found = session.sql((published / "model.sql").read_text()).select(
@@ -319,10 +326,9 @@ def test_the_published_sql_gives_every_customer_the_published_segment(
 
 @pytest.mark.parametrize("text", ["Tom's", "'", "\\", "C:\\new 'deal'", "plain"])
 def test_texts_of_the_published_sql_are_read_alike(
-    server: tuple[str, Path], text: str
+    session: pyspark.sql.SparkSession, text: str
 ) -> None:
     query = f"select {portable_text(text)} as text"
-    session = pyspark.sql.SparkSession.builder.remote(server[0]).getOrCreate()
     assert session.sql(query).collect()[0][0] == text
     assert duckdb.sql(query).fetchall() == [(text,)]
 
