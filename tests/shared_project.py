@@ -19,6 +19,12 @@ PROJECT = Path(__file__).parents[1]
 DBT = Path(sys.executable).with_name("dbt")
 MALL_SEGMENTS = Path(sys.executable).with_name("mall-segments")
 
+# Data that is not the project's own stands beside it; tests of it need it there.
+SHARED = next(
+    (each / "shared" for each in PROJECT.parents if (each / "shared").is_dir()),
+    PROJECT.parent / "shared",
+)
+
 # What dbt reads; the Python package is installed and needs no copy.
 PROJECT_PARTS = (
     "dbt_project.yml",

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from example_model import model_content
-from shared_project import PROJECT, Project
+from shared_project import PROJECT, SHARED, Project
 
 from mall_segments.cli import main
 from mall_segments.clustering.naming import NO_ACTION
@@ -31,9 +31,6 @@ from mall_segments.settings import parse_settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHARED = PROJECT.parent / "shared"
-if not SHARED.exists():
-    SHARED = PROJECT.parents[1] / "shared"
 CASES = SHARED / "cases"
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
 SETTINGS = parse_settings(VARS).of_customer_files()

@@ -10,15 +10,12 @@ import csv
 import duckdb
 import pytest
 import yaml
-from shared_project import PROJECT
+from shared_project import PROJECT, SHARED
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
 from mall_segments.settings import parse_settings
 
-SHARED = PROJECT.parent / "shared"
-if not SHARED.exists():
-    SHARED = PROJECT.parents[1] / "shared"
 VARIANTS = SHARED / "variants"
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
 SETTINGS = parse_settings(VARS).of_customer_files()

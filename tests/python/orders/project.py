@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import yaml
 from dbt.cli.main import dbtRunner
+from shared_project import PROJECT, SHARED
 
-ROOT = Path(__file__).parents[3]
-_RETAIL = "shared/data/online_retail_2009_2010.parquet"
-ONLINE_RETAIL = next(
-    (each / _RETAIL for each in ROOT.parents if (each / _RETAIL).exists()),
-    ROOT.parent / _RETAIL,
-)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONLINE_RETAIL = SHARED / "data" / "online_retail_2009_2010.parquet"
 
 # What the rest of the project gives these models, as small as it can be.
 _STUB_MODELS = {
@@ -64,10 +62,12 @@ class Project:
         """Copy the models of orders and write what they need around them."""
         for part in ("models", "seeds", "tests"):
             (folder / part).mkdir(parents=True)
-        shutil.copytree(ROOT / "models/intermediate/orders", folder / "models/orders")
-        shutil.copytree(ROOT / "macros", folder / "macros")
         shutil.copytree(
-            ROOT / "src" / "mall_segments" / "sql",
+            PROJECT / "models/intermediate/orders", folder / "models/orders"
+        )
+        shutil.copytree(PROJECT / "macros", folder / "macros")
+        shutil.copytree(
+            PROJECT / "src" / "mall_segments" / "sql",
             folder / "macros" / "rendered",
         )
         for source, target in (
@@ -84,7 +84,7 @@ class Project:
             ("seeds/rfm_segments.csv", "seeds"),
             *((f"tests/data/{file.name}", "tests") for file in _data_tests()),
         ):
-            shutil.copy(ROOT / source, folder / target)
+            shutil.copy(PROJECT / source, folder / target)
         for name, sql in _STUB_MODELS.items():
             (folder / f"models/{name}.sql").write_text(sql)
         (folder / "orders_plugin.py").write_text(_PLUGIN)
@@ -125,8 +125,8 @@ class Project:
 
 
 def _data_tests() -> list[Path]:
-    return sorted((ROOT / "tests/data").glob("assert_*order*.sql")) + sorted(
-        (ROOT / "tests/data").glob("assert_rfm*.sql")
+    return sorted((PROJECT / "tests/data").glob("assert_*order*.sql")) + sorted(
+        (PROJECT / "tests/data").glob("assert_rfm*.sql")
     )
 
 
@@ -139,8 +139,8 @@ def _dbt_project() -> dict[str, Any]:
         "models": {"mall_segments": {"+materialized": "table"}},
         "seeds": {"mall_segments": {"orders": {"+column_types": _texts()}}},
         "vars": {
-            **yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"],
-            "mall_customers": str(ROOT / "seeds/Mall_Customers.csv"),
+            **yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"],
+            "mall_customers": str(PROJECT / "seeds/Mall_Customers.csv"),
         },
     }
 

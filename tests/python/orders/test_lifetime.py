@@ -20,10 +20,7 @@ CDNOW = PurchaseModel(0.243, 4.414, 0.793, 2.426, -9582.4)
 
 def cdnow(*names):
     """Return columns of the sample of CDNOW that a package of examples carries."""
-    try:
-        files = metadata.files("lifetimes") or ()
-    except metadata.PackageNotFoundError:
-        pytest.skip("the package lifetimes, which has the sample, is not installed")
+    files = metadata.files("lifetimes") or ()
     name = "cdnow_customers_summary_with_transactions.csv"
     path = next(file for file in files if file.name == name).locate()
     with Path(path).open(newline="", encoding="utf-8") as file:

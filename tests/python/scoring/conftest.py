@@ -1,0 +1,5 @@
+"""The fixtures of Postgres."""
+
+from postgres_server import database, server
+
+__all__ = ["database", "server"]
