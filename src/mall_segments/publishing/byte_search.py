@@ -28,7 +28,7 @@ _BY_CHANCE: Final = re.compile(r"[0-9a-fA-F]{0,9}|.{0,5}", re.DOTALL)
 def is_searchable(text: str) -> bool:
     """Whether a text is long enough not to stand in a file by chance.
 
-    >>> is_searchable("C00017"), is_searchable("200017"), is_searchable("12")
+    >>> is_searchable("K00017"), is_searchable("C00017"), is_searchable("12")
     (True, False, False)
     """
     return not _BY_CHANCE.fullmatch(text)

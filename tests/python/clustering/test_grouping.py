@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from mall_segments.clustering.kmeans import fit_kmeans, squared_distances
+from mall_segments.clustering.kmeans import fit_kmeans
+from mall_segments.clustering.search import squared_distances
 
 N_CUSTOMERS = 20_000
 

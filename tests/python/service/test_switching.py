@@ -21,8 +21,9 @@ from served_model import (
 )
 
 from mall_segments.model import write_model
-from mall_segments.publishing.generations import MANIFEST, MODEL, file_sha256, rollback
+from mall_segments.publishing.generations import MANIFEST, MODEL, file_sha256
 from mall_segments.publishing.sealed_json import canonical_sha256
+from mall_segments.publishing.switching import rollback
 from mall_segments.service.store import ModelStore
 
 if TYPE_CHECKING:
