@@ -98,6 +98,58 @@ counts as (
     where n_fitted > 0
     group by segmentation
 
+    {%- if has_orders() %}
+
+    union all
+
+    select
+        'order lines' as measure,
+        '' as subject,
+        count(*) as n
+    from {{ ref('stg_mall__orders') }}
+
+    union all
+
+    select
+        'rejected order lines' as measure,
+        '' as subject,
+        sum(n_lines) as n
+    from {{ ref('fct_rejected_orders') }}
+
+    union all
+
+    select
+        'order lines rejected because' as measure,
+        rejection_reasons as subject,
+        sum(n_lines) as n
+    from {{ ref('fct_rejected_orders') }}
+    group by rejection_reasons
+
+    union all
+
+    select
+        'orders' as measure,
+        '' as subject,
+        sum(n_orders) as n
+    from {{ ref('int_customer_orders') }}
+
+    union all
+
+    select
+        'returns' as measure,
+        '' as subject,
+        sum(n_returns) as n
+    from {{ ref('int_customer_orders') }}
+
+    union all
+
+    select
+        'customers with orders' as measure,
+        '' as subject,
+        sum(case when has_orders then 1 else 0 end) as n
+    from {{ ref('int_customer_orders') }}
+    {%- endif %}
+
     {%- for layout in segmentations() %}
 
     union all

@@ -1,29 +1,35 @@
 {{ config(enabled=has_orders()) }}
--- Every line of the orders that was not accepted is among the rejected.
+-- Every line of the orders was accepted or is among the rejected.
 with
 
 lines as (
 
-    select count(*) - sum(case when is_accepted then 1 else 0 end) as n_lines
+    select count(*) as n_accepted
 
     from {{ ref('int_orders_checked') }}
 
+    where is_accepted
+
 ),
 
-rejected as (
+counts as (
 
-    select coalesce(sum(n_lines), 0) as n_rejected
+    select
+        sum(case when measure = 'order lines' then n else 0 end) as n_lines,
+        sum(case when measure = 'rejected order lines' then n else 0 end)
+            as n_rejected
 
-    from {{ ref('fct_rejected_orders') }}
+    from {{ ref('fct_input_counts') }}
 
 )
 
 select
-    lines.n_lines,
-    rejected.n_rejected
+    lines.n_accepted,
+    counts.n_lines,
+    counts.n_rejected
 
 from lines
 
-cross join rejected
+cross join counts
 
-where lines.n_lines <> rejected.n_rejected
+where lines.n_accepted + counts.n_rejected <> counts.n_lines

@@ -15,7 +15,10 @@ counts as (
 
 read as (
 
-    select count(*) as n_read from {{ ref('stg_mall__customers') }}
+    select count(*) as n_read
+
+    from {{ ref('stg_mall__customers' if has_customers()
+        else 'int_customers_with_orders') }}
 
 ),
 

@@ -29,6 +29,9 @@ MOST_LEVELS: Final = 12
 FEW_VALUES: Final = 1000
 """Distinct values up to which every value is a point of its own."""
 
+FEW_CUSTOMERS: Final = 10_000
+"""Customers up to whom none is moved, however many values they have."""
+
 STEPS: Final = {1: 1 / 64, 2: 1 / 32, 3: 1 / 12, 4: 1 / 6}
 """Steps of a standard deviation, by how many numbers are clustered on."""
 
@@ -91,8 +94,9 @@ def fit_coordinates(
 
     Notes
     -----
-    A feature of more than :data:`FEW_VALUES` values is grouped in steps of its
-    coordinate, :data:`STEPS` of its standard deviation wide. A point lies at the mean
+    A feature of more than :data:`FEW_VALUES` values, of more customers than
+    :data:`FEW_CUSTOMERS`, is grouped in steps of its coordinate,
+    :data:`STEPS` of its standard deviation wide. A point lies at the mean
     of its customers, so centroids lose nothing; the inertia of the customers exceeds
     that of their points by at most step² / 4 per feature and customer, and by about
     step² / 12.
@@ -324,7 +328,7 @@ def _number_axis(
     center, scale = _scaler(segmentation.scaler, moved)
     deviation = moved.deviation(moved.values) / scale * weight
     step = 0.0
-    if len(values.values) > FEW_VALUES:
+    if len(values.values) > FEW_VALUES and values.counts.sum() > FEW_CUSTOMERS:
         step = STEPS.get(n_numbers, COARSEST_STEP) * deviation
     axis = draft.model_copy(
         update={"center": _rounded(center), "scale": _rounded(scale)}

@@ -9,9 +9,10 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.special import stdtrit
 
-from mall_segments.clustering.counts import choice_by_gap
+from mall_segments.clustering.counts import choice_by_gap, sample_for_silhouettes
 from mall_segments.clustering.frames import each_fitted, typed_frame
-from mall_segments.clustering.metrics import silhouettes
+from mall_segments.clustering.kmeans import assign_points, fit_kmeans
+from mall_segments.clustering.metrics import mean_silhouette, silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
     simulated_customers,
@@ -38,6 +39,9 @@ MOST_COMPARED: Final = 10
 
 STRAYS: Final = 3
 """Customers below which the smallest segment is a remark, not a segment."""
+
+SLIVER: Final = 0.01
+"""Share of the customers below which a segment is left out of the verdict."""
 
 LEAST_PLACED: Final = 10
 """Customers from which on Hopkins' statistic is taken."""
@@ -85,6 +89,26 @@ class NullComparison:
         return max(self.uniform, self.gaussian)
 
 
+@dataclass(frozen=True)
+class Slivers:
+    """Segments too small to say anything of the customers.
+
+    Far away, a few of them give any partition a high silhouette, though all others may
+    be one cloud.
+
+    Attributes
+    ----------
+    n_segments, n_customers : int
+        How many segments these are, and how many customers they hold.
+    silhouette : float or None
+        Of the published partition, slivers included.
+    """
+
+    n_segments: int
+    n_customers: int
+    silhouette: float | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """The measures that a verdict rests on, of the published number of segments.
@@ -93,10 +117,14 @@ class Evidence:
     ----------
     n_segments : int
         The published number.
-    silhouette, lowest_jaccard : float or None
+    silhouette : float or None
+        Of the published partition without slivers; ``None`` where one segment is left.
+    lowest_jaccard : float or None
         Of the published partition.
     null : NullComparison
-        What chance achieves.
+        What chance achieves where the customers of slivers are left out.
+    slivers : Slivers or None
+        ``None`` where every segment holds a share of :data:`SLIVER`.
     gap_choice : int or None
         What the gap statistic answers, 1 included.
     smallest_segment_share : float
@@ -112,6 +140,7 @@ class Evidence:
     n_segments: int
     silhouette: float | None
     null: NullComparison
+    slivers: Slivers | None
     gap_choice: int | None
     lowest_jaccard: float | None
     smallest_segment_share: float
@@ -150,23 +179,22 @@ def judge_segmentations(
     rows: list[dict[str, Any]] = []
     for segmentation, values, weights in each_fitted(points, parsed):
         own = _scores_of(cluster_counts, segmentation.name)
-        null = compare_with_chance(
-            values, weights, random_seed=segmentation.random_seed
-        )
         share = segmentation.min_segment_share
-        evidence = _evidence(
+        evidence = gather_evidence(
+            values,
+            weights,
             own,
-            null,
-            n_customers=int(weights.sum()),
+            random_seed=segmentation.random_seed,
             least_share=parsed.min_segment_share if share is None else share,
         )
+        null, slivers = evidence.null, evidence.slivers
         rows.append(
             {
                 "segmentation": segmentation.name,
                 "verdict": read_verdict(evidence),
                 "sentence": write_sentence(evidence),
                 "n_segments": evidence.n_segments,
-                "silhouette": evidence.silhouette,
+                "silhouette": slivers.silhouette if slivers else evidence.silhouette,
                 "null_uniform_p95": null.uniform,
                 "null_gaussian_p95": null.gaussian,
                 "gap_choice": evidence.gap_choice,
@@ -241,7 +269,9 @@ def write_sentence(evidence: Evidence) -> str:
 def _weakness(evidence: Evidence) -> str:
     jaccard = evidence.lowest_jaccard
     steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
-    if (evidence.silhouette or -1.0) <= evidence.null.highest:
+    if evidence.silhouette is None:
+        text = "all but a few of them are in one segment."
+    elif evidence.silhouette <= evidence.null.highest:
         text = f"these segments are no better than chance ({evidence.silhouette:.2f})."
     else:
         text = (
@@ -256,19 +286,34 @@ def _weakness(evidence: Evidence) -> str:
 
 def _remarks(evidence: Evidence) -> list[str]:
     """Say what the gap statistic finds, and what the smallest segment is."""
-    share = evidence.smallest_segment_share
+    share, slivers = evidence.smallest_segment_share, evidence.slivers
+    are_strays = share * evidence.n_customers < STRAYS
     parts = [_gap_sentence(evidence.gap_choice)]
-    if share * evidence.n_customers < STRAYS:
-        parts.append(
-            "The smallest segment is one or two customers who stand alone: check their "
-            "values, or limit a feature by clip or a log."
-        )
+    if are_strays:
+        parts.append("The smallest segment is one or two customers who stand alone.")
+    if slivers:
+        parts.append(_sliver_sentence(slivers, evidence.n_customers))
+    if are_strays or slivers:
+        parts.append("Check their values, or limit a feature by clip or a log.")
     if share < evidence.least_share:
         parts.append(
             f"The smallest segment holds {share:.1%}, less than the "
             f"{evidence.least_share:.1%} of min_segment_share."
         )
     return parts
+
+
+def _sliver_sentence(slivers: Slivers, n_customers: int) -> str:
+    share = slivers.n_customers / n_customers
+    count = slivers.n_segments
+    silhouette = (
+        "" if slivers.silhouette is None else f", {slivers.silhouette:.2f} with them"
+    )
+    return (
+        f"{slivers.n_customers:,} of the {n_customers:,} customers ({share:.1%}) are "
+        f"{'a segment' if count == 1 else f'{count} segments'} of their own, too few "
+        f"for a finding: the verdict and its silhouette{silhouette}, are of all others."
+    )
 
 
 def _gap_sentence(choice: int | None) -> str:
@@ -296,21 +341,54 @@ def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str
     return rows
 
 
-def _evidence(
+def gather_evidence(
+    points: FloatArray,
+    weights: IntArray,
     scores: list[dict[str, Any]],
-    null: NullComparison,
     *,
-    n_customers: int,
+    random_seed: int,
     least_share: float,
 ) -> Evidence:
+    """Measure what the verdict on a segmentation rests on.
+
+    Parameters
+    ----------
+    points, weights
+        Sorted, merged points and their customers.
+    scores : list of dict
+        Rows of ``fct_cluster_count_scores``, one of them chosen.
+    random_seed : int
+        Seed of the segmentation.
+    least_share : float
+        The setting ``min_segment_share``.
+    """
     (chosen,) = (row for row in scores if row["is_chosen"])
+    n_segments, n_customers = int(chosen["n_segments"]), int(weights.sum())
+    silhouette, slivers = chosen["silhouette"], None
+    if chosen["smallest_segment_share"] < SLIVER:
+        fit = fit_kmeans(
+            points, weights, n_segments=n_segments, random_seed=random_seed
+        )
+        is_sliver = fit.sizes < SLIVER * n_customers
+        is_kept = ~is_sliver[fit.labels]
+        # Where all others are alike, only the few tell customers apart.
+        if is_kept.sum() > 1:
+            slivers = Slivers(
+                int(is_sliver.sum()), int(fit.sizes[is_sliver].sum()), silhouette
+            )
+            points, weights = points[is_kept], weights[is_kept]
+            sample, sizes = sample_for_silhouettes(points, weights)
+            labels = assign_points(sample, fit.centroids[~is_sliver])
+            silhouette = mean_silhouette(sample, sizes, labels)
+    null = compare_with_chance(points, weights, random_seed=random_seed)
     gaps = [
         (row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores
     ]
     return Evidence(
-        n_segments=int(chosen["n_segments"]),
-        silhouette=chosen["silhouette"],
+        n_segments=n_segments,
+        silhouette=silhouette,
         null=null,
+        slivers=slivers,
         gap_choice=choice_by_gap(gaps),
         lowest_jaccard=chosen["lowest_jaccard"],
         smallest_segment_share=float(chosen["smallest_segment_share"]),
@@ -319,7 +397,8 @@ def _evidence(
         steadier=tuple(
             int(row["n_segments"])
             for row in scores
-            if (row["lowest_jaccard"] or 0.0) >= STABLE
+            if row["smallest_segment_share"] >= SLIVER
+            and (row["lowest_jaccard"] or 0.0) >= STABLE
             and (row["silhouette"] or -1.0) > null.highest
         ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mall_segments.clustering import verdicts as verdicts_module
@@ -17,6 +18,7 @@ from mall_segments.clustering.verdicts import (
     WEAK,
     Evidence,
     NullComparison,
+    Slivers,
     compare_with_chance,
     hopkins,
     judge_segmentations,
@@ -30,6 +32,7 @@ EVIDENCE = Evidence(
     n_segments=5,
     silhouette=0.55,
     null=NullComparison(best=0.55, uniform=0.44, gaussian=0.40),
+    slivers=None,
     gap_choice=1,
     lowest_jaccard=0.96,
     smallest_segment_share=0.11,
@@ -113,6 +116,53 @@ def test_sentences_mention_strays_and_unfulfilled_wishes():
     )
     assert "one or two customers who stand alone" in text
     assert "0.5%, less than the 5.0% of min_segment_share" in text
+
+
+def judged(customers, n_segments):
+    """Judge customers in so many segments as a build does."""
+    names = [f"coordinate_{number}" for number in range(1, customers.shape[1] + 1)]
+    scaled = (customers - customers.mean(axis=0)) / customers.std(axis=0)
+    points = pd.DataFrame(scaled, columns=names).assign(segmentation="s", n_fitted=1)
+    segmentation = {"name": "s", "features": ["x"], "n_segments": n_segments}
+    settings = {"features": [{"name": "x"}], "segmentations": [segmentation]}
+    scores = score_cluster_counts(points, settings, {})
+    return judge_segmentations(points, scores, settings).iloc[0]
+
+
+def test_a_few_far_away_are_no_finding_about_all_others():
+    draw = np.random.default_rng(1)
+    few = draw.normal(30, 0.3, size=(7, 2))
+    cloud = judged(np.vstack([draw.normal(size=(900, 2)), few]), 2)
+    middles = ((0, 0), (6, 0), (0, 6))
+    groups = [draw.normal(middle, 0.5, size=(300, 2)) for middle in middles]
+    three = judged(np.vstack([*groups, few]), 4)
+
+    assert cloud["silhouette"] > 0.9
+    assert cloud["null_gaussian_p95"] < 0.5
+    assert cloud["verdict"] == NONE
+    said = "7 of the 907 customers (0.8%) are a segment of their own, too few for"
+    assert said in cloud["sentence"]
+    assert f"silhouette, {cloud['silhouette']:.2f} with them" in cloud["sentence"]
+    # Three others are there whether the few are or not.
+    assert three["verdict"] == CLEAR
+    assert said in three["sentence"]
+
+
+def test_a_few_are_told_apart_where_all_others_are_alike():
+    row = judged(np.array([[0.0]] * 500 + [[5.0], [6.0]]), 2)
+
+    assert row["silhouette"] > 0.9
+    assert "too few for a finding" not in row["sentence"]
+
+
+def test_says_that_all_but_a_few_are_in_one_segment():
+    text = write_sentence(
+        replace(EVIDENCE, silhouette=None, slivers=Slivers(2, 3, 0.93))
+    )
+
+    assert "are weak" in text
+    assert "all but a few of them are in one segment." in text
+    assert "3 of the 200 customers (1.5%) are 2 segments of their own" in text
 
 
 def test_needs_one_chosen_number(point_frame, point_settings):
