@@ -100,10 +100,10 @@ bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
 	$(BIN)/pytest tests/faults -n auto --dist worksteal --durations 15
 
-.PHONY: lint lint-python lint-sql
+.PHONY: lint lint-python lint-sql lint-ci
 lint: $(VENV)/development ## Check layout, style and types
 	@# Each uses one processor.
-	$(MAKE) --jobs=2 --output-sync=target lint-python lint-sql
+	$(MAKE) --jobs=2 --output-sync=target lint-python lint-sql lint-ci
 
 lint-python: $(VENV)/development
 	$(BIN)/ruff check .
@@ -114,6 +114,10 @@ lint-sql: $(VENV)/development
 	@# Beside a build, which has the project's own target and database.
 	MALL_SEGMENTS_HOME=target/lint $(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
+lint-ci: $(VENV)/development
+	$(BIN)/actionlint .github/workflows/*.yml
+	$(BIN)/hadolint Containerfile Containerfile.build
+
 .PHONY: environments
 environments: ## Make the environments of tests and of Spark
 	$(MAKE) $(VENV)/development $(SPARK_VENV)/runtime
@@ -121,7 +125,7 @@ environments: ## Make the environments of tests and of Spark
 .PHONY: check
 check: environments ## What CI runs: lint, build with its audit, test and spark
 	@# None of these keeps two processors busy.
-	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python
+	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python lint-ci
 	$(MAKE) test
 
 .PHONY: format
