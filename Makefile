@@ -6,10 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
+ADAPTERS_VENV := .venv-adapters
 ADAPTER := adapters/dbt-sparksession
 SQL_FOLDERS := models analyses tests/data
 SIZES ?= 1e5 1e6 1e7
-LOCKS := requirements-uv requirements requirements-dev requirements-spark
+LOCKS := requirements-uv requirements requirements-dev requirements-spark requirements-adapters
 
 # What `make build` is given: make build FILE=customers.csv ORDERS=... SETTINGS=...
 GIVEN = $(if $(FILE),"$(FILE)") $(if $(ORDERS),--orders "$(ORDERS)") \
@@ -85,6 +86,19 @@ spark: $(SPARK_VENV)/runtime $(VENV)/runtime ## Build and test on Spark, locally
 	SPARK_CONF_DIR=$(CURDIR)/tests/spark/conf $(SPARK_VENV)/bin/pytest --durations 5 \
 		tests/spark
 
+$(ADAPTERS_VENV)/runtime: requirements-adapters.txt | $(VENV)/python
+	$(BIN)/python -m venv --without-pip $(ADAPTERS_VENV)
+	$(UV) $(ADAPTERS_VENV)/bin/python --require-hashes --requirement requirements-adapters.txt
+	@touch $@
+
+.PHONY: adapters
+adapters: $(ADAPTERS_VENV)/runtime ## Parse with the adapters of four warehouses
+	cd integration_tests && export DBT_PROFILES_DIR=. && \
+		../$(ADAPTERS_VENV)/bin/dbt --quiet deps && \
+		for target in bigquery databricks postgres snowflake; do \
+			../$(ADAPTERS_VENV)/bin/dbt parse --no-partial-parse --target $$target; \
+		done
+
 .PHONY: test
 test: $(VENV)/development ## Run every test
 	$(BIN)/pytest -n auto --dist worksteal --durations 15
@@ -101,10 +115,10 @@ bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
 	$(BIN)/pytest tests/faults -n auto --dist worksteal --durations 15
 
-.PHONY: lint lint-python lint-sql
+.PHONY: lint lint-python lint-sql lint-ci
 lint: $(VENV)/development ## Check layout, style and types
 	@# Each uses one processor.
-	$(MAKE) --jobs=2 --output-sync=target lint-python lint-sql
+	$(MAKE) --jobs=2 --output-sync=target lint-python lint-sql lint-ci
 
 lint-python: $(VENV)/development
 	$(BIN)/ruff check .
@@ -115,6 +129,10 @@ lint-sql: $(VENV)/development
 	@# Beside a build, which has the project's own target and database.
 	MALL_SEGMENTS_HOME=target/lint $(BIN)/sqlfluff lint --disable-progress-bar $(SQL_FOLDERS)
 
+lint-ci: $(VENV)/development
+	$(BIN)/actionlint .github/workflows/*.yml
+	$(BIN)/hadolint Containerfile Containerfile.build
+
 .PHONY: environments
 environments: ## Make the environments of tests and of Spark
 	$(MAKE) $(VENV)/development $(SPARK_VENV)/runtime
@@ -122,7 +140,7 @@ environments: ## Make the environments of tests and of Spark
 .PHONY: check
 check: environments ## What CI runs: lint, build with its audit, test and spark
 	@# None of these keeps two processors busy.
-	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python
+	$(MAKE) --jobs=4 --output-sync=target spark build lint-sql lint-python lint-ci
 	$(MAKE) test
 
 .PHONY: format
@@ -142,4 +160,4 @@ lock: $(VENV)/python ## Pin the newest allowed dependencies
 
 .PHONY: clean
 clean: ## Remove everything made here except published generations
-	rm -rf $(VENV) $(SPARK_VENV) target logs warehouse
+	rm -rf $(VENV) $(SPARK_VENV) $(ADAPTERS_VENV) target logs warehouse

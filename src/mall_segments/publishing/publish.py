@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mall_segments.settings import Feature
+
     ArtefactWriter = Callable[[Path, Path], None]
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
@@ -170,7 +172,7 @@ def publish_generation(
         cursor = connection.cursor()
         try:
             described = _write_tables(
-                cursor, draft.folder, tables, viewed or {}, parsed.export_rows_limit
+                cursor, draft.folder, tables, viewed or {}, parsed
             )
             exported = described[CUSTOMERS]["parquet"] is not None
             if exported:
@@ -254,9 +256,9 @@ def _write_tables(
     folder: Path,
     tables: Mapping[str, str],
     viewed: Mapping[str, str],
-    export_rows_limit: int,
+    settings: Settings,
 ) -> dict[str, dict[str, Any]]:
-    is_exported = count_rows(cursor, tables[CUSTOMERS]) <= export_rows_limit
+    is_exported = count_rows(cursor, tables[CUSTOMERS]) <= settings.export_rows_limit
     views: list[str] = []
     if not is_exported:
         views = [
@@ -270,7 +272,13 @@ def _write_tables(
         ]
         tables = {**tables, **viewed}
     unexported = () if is_exported else (*ROW_LEVEL_TABLES, *viewed)
-    copy_tables(cursor, tables, folder / DATABASE, views=views)
+    copy_tables(
+        cursor,
+        tables,
+        folder / DATABASE,
+        views=views,
+        comments=_column_comments(settings.columns),
+    )
     (folder / PARQUET).mkdir()
     # From the file just written, so that what is described is what readers get.
     with attached(cursor, folder / DATABASE, read_only=True) as schema:
@@ -283,6 +291,25 @@ def _write_tables(
                 write_parquet(cursor, schema, name, folder, table)
             described[name] = table
     return described
+
+
+def _column_comments(features: Iterable[Feature]) -> dict[str, str]:
+    """Say what the columns mean that follow the features, which no YAML can."""
+    comments: dict[str, str] = {}
+    for feature in features:
+        name = feature.name
+        told = f"{feature.label} ({feature.unit})" if feature.unit else feature.label
+        centroid = "Mean" if feature.type == "number" else "Most frequent level of"
+        comments |= {
+            name: f"The customer's {told}.",
+            f"{name}_text": f"The customer's {told} as it was given.",
+            f"is_{name}_imputed": f"Whether the customer's {feature.label} was missing.",
+            f"centroid_{name}": f"{centroid} {told} of the segment.",
+            f"scaled_centroid_{name}": f"Mean {feature.label} of the segment, scaled.",
+        }
+        if feature.bands:
+            comments[feature.bands.name] = f"The band of the customer's {told}."
+    return comments
 
 
 def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:

@@ -116,6 +116,7 @@ def copy_tables(
     database: Path,
     *,
     views: Sequence[str] = (),
+    comments: Mapping[str, str] | None = None,
 ) -> None:
     """Copy relations into a new database file, with their comments.
 
@@ -131,6 +132,8 @@ def copy_tables(
     views : sequence of str
         Those of the names that are copied as views: of the tables of the same names
         in the new file that they read in the old one.
+    comments : mapping of str to str, optional
+        What columns mean that have no comment yet, by their names.
     """
     with attached(cursor, database, read_only=False) as schema:
         for name, relation in tables.items():
@@ -151,6 +154,17 @@ def copy_tables(
                 f"{schema}.{quote_identifier(name)}",
                 kind="VIEW" if name in views else "TABLE",
             )
+        for name, column in cursor.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() "
+            "WHERE database_name = ? AND comment IS NULL",
+            [_ALIAS],
+        ).fetchall():
+            if comments and column in comments:
+                described = f"{schema}.{quote_identifier(name)}"
+                cursor.execute(
+                    f"COMMENT ON COLUMN {described}.{quote_identifier(column)} "
+                    f"IS {quote_text(comments[column])}"
+                )
         cursor.execute("COMMIT")
 
 
