@@ -206,6 +206,10 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
         progress.hear(event(kind, node, status=status))
     progress.hear(event("JinjaLogInfo", msg="spend is skewed"))
     progress.hear("printed by a model")
+    progress.hear(event("RunResultFailure", node_name="unique_stg"))
+    progress.hear(
+        event("RunResultError", msg="Got 1 result, configured to fail if != 0")
+    )
     progress.end(succeeded=False)
 
     assert [line.partition("s  ")[2] or line for line in said] == [

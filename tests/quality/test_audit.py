@@ -10,6 +10,7 @@ from generation_copy import (
     PARQUET,
     GenerationCopy,
     copy_writable,
+    seal_folder,
 )
 from sample_published import FIRST, OTHER_CUSTOMERS, SECOND
 
@@ -241,6 +242,52 @@ def test_damaged_previous_generation_is_no_fault_of_this_one(
     assert audit.count(Outcome.SKIPPED) == len(COMPARISONS)
     assert audit.previous_build_id is None
     assert all("0 bytes" in result.observed for result in audit.results)
+
+
+def test_segmentations_of_other_names_have_no_history(
+    copy: GenerationCopy, sample_home: Path, validator: Validator
+) -> None:
+    previous = copy.previous_folder
+    previous.unlink()
+    copy_writable(generation_folder(sample_home, previous.name), previous)
+    settings = copy.manifest["settings"]
+    others = [
+        {**each, "name": f"former_{each['name']}"} for each in settings["segmentations"]
+    ]
+    seal_folder(
+        previous, {"settings": {**settings, "segmentations": others}}, touched=""
+    )
+    copy.run("delete from fct_segment_migrations", "delete from fct_customer_movements")
+    copy.seal()
+
+    audit = audit_generation(
+        copy.home, copy.build_id, suites=COMPARISONS, validator=validator
+    )
+
+    assert audit.has_passed
+    assert not audit.count(Outcome.SKIPPED)
+
+
+def test_rules_cover_points_of_which_one_straddles_a_border(
+    copy: GenerationCopy,
+) -> None:
+    copy.run(
+        "update dim_segments set n_customers = n_customers + if(segment_id = 1, 1, -1) "
+        "where segmentation = 'visits_spend' and segment_id < 3"
+    )
+    copy.seal()
+    (check,) = (
+        check
+        for suite in read_suites()
+        for check in suite.meta.checks or ()
+        if check.name == "coverage of a rule"
+    )
+
+    with Evidence(copy.home, read_current(copy.home)) as evidence:
+        rows = evidence.rows(check.sql)
+
+    assert len(rows) == 5
+    assert [found for _, found, _ in rows] == [expected for *_, expected in rows]
 
 
 # Drift.

@@ -162,7 +162,7 @@ class Evidence:
             "n_categories": len(settings.categories),
             "n_demographics": int(bool(demographics(settings))),
             "n_comparable": len(self._comparable),
-            "n_previous": int(self.previous is not None),
+            "n_continued": len(self._continued),
             "n_accepted": manifest["input"]["accepted"],
             "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
             "n_rejected": manifest["input"]["rejected"],
@@ -216,18 +216,22 @@ class Evidence:
         return int(self.generation.manifest.get("forgotten", 0))
 
     @property
-    def _comparable(self) -> list[str]:
-        """Segmentations that both generations were asked for in the same words."""
-        if self.previous is None:
-            return []
+    def _continued(self) -> list[tuple[str, bool]]:
+        """Segmentations of both generations; whether asked for in the same words."""
         now, before = (
             {
                 each["name"]: each
                 for each in generation.manifest["settings"]["segmentations"]
             }
+            if generation
+            else {}
             for generation in (self.generation, self.previous)
         )
-        return [name for name in now if now[name] == before.get(name)]
+        return [(name, now[name] == before[name]) for name in now if name in before]
+
+    @property
+    def _comparable(self) -> list[str]:
+        return [name for name, is_same in self._continued if is_same]
 
     def _attach(self) -> None:
         databases = {AUDITED: self.generation}

@@ -165,7 +165,9 @@ class _Progress:
             self._heading = str(data.get("node_name", ""))
         elif name in ("RunResultError", "MainEncounteredError"):
             said = said_by_dbt(data.get("msg") or data.get("exc") or info["msg"])
-            self._refusals[said or f"{self._heading} failed"] = None
+            # Of a test nothing more is known than that it failed, which was said.
+            if said or not any(self._heading in each for each in self._refusals):
+                self._refusals[said or f"{self._heading} failed"] = None
 
     def say_what_runs(self) -> None:
         """Say what takes so long."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mall_segments.commands._name import command_name
 from mall_segments.errors import InputError, SettingsError
 
 _FILE = click.Path(path_type=str)
@@ -76,7 +77,8 @@ def _variables(
             continue
         if Path(given).suffix.lower() in (".yml", ".yaml"):
             raise click.UsageError(
-                f"{given} looks like settings: mall-segments build --settings {given}"
+                f"{given} looks like settings: {command_name()} build --settings "
+                f"{given}"
             )
         path = Path(given).expanduser().absolute()
         if not path.is_file() and not any(mark in given for mark in "*?["):

@@ -1,9 +1,11 @@
 """``mall-segments init``."""
 
+import shlex
 from pathlib import Path
 
 import click
 
+from mall_segments.commands._name import command_name
 from mall_segments.errors import InputError, SettingsError
 
 _WIDEST = 72
@@ -70,5 +72,7 @@ def command(file: str, orders: str | None, output: Path, **flags: bool) -> None:
         if use == "described":
             reasons = choice.why_not_clustered
         click.echo(f"{choice.header[:30]:<{width}}  {use:<11}  {reasons[:_WIDEST]}")
-    command = f"mall-segments build --settings {output}"
-    click.echo(f"\nThe reasons are in {output}, too. Next:\n  {command}")
+    click.echo(
+        f"\nThe reasons are in {output}, too. Next:\n"
+        f"  {command_name()} build --settings {shlex.quote(str(output))}"
+    )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mall_segments.commands._name import command_name
 from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
@@ -14,6 +15,7 @@ from mall_segments.publishing.generations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mall_segments.model import Model, ModelSegmentation
@@ -43,15 +45,28 @@ def command(home: Path, /, **flags: bool) -> None:
         found.append(_audit(audit))
     click.echo(f"{'; '.join(found)}: see {full_report(home, generation)}")
     if flags["next_steps"]:
-        largest = _largest_first(model.segmentation())[0]
-        click.echo(
-            "\nNext:\n"
-            "  mall-segments report --open            look at it\n"
-            "  mall-segments export                   lists of all segments, in Excel\n"
-            f"  mall-segments export --segment {largest.segment_id} -o list.csv   "
-            f"the {largest.n_customers:,} of {largest.persona!r}\n"
-            "  mall-segments score FILE               segments of other customers"
-        )
+        for line in _next_steps(model):
+            click.echo(line)
+
+
+def _next_steps(model: Model) -> Iterator[str]:
+    """Yield what can be done next, each with the command to type for it."""
+    segments = _largest_first(model.segmentation())
+    shown = next(
+        (each for each in segments if "target" in each.persona.casefold()), segments[0]
+    )
+    steps = {
+        "report --open": "look at it",
+        "export": "lists of all segments, in Excel",
+        f"export --segment {shown.segment_id} -o list.csv": (
+            f"the {shown.n_customers:,} of {shown.persona!r}"
+        ),
+        "score FILE": "segments of other customers",
+    }
+    width = max(map(len, steps))
+    yield "\nNext:"
+    for arguments, purpose in steps.items():
+        yield f"  {command_name()} {arguments:<{width}}  {purpose}"
 
 
 def _largest_first(segmentation: ModelSegmentation) -> list[Any]:
