@@ -59,6 +59,11 @@ def test_scores_are_the_published_ones(counts):
     assert five["is_exact"]
 
 
+def test_ten_segments_are_scored_even_where_three_are_set(counts):
+    three = counts[counts["segmentation"] == "age_income_spending"]
+    assert list(three["n_segments"]) == list(range(1, 11))
+
+
 def test_five_segments_are_chosen_by_vote_and_three_by_setting(counts):
     rows = counts[counts["is_chosen"]].set_index("segmentation")
     assert rows["n_segments"].to_dict() == {

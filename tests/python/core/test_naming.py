@@ -75,6 +75,17 @@ def test_no_two_names_are_alike():
     ]
 
 
+def test_names_alike_are_told_apart_by_the_feature_they_differ_most_in():
+    segments = [
+        traits(income=2.0, spending=0.6),
+        traits(income=2.1, spending=1.6),
+    ]
+    assert name_segments(segments, [INCOME, SPENDING], [None] * 2) == [
+        "High income and high spending (spending 56)",
+        "High income and high spending (spending 66)",
+    ]
+
+
 def test_a_name_is_kept_while_it_is_true_and_no_longer():
     high, low = traits(income=1.0), traits(income=-1.0)
     before = ["High income (income 57)", "High income"]
