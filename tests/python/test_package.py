@@ -36,9 +36,12 @@ class CornerShop:
         self.database = folder / "corner_shop.duckdb"
         self.target = folder / "target"
 
-    def dbt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def dbt(
+        self, *arguments: str, schema: str = "shop"
+    ) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {
             "CORNER_SHOP_DATABASE": str(self.database),
+            "CORNER_SHOP_SCHEMA": schema,
             "DBT_PROFILES_DIR": str(self.path),
             "DBT_TARGET_PATH": str(self.target),
             "DBT_LOG_PATH": str(self.target),
@@ -167,3 +170,19 @@ def test_a_column_that_the_model_lacks_is_named(shop: CornerShop) -> None:
     assert "loyalty_cards" in result.stdout
     assert "visits_per_year, basket_eur" in result.stdout
     assert "Traceback" not in result.stdout
+
+
+@pytest.mark.slow(seconds=60)
+def test_a_dry_run_of_the_company_reads_the_segments_of_another_build(
+    shop: CornerShop,
+) -> None:
+    state = shop.target.with_name("state")
+    state.mkdir()
+    shutil.copy(shop.target / "manifest.json", state)
+    refused = shop.dbt("build", "--empty", schema="dry")
+    assert refused.returncode != 0
+    assert "`--empty` leaves no customers" in refused.stdout
+    arguments = "--empty --exclude package:mall_segments --defer --state"
+    passed = shop.dbt("build", *arguments.split(), str(state), schema="dry")
+    assert passed.returncode == 0, passed.stdout
+    assert shop.query("select count(*) from dry.target_cards") == [(0,)]
