@@ -34,7 +34,7 @@ class CornerShop:
             ignore=shutil.ignore_patterns("target", "logs", "dbt_packages"),
         )
         self.database = folder / "corner_shop.duckdb"
-        self.target = folder / "target"
+        self.target = folder / "shop"
 
     def dbt(
         self, *arguments: str, schema: str = "shop"
@@ -43,7 +43,7 @@ class CornerShop:
             "CORNER_SHOP_DATABASE": str(self.database),
             "CORNER_SHOP_SCHEMA": schema,
             "DBT_PROFILES_DIR": str(self.path),
-            "DBT_TARGET_PATH": str(self.target),
+            "DBT_TARGET_PATH": str(self.target.with_name(schema)),
             "DBT_LOG_PATH": str(self.target),
             "MALL_SEGMENTS_HOME": str(self.package / "home"),
         }
