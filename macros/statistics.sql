@@ -48,19 +48,8 @@
     cast(('0x' || substring(md5({{ text }}), 1, 8)) as bigint) % {{ n_buckets }}
 {%- endmacro %}
 
-{% macro postgres__hash_bucket(text, n_buckets) -%}
-    ('x' || substring(md5({{ text }}), 1, 8))::bit(32)::bigint % {{ n_buckets }}
-{%- endmacro %}
-
 {% macro snowflake__hash_bucket(text, n_buckets) -%}
     mod(to_number(substr(md5({{ text }}), 1, 8), 'XXXXXXXX'), {{ n_buckets }})
-{%- endmacro %}
-
-{% macro bigquery__hash_bucket(text, n_buckets) -%}
-    mod(
-        cast(concat('0x', substr(to_hex(md5({{ text }})), 1, 8)) as int64),
-        {{ n_buckets }}
-    )
 {%- endmacro %}
 
 {% macro matches_pattern(text, pattern) %}
@@ -73,12 +62,4 @@
 
 {% macro duckdb__matches_pattern(text, pattern) -%}
     regexp_matches({{ text }}, '{{ pattern }}')
-{%- endmacro %}
-
-{% macro postgres__matches_pattern(text, pattern) -%}
-    {{ text }} ~ '{{ pattern }}'
-{%- endmacro %}
-
-{% macro bigquery__matches_pattern(text, pattern) -%}
-    regexp_contains({{ text }}, r'{{ pattern }}')
 {%- endmacro %}

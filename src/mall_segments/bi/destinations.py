@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 import yaml
 
@@ -24,7 +24,7 @@ URL_VARIABLE: Final = "MALL_SEGMENTS_PUSH_URL"
 SCHEMA: Final = "mall_segments"
 
 _KEYS: Final = ("url", "url_variable", "dlt", "schema")
-_SCHEMES: Final = ("postgres", "postgresql", "postgresql+psycopg")
+_SCHEME: Final = re.compile(r"postgres(ql(\+psycopg)?)?://")
 _SCHEMA_NAME: Final = re.compile(r"[a-z_][a-z0-9_]{0,50}")
 _EXAMPLE: Final = "postgresql://user:password@host:5432/database"
 _BLOT: Final = "***"
@@ -140,26 +140,21 @@ def _entry(name: str, file: Path) -> dict[str, Any]:
 
 
 def _parameters(url: str, source: str) -> dict[str, Any]:
-    """Split an address into the parameters of libpq."""
-    refusal = PublishError(
-        f"{source} is no address such as {_EXAMPLE}; in user and password write @ as "
-        "%40, / as %2F, # as %23 and ? as %3F"
-    )
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise refusal from None
-    if parts.scheme not in _SCHEMES or not parts.netloc or "@" in parts.path:
-        raise refusal
-    if parts.fragment or "@" in parts.query:
-        raise refusal
-    found = {
-        "host": parts.hostname,
-        "port": port,
-        "user": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "dbname": unquote(parts.path.strip("/")),
-        **dict(parse_qsl(parts.query)),
-    }
-    return {key: value for key, value in found.items() if value}
+    """Split an address into the parameters of libpq, as libpq does."""
+    import psycopg  # noqa: PLC0415 - dlt has no need of it
+
+    found: dict[str, Any] = {}
+    if _SCHEME.match(url):
+        with suppress(psycopg.Error):
+            found = psycopg.conninfo.conninfo_to_dict(
+                _SCHEME.sub("postgresql://", url, count=1)
+            )
+    place = f"{found.get('host')}/{found.get('dbname')}"
+    ports = found.get("port", "5432").split(",")
+    # A password that is not written as an address has it ends up in one of these.
+    if not found or "@" in place or not all(port.isdecimal() for port in ports):
+        raise PublishError(
+            f"{source} is no address such as {_EXAMPLE}; in user and password write @ "
+            "as %40 and / as %2F"
+        )
+    return found

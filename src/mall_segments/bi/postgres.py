@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import psycopg
-from psycopg import sql
 
 from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import DATABASE
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from mall_segments.bi.destinations import Postgres
     from mall_segments.publishing.generations import Generation
@@ -52,18 +52,6 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Primary keys. What is not listed here has nulls where its grain has none."""
 
-_PARENTS: Final = {
-    "dim_segments": ("segmentation", "segment_id"),
-    "dim_customers": ("customer_id",),
-}
-_CHILDREN: Final = {
-    "dim_segments": (
-        *("fct_customer_segments", "fct_segment_categories", "fct_segment_points"),
-        *("fct_segment_demographics", "fct_segment_feature_values"),
-        *("fct_segment_profiles", "fct_segment_rules", "fct_feature_pairs"),
-    ),
-    "dim_customers": ("fct_customer_segments",),
-}
 _TYPES: Final = {
     "BIGINT": "bigint",
     "BOOLEAN": "boolean",
@@ -146,20 +134,22 @@ class _Push:
         manifest: Mapping[str, Any],
     ) -> None:
         self.source, self.target = source, target
-        self.schema, self.staging = schema, f"{schema}_next"
+        self.name = schema
+        self.schema = quote_identifier(schema)
+        self.staging = quote_identifier(f"{schema}_next")
         self.manifest = manifest
         self.tables: Mapping[str, Any] = manifest["tables"]
 
     def fill(self, progress: Callable[[str, float], None] | None) -> dict[str, int]:
         """Create and fill the tables in the schema that becomes theirs later."""
         self._run("set local statement_timeout = 0")
-        locked = self.target.execute(
+        locked = self._run(
             "select pg_try_advisory_xact_lock(hashtext(%s))",
-            [f"mall-segments push {self.schema}"],
-        ).fetchone()
-        if locked != (True,):
-            raise PublishError(f"another push to the schema {self.schema} is running")
-        self._run("create schema {staging}")
+            f"mall-segments push {self.name}",
+        )
+        if locked != [(True,)]:
+            raise PublishError(f"another push to the schema {self.name} is running")
+        self._run(f"create schema {self.staging}")
         n_rows = sum(table["n_rows"] for table in self.tables.values()) or 1
         counts: dict[str, int] = {}
         for table in self.tables:
@@ -167,198 +157,166 @@ class _Push:
                 progress(table, sum(counts.values()) / n_rows)
             counts[table] = self._copy(table)
         for table in self.tables:
-            self._constrain(table)
+            if table in KEYS:
+                key = f"primary key {_list(KEYS[table])}"
+                self._run(f"alter table {self.staging}.{table} add {key}")
+        for table in self.tables:
+            self._refer(table, "dim_segments")
+        self._refer("fct_customer_segments", "dim_customers")
         self._record()
         return counts
 
     def swap(self, patience: float) -> None:
         """Let the tables take the place of those that are there."""
-        self._run("create schema if not exists {schema}")
+        self._run(f"create schema if not exists {self.schema}")
         former = self._former()
-        readers = self._readers(former)
+        grants = self._grants(former)
         if former:
-            names = sql.SQL(", ").join(
-                sql.Identifier(self.schema, name) for name in former
-            )
+            names = ", ".join(f"{self.schema}.{name}" for name in former)
             self._lock(names, patience)
-            self.target.execute(sql.SQL("drop table {}").format(names))
+            self._run(f"drop table {names}")
         for table in (*self.tables, RECORD):
-            self._run("alter table {staging}.{table} set schema {schema}", table=table)
-            for reader in readers.get(table, []):
-                grantee = (
-                    sql.SQL("public") if reader == "public" else sql.Identifier(reader)
-                )
-                self.target.execute(
-                    sql.SQL("grant select on {} to {}").format(
-                        sql.Identifier(self.schema, table), grantee
-                    )
-                )
-        self._run("drop schema {staging}")
+            self._run(f"alter table {self.staging}.{table} set schema {self.schema}")
+            if table in grants:
+                self._run(f"grant select on {self.schema}.{table} to {grants[table]}")
+        self._run(f"drop schema {self.staging}")
 
     def _copy(self, table: str) -> int:
         columns = self.tables[table]["columns"]
         types = [_postgres_type(table, column) for column in columns]
-        names = [sql.Identifier(column["name"]) for column in columns]
-        definitions = sql.SQL(", ").join(
-            sql.SQL("{} " + kind).format(name)
-            for name, kind in zip(names, types, strict=True)
+        place = f"{self.staging}.{table}"
+        definitions = ", ".join(
+            f"{quote_identifier(column['name'])} {kind}"
+            for column, kind in zip(columns, types, strict=True)
         )
-        self._run("create table {staging}.{table} ({columns})", table, definitions)
-        rows = self.source.execute(f'select * from "{table}"')  # noqa: S608
+        self._run(f"create table {place} ({definitions})")
+        rows = self.source.execute(f"from {table}")
         with self.target.cursor() as cursor:
-            with cursor.copy(
-                sql.SQL("copy {} from stdin (format binary)").format(
-                    sql.Identifier(self.staging, table)
-                )
-            ) as copy:
+            with cursor.copy(f"copy {place} from stdin (format binary)") as copy:
                 copy.set_types([kind.partition("(")[0] for kind in types])
                 while batch := rows.fetchmany(_BATCH):
                     for row in batch:
                         copy.write_row(row)
-            if cursor.rowcount != self.tables[table]["n_rows"]:
-                raise PublishError(
-                    f"{cursor.rowcount} rows of {table} were copied, but "
-                    f"{self.tables[table]['n_rows']} were published"
-                )
-            self._comment(table)
-            self._run("analyze {staging}.{table}", table=table)
-            return cursor.rowcount
+            n_copied = cursor.rowcount
+        if n_copied != self.tables[table]["n_rows"]:
+            raise PublishError(
+                f"{n_copied} rows of {table} were copied, but "
+                f"{self.tables[table]['n_rows']} were published"
+            )
+        self._comment(table)
+        self._run(f"analyze {place}")
+        return n_copied
 
     def _comment(self, table: str) -> None:
-        (about,) = self.source.execute(
-            "select comment from duckdb_tables() where table_name = $1 union all "
-            "select comment from duckdb_views() where view_name = $1",
+        comments = self.source.execute(
+            "select null, comment from duckdb_tables() where table_name = $1 "
+            "union all select null, comment from duckdb_views() where view_name = $1 "
+            "union all select column_name, comment from duckdb_columns() "
+            "where table_name = $1",
             [table],
-        ).fetchone() or (None,)
-        name = sql.Identifier(self.staging, table)
-        self.target.execute(
-            sql.SQL("comment on table {} is {}").format(name, sql.Literal(about))
-        )
-        for column, comment in self.source.execute(
-            "select column_name, comment from duckdb_columns() where table_name = ?",
-            [table],
-        ).fetchall():
-            self.target.execute(
-                sql.SQL("comment on column {}.{} is {}").format(
-                    name, sql.Identifier(column), sql.Literal(comment)
-                )
+        ).fetchall()
+        place = f"{self.staging}.{table}"
+        for column, comment in comments:
+            described = (
+                f"column {place}.{quote_identifier(column)}"
+                if column
+                else f"table {place}"
             )
+            if comment is not None:
+                self._run(f"comment on {described} is {quote_text(comment)}")
 
-    def _constrain(self, table: str) -> None:
-        if table in KEYS:
+    def _refer(self, table: str, parent: str) -> None:
+        columns = {
+            column["name"]
+            for column in self.tables.get(table, {"columns": ()})["columns"]
+        }
+        if (
+            parent in self.tables
+            and table != parent
+            and columns.issuperset(KEYS[parent])
+        ):
             self._run(
-                "alter table {staging}.{table} add primary key ({columns})",
-                table,
-                _list(KEYS[table]),
+                f"alter table {self.staging}.{table} add foreign key "
+                f"{_list(KEYS[parent])} references {self.staging}.{parent}"
             )
-        for parent, children in _CHILDREN.items():
-            if table in children and parent in self.tables:
-                self.target.execute(
-                    sql.SQL("alter table {} add foreign key ({}) references {}").format(
-                        sql.Identifier(self.staging, table),
-                        _list(_PARENTS[parent]),
-                        sql.Identifier(self.staging, parent),
-                    )
-                )
 
     def _record(self) -> None:
+        place = f"{self.staging}.{RECORD}"
         self._run(
-            "create table {staging}.{table} (build_id text primary key, "
-            "created_at timestamptz not null, pushed_at timestamptz not null, "
-            "tables text[] not null)",
-            RECORD,
+            f"create table {place} (build_id text primary key, created_at timestamptz "
+            "not null, pushed_at timestamptz not null, tables text[] not null)"
         )
         self._run(
-            "comment on table {staging}.{table} is "
-            "'One row: the generation that the tables of this schema are of.'",
-            RECORD,
+            f"comment on table {place} is "
+            "'One row: the generation that the tables of this schema are of.'"
         )
-        self.target.execute(
-            sql.SQL("insert into {} values (%s, %s, now(), %s)").format(
-                sql.Identifier(self.staging, RECORD)
-            ),
-            [
-                self.manifest["build_id"],
-                self.manifest["created_at"],
-                list(self.tables),
-            ],
+        self._run(
+            f"insert into {place} values (%s, %s, now(), %s)",  # noqa: S608
+            self.manifest["build_id"],
+            self.manifest["created_at"],
+            list(self.tables),
         )
 
     def _former(self) -> list[str]:
         """List the tables to replace: those the last push recorded that are there."""
         there = {
             name
-            for (name,) in self.target.execute(
-                "select relname from pg_class inner join pg_namespace "
-                "on pg_class.relnamespace = pg_namespace.oid "
-                "where nspname = %s and relkind in ('r', 'p', 'v', 'm', 'f')",
-                [self.schema],
+            for (name,) in self._run(
+                "select relname from pg_class where relnamespace = %s::regnamespace "
+                "and relkind in ('r', 'p', 'v', 'm', 'f')",
+                self.schema,
             )
         }
-        recorded: set[str] = set()
-        if RECORD in there:
-            for (tables,) in self.target.execute(
-                sql.SQL("select tables from {}").format(
-                    sql.Identifier(self.schema, RECORD)
-                )
-            ):
-                recorded.update(tables)
-            recorded.add(RECORD)
+        recorded = {RECORD} & there
+        if recorded:
+            ((tables,),) = self._run(f"select tables from {self.schema}.{RECORD}")  # noqa: S608
+            recorded.update(tables)
         strange = sorted(there & set(self.tables) - recorded)
         if strange:
             raise PublishError(
-                f"the schema {self.schema} has a table {strange[0]} that no push made; "
+                f"the schema {self.name} has a table {strange[0]} that no push made; "
                 "rename it, or push to another schema"
             )
         return sorted(there & recorded)
 
-    def _readers(self, tables: Sequence[str]) -> dict[str, list[str]]:
+    def _grants(self, tables: list[str]) -> dict[str, str]:
         """List who was granted to read each table, besides its owner."""
-        readers: dict[str, list[str]] = {}
-        for table, role in self.target.execute(
-            "select distinct relname, case acl.grantee when 0 then 'public' "
-            "else pg_get_userbyid(acl.grantee) end from pg_class "
-            "inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid "
-            "cross join aclexplode(pg_class.relacl) as acl "
-            "where nspname = %s and relname = any(%s) "
-            "and acl.privilege_type = 'SELECT' and acl.grantee <> relowner",
-            [self.schema, list(tables)],
-        ):
-            readers.setdefault(table, []).append(role)
-        return readers
+        return dict(
+            self._run(
+                "select relname, string_agg(case acl.grantee when 0 then 'public' "
+                "else quote_ident(pg_get_userbyid(acl.grantee)) end, ', ') "
+                "from pg_class cross join aclexplode(relacl) as acl "
+                "where relnamespace = %s::regnamespace and relname = any(%s) "
+                "and acl.privilege_type = 'SELECT' and acl.grantee <> relowner "
+                "group by relname",
+                self.schema,
+                tables,
+            )
+        )
 
-    def _lock(self, names: sql.Composable, patience: float) -> None:
+    def _lock(self, names: str, patience: float) -> None:
         deadline = time.monotonic() + patience
         while True:
             try:
                 with self.target.transaction():
                     self._run(f"set local statement_timeout = {_LOCK_MILLISECONDS}")
-                    self.target.execute(
-                        sql.SQL("lock table {} in access exclusive mode").format(names)
-                    )
+                    self._run(f"lock table {names} in access exclusive mode")
                     self._run("set local statement_timeout = 0")
             except (psycopg.errors.QueryCanceled, psycopg.errors.DeadlockDetected):
                 if time.monotonic() > deadline:
                     raise PublishError(
                         f"nothing was pushed: for {patience:g} seconds some "
-                        f"transaction kept reading the schema {self.schema}; see "
+                        f"transaction kept reading the schema {self.name}; see "
                         "pg_stat_activity"
                     ) from None
                 time.sleep(_PAUSE)
             else:
                 return
 
-    def _run(
-        self, statement: str, table: str = "", columns: sql.Composable | None = None
-    ) -> None:
-        self.target.execute(
-            sql.SQL(statement).format(
-                schema=sql.Identifier(self.schema),
-                staging=sql.Identifier(self.staging),
-                table=sql.Identifier(table),
-                columns=columns or sql.SQL(""),
-            )
-        )
+    def _run(self, statement: str, *values: Any) -> list[Any]:
+        """Run a statement; names in it are those of this project or were checked."""
+        cursor = self.target.execute(statement.encode(), values or None)
+        return cursor.fetchall() if cursor.description else []
 
 
 def _postgres_type(table: str, column: Mapping[str, str]) -> str:
@@ -378,8 +336,8 @@ def _postgres_type(table: str, column: Mapping[str, str]) -> str:
     return _TYPES[column["type"]]
 
 
-def _list(names: Sequence[str]) -> sql.Composable:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+def _list(names: Iterable[str]) -> str:
+    return f"({', '.join(map(quote_identifier, names))})"
 
 
 def _reason(error: psycopg.Error) -> str:

@@ -32,20 +32,10 @@ are those of the shipped customer file.
 
 @dataclass(frozen=True)
 class Question:
-    """One question and the query that answers it.
+    """One question, by the name of its file, and the query that answers it.
 
-    Attributes
-    ----------
-    name : str
-        The name of the file, without its suffix.
-    text : str
-        The question, with its question mark.
-    note : str
-        How to read the answer.
-    sql : str
-        One query on the published tables, by their plain names.
-    tables : frozenset of str
-        The tables it asks.
+    ``note`` says how to read the answer; ``sql`` is one query on the published
+    ``tables``, by their plain names.
     """
 
     name: str
@@ -57,15 +47,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a query found.
-
-    Attributes
-    ----------
-    columns : tuple of str
-        The names of the columns.
-    rows : tuple of tuple
-        The rows, in the order the query asks for.
-    """
+    """What a query found, in the order it asks for."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
@@ -109,14 +91,7 @@ def read_questions(folder: Path = QUESTIONS) -> list[Question]:
 
 
 def answer_question(connection: Any, question: Question) -> Answer:
-    """Run a question on published tables.
-
-    Parameters
-    ----------
-    connection : DuckDB connection
-        Open on the published file.
-    question : Question
-        One of `read_questions`.
+    """Run a question of `read_questions` on an open published file.
 
     Raises
     ------
@@ -202,14 +177,11 @@ def markdown_table(answer: Answer) -> str:
     if not answer.rows:
         return "No rows.\n"
     alignments = [
-        "---:" if _is_number_column([row[i] for row in answer.rows]) else "---"
-        for i in range(len(answer.columns))
+        "---:" if _are_numbers(values) else "---"
+        for values in zip(*answer.rows, strict=True)
     ]
-    lines = [
-        answer.columns,
-        alignments,
-        *(map(_cell, row) for row in answer.rows[:_MOST_ROWS]),
-    ]
+    cells = [map(_cell, row) for row in answer.rows[:_MOST_ROWS]]
+    lines = [answer.columns, alignments, *cells]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     n_more = len(answer.rows) - _MOST_ROWS
     return table if n_more <= 0 else f"{table}\n{n_more:,} more rows are not shown.\n"
@@ -239,23 +211,15 @@ def _question(name: str, description: str, sql: str) -> Question:
     )
 
 
-def _is_number_column(values: Sequence[Any]) -> bool:
-    return any(_is_number(value) for value in values) and all(
-        value is None or _is_number(value) for value in values
-    )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _are_numbers(values: Sequence[Any]) -> bool:
+    known = [value for value in values if value is not None]
+    return bool(known) and all(type(value) in {int, float} for value in known)
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.10g}"
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(value).split()))
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
+    text = "" if value is None else " ".join(str(value).split())
+    return _MARKDOWN.sub(r"\\\1", text)

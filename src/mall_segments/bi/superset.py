@@ -267,14 +267,6 @@ class _Dashboard:
         rows = [histograms[start : start + 3] for start in range(0, len(histograms), 3)]
         return [counts, *rows]
 
-    def _described(self) -> list[str]:
-        """List the columns of customers that are not about how they were made."""
-        return [
-            name
-            for name in self.columns["dim_customers"]
-            if name != "customer_id" and not name.startswith("is_")
-        ]
-
     def _exported_dashboard(
         self, tabs: dict[str, list[list[Chart]]], uuids: dict[str, str]
     ) -> dict[str, Any]:

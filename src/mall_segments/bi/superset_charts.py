@@ -8,10 +8,6 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 _NAMESPACE: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
-# Where the kinds of charts name what they group by; the others list plain columns.
-_COLUMNS: Final = ("entity", "series", "x_axis", "groupby", "all_columns")
-_METRICS: Final = ("metric", "metrics", "x", "y", "size")
-
 _DRAWN: Final[dict[str, Any]] = {
     "show_legend": True,
     "legendType": "scroll",
@@ -47,32 +43,19 @@ class Chart:
     dataset: str
     kind: str
     width: int
-    height: int = 50
-    params: dict[str, Any] = field(default_factory=dict)
+    height: int
+    columns: list[str]
+    metrics: list[str]
+    params: dict[str, Any]
     where: dict[str, str] = field(default_factory=dict)
     about: str | None = None
-
-    def columns(self) -> list[str]:
-        """List the columns that it asks for."""
-        return self._named(_COLUMNS)
-
-    def metrics(self) -> list[str]:
-        """List the metrics that it asks for."""
-        return self._named(_METRICS)
-
-    def _named(self, places: tuple[str, ...]) -> list[str]:
-        names: list[str] = []
-        for place in places:
-            value = self.params.get(place, [])
-            names += value if isinstance(value, list) else [value]
-        return names
 
     def exported(self, dataset_uuid: str) -> dict[str, Any]:
         """Write it as Superset exports charts, with the query that alerts use."""
         limit = self.params.get("row_limit", 5000)
         query = {
-            "columns": self.columns(),
-            "metrics": self.metrics(),
+            "columns": self.columns,
+            "metrics": self.metrics,
             "filters": [
                 {"col": column, "op": "==", "val": value}
                 for column, value in self.where.items()
@@ -124,7 +107,8 @@ def number(title: str, dataset: str, metric: str, form: str, **more: Any) -> Cha
     params = {"metric": metric, "y_axis_format": form, "header_font_size": 0.4}
     if "subtitle" in more:
         params["subtitle"] = more.pop("subtitle")
-    return Chart(title, dataset, "big_number_total", 2, 16, params, **more)
+    kind = "big_number_total"
+    return Chart(title, dataset, kind, 2, 16, [], [metric], params, **more)
 
 
 def bars(
@@ -152,7 +136,8 @@ def bars(
         params |= {"stack": "Stack", "only_total": not shares}
     if shares:
         params["contributionMode"] = "row"
-    return Chart(title, dataset, "echarts_timeseries_bar", width, 50, params, **more)
+    kind, columns = "echarts_timeseries_bar", [x, by] if by else [x]
+    return Chart(title, dataset, kind, width, 50, columns, [metric], params, **more)
 
 
 def lines(
@@ -168,19 +153,21 @@ def lines(
         "markerSize": 6,
         "x_axis_title": more.pop("x_title", ""),
     }
-    return Chart(title, dataset, "echarts_timeseries_line", width, 50, params, **more)
+    kind = "echarts_timeseries_line"
+    return Chart(title, dataset, kind, width, 50, [x], metrics, params, **more)
 
 
 def places(
     title: str, dataset: str, x: tuple[str, str], y: tuple[str, str], **more: Any
 ) -> Chart:
     """Draw points where they lie; the axes are metrics and their titles."""
+    columns, metrics = ["point", "segment"], [x[0], y[0], more.pop("size")]
     params = _DRAWN | {
         "series": "segment",
         "entity": "point",
         "x": x[0],
         "y": y[0],
-        "size": more.pop("size"),
+        "size": metrics[2],
         "max_bubble_size": "10",
         "opacity": 0.7,
         "x_axis_label": x[1],
@@ -191,7 +178,7 @@ def places(
         "tooltipSizeFormat": ",d",
         "truncateXAxis": False,
     }
-    return Chart(title, dataset, "bubble_v2", 6, 60, params, **more)
+    return Chart(title, dataset, "bubble_v2", 6, 60, columns, metrics, params, **more)
 
 
 def differences(
@@ -215,7 +202,8 @@ def differences(
         "left_margin": "auto",
         "bottom_margin": "auto",
     }
-    return Chart(title, dataset, "heatmap_v2", width, 60, params, **more)
+    kind, columns = "heatmap_v2", ["feature", "segment"]
+    return Chart(title, dataset, kind, width, 60, columns, [metric], params, **more)
 
 
 def table(
@@ -237,4 +225,4 @@ def table(
         "include_search": more.pop("search", False),
         "row_limit": 1000,
     }
-    return Chart(title, dataset, "table", width, height, params, **more)
+    return Chart(title, dataset, "table", width, height, columns, [], params, **more)

@@ -34,18 +34,17 @@ _METRICS: Final = {
     "rows": ("Rows", "count(*)", ",d"),
 }
 _NOT_GROUPS: Final = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
+_OF_FEATURES: Final = ("feature", "main_reason")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A query over one table, with names of segments where ``has_segments``."""
+    """A query over one table: its columns, or SQL for them, and its metrics."""
 
     name: str
-    about: str
     table: str
     columns: Sequence[str]
     metrics: Sequence[str]
-    has_segments: bool = True
 
 
 class Names:
@@ -116,91 +115,71 @@ class Datasets:
 
     def all(self) -> list[Dataset]:
         """List every data set."""
-        feature = self.names.told("feature")
         changes = [
             f"coalesce(facts.{side}_segment_name, '{nobody}') as {side}_segment"
             for side, nobody in (("from", "not a customer"), ("to", "left"))
         ]
-        distribution = [
-            feature if name == "feature" else name
-            for name in self.columns["fct_feature_distribution"]
-        ]
-        return [*self._of_segments(feature), *_of_segmentations(changes, distribution)]
-
-    def _of_segments(self, feature: str) -> list[Dataset]:
+        described = [f"customers.{name}" for name in self.described]
+        numbers = self.names.numbers
+        means = [f"mean_{name}" for name in numbers]
+        distribution = self.columns["fct_feature_distribution"]
         return [
-            Dataset(
-                "segments",
-                "One row per segmentation and segment.",
-                "dim_segments",
-                ["segment_name", "recommended_action", "n_customers", "customer_share",
-                 "mean_silhouette"],
-                ["customers", "segments", "mean_silhouette"],
-            ),
-            Dataset(
-                "customers",
-                "One row per segmentation and customer.",
-                "fct_customer_segments",
-                ["customer_id", *(f"customers.{name}" for name in self.described),
-                 "distance", "membership", "is_outlier", "is_imputed",
-                 self.names.told("main_reason"), "holdout_bucket"],
-                ["rows"],
-            ),
-            Dataset(
-                "points",
-                "One row per segmentation and point.",
-                "fct_segment_points",
-                ["cast(facts.point_id as varchar) as point", *self.names.numbers,
-                 "n_customers"],
-                ["customers", "mark", *(f"mean_{name}" for name in self.names.numbers)],
-            ),
-            Dataset(
-                "profiles",
-                "One row per segmentation, segment and number.",
-                "fct_segment_profiles",
-                [feature, "mean", "overall_mean", "z_score"],
-                ["difference"],
-            ),
-            Dataset(
-                "categories",
-                "One row per segment, category and level.",
-                "fct_segment_categories",
-                [feature, "level", "n_customers"],
-                ["customers"],
-            ),
-            Dataset(
-                "demographics",
-                "One row per segment and group of customers.",
-                "fct_segment_demographics",
-                [*self.demographics, "n_customers"],
-                ["customers"],
-            ),
-            Dataset(
-                "rules",
-                "One row per rule.",
-                "fct_segment_rules",
-                ["rule_text", "precision", "coverage", "n_customers"],
-                ["rows"],
-            ),
+            Dataset("segments", "dim_segments",
+                    ["segment_name", "recommended_action", "n_customers",
+                     "customer_share", "mean_silhouette"],
+                    ["customers", "segments", "mean_silhouette"]),
+            Dataset("customers", "fct_customer_segments",
+                    ["customer_id", *described, "distance", "membership", "is_outlier",
+                     "is_imputed", "main_reason", "holdout_bucket"],
+                    ["rows"]),
+            Dataset("points", "fct_segment_points",
+                    ["cast(facts.point_id as varchar) as point", *numbers,
+                     "n_customers"],
+                    ["customers", "mark", *means]),
+            Dataset("profiles", "fct_segment_profiles",
+                    ["feature", "mean", "overall_mean", "z_score"], ["difference"]),
+            Dataset("categories", "fct_segment_categories",
+                    ["feature", "level", "n_customers"], ["customers"]),
+            Dataset("demographics", "fct_segment_demographics",
+                    [*self.demographics, "n_customers"], ["customers"]),
+            Dataset("rules", "fct_segment_rules",
+                    ["rule_text", "precision", "coverage", "n_customers"], ["rows"]),
+            Dataset("verdicts", "fct_segmentation_verdicts",
+                    ["verdict", "sentence"], ["rows"]),
+            Dataset("counts", "fct_cluster_count_scores",
+                    ["n_segments", "silhouette", "stability_ari"],
+                    ["silhouette", "stability"]),
+            Dataset("algorithms", "fct_algorithm_scores",
+                    ["algorithm", "ari_to_kmeans"], ["agreement"]),
+            Dataset("changes", "fct_segment_migrations",
+                    ["movement", *changes, "n_customers"], ["customers"]),
+            Dataset("input_counts", "fct_input_counts",
+                    ["measure", "subject", "n"], ["n"]),
+            Dataset("distribution", "fct_feature_distribution",
+                    distribution, ["customers"]),
         ]  # fmt: skip
 
     def sql(self, dataset: Dataset, schema: str) -> str:
-        """Write the query of a data set."""
+        """Write the query of a data set, with names of segments where it has them."""
+        there = self.columns[dataset.table]
         columns = [
-            column if "." in column else f"facts.{column}" for column in dataset.columns
+            self.names.told(column)
+            if column in _OF_FEATURES
+            else column
+            if "." in column
+            else f"facts.{column}"
+            for column in dataset.columns
         ]
         joins = f"from {schema}.{dataset.table} as facts"
-        if dataset.has_segments:
-            columns[:0] = [
-                "facts.segmentation",
-                self.names.segment(),
-                "segments.persona",
-            ]
+        if "segment_id" in there:
+            columns[:0] = [self.names.segment(), "segments.persona"]
             joins += (
                 f"\ninner join {schema}.dim_segments as segments\n"
                 "on facts.segmentation = segments.segmentation "
                 "and facts.segment_id = segments.segment_id"
             )
+        if "segmentation" in there:
+            columns[:0] = ["facts.segmentation"]
         if dataset.name == "customers":
             joins += (
                 f"\ninner join {schema}.dim_customers as customers\n"
@@ -215,10 +194,15 @@ class Datasets:
         described = connection.execute(
             f"describe {self.sql(dataset, 'main')}"
         ).fetchall()
+        ((about,),) = connection.execute(
+            "select comment from duckdb_tables() where table_name = $1 union all "
+            "select comment from duckdb_views() where view_name = $1",
+            [dataset.table],
+        ).fetchall()
         types = {} if kind == "duckdb" else _POSTGRES_TYPES
         content = {
             "schema": self.schema,
-            "description": dataset.about,
+            "description": about,
             "sql": self.sql(dataset, self.schema),
             "main_dttm_col": None,
             "filter_select_enabled": True,
@@ -251,59 +235,6 @@ class Datasets:
             "expression": expression,
             "d3format": form,
         }
-
-
-def _of_segmentations(changes: list[str], distribution: list[str]) -> list[Dataset]:
-    return [
-        Dataset(
-            "verdicts",
-            "One row per segmentation.",
-            "fct_segmentation_verdicts",
-            ["segmentation", "verdict", "sentence"],
-            ["rows"],
-            has_segments=False,
-        ),
-        Dataset(
-            "counts",
-            "One row per number of segments that was tried.",
-            "fct_cluster_count_scores",
-            ["segmentation", "n_segments", "silhouette", "stability_ari"],
-            ["silhouette", "stability"],
-            has_segments=False,
-        ),
-        Dataset(
-            "algorithms",
-            "One row per segmentation and algorithm.",
-            "fct_algorithm_scores",
-            ["segmentation", "algorithm", "ari_to_kmeans"],
-            ["agreement"],
-            has_segments=False,
-        ),
-        Dataset(
-            "changes",
-            "One row per change since the build before.",
-            "fct_segment_migrations",
-            ["segmentation", "movement", *changes, "n_customers"],
-            ["customers"],
-            has_segments=False,
-        ),
-        Dataset(
-            "input_counts",
-            "One row per count of the input.",
-            "fct_input_counts",
-            ["measure", "subject", "n"],
-            ["n"],
-            has_segments=False,
-        ),
-        Dataset(
-            "distribution",
-            "One row per feature, bin and group.",
-            "fct_feature_distribution",
-            distribution,
-            ["customers"],
-            has_segments=False,
-        ),
-    ]
 
 
 def capital(text: str) -> str:

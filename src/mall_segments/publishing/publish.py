@@ -303,7 +303,7 @@ def _column_comments(features: Iterable[Feature]) -> dict[str, str]:
         comments |= {
             name: f"The customer's {told}.",
             f"{name}_text": f"The customer's {told} as it was given.",
-            f"is_{name}_imputed": f"Whether the customer's {feature.label} was missing.",
+            f"is_{name}_imputed": f"Whether the {feature.label} was missing.",
             f"centroid_{name}": f"{centroid} {told} of the segment.",
             f"scaled_centroid_{name}": f"Mean {feature.label} of the segment, scaled.",
         }
