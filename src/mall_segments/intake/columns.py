@@ -92,7 +92,8 @@ class RecognisedColumns:
     extra : tuple of str
         Headers that are not read, in the order of the file.
     absent : tuple of str
-        Canonical names that the file could do without, and does.
+        Canonical names that the file could do without, and does; a sealed model does
+        not miss them.
     """
 
     columns: Mapping[str, str]
@@ -242,7 +243,9 @@ def recognise_columns(
         columns={name: header[at] for name, at in found.items()},
         positions=found,
         extra=tuple(text for at, text in enumerate(header) if at not in read),
-        absent=tuple(name for name in aliases if name not in found),
+        absent=tuple(
+            name for name in aliases if name not in found and not is_sealed
+        ),
     )
 
 

@@ -38,8 +38,6 @@ NO_VALUES: Final = (
 
 # What stands at the ends of a cell and prints nothing: blanks of all widths, marks.
 _EDGE: Final = r"[\s\pZ\x{AD}\x{200B}-\x{200F}\x{2060}\x{FEFF}]"
-# Nearly all cells are letters of ASCII, which is a tenth as dear to see.
-_TRIMMED: Final = "[!-~]([ -~]*[!-~])?"
 _BLANKS: Final = "\\s\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 _SEPARATORS: Final = {
@@ -83,13 +81,7 @@ PLAIN: Final = NumberFormat()
 
 def text_sql(expression: str) -> str:
     """Return the SQL of a cell's text: trimmed, null where it says that it has none."""
-    text = (
-        f"case when regexp_full_match({expression}, {quote_text(_TRIMMED)}) "
-        f"then {expression} else regexp_replace({expression}, "
-        f"{quote_text(f'^{_EDGE}+|{_EDGE}+$')}, '', 'g') end"
-    )
-    listed = ", ".join(map(quote_text, NO_VALUES))
-    return f"case when lower({text}) not in ({listed}) then {text} end"
+    return _text_sql(expression, "{text}")
 
 
 def id_sql(expression: str) -> str:
@@ -100,10 +92,26 @@ def id_sql(expression: str) -> str:
     ``17850``). Nothing else is changed: ``1`` and ``0001`` are two customers, ``C001``
     and ``c001`` are, too.
     """
-    text = text_sql(f"cast({expression} as varchar)")
+    whole = r"regexp_replace({text}, '^([0-9]+)[.]0+$', '\1')"
+    return _text_sql(f"cast({expression} as varchar)", whole)
+
+
+def _text_sql(cell: str, value: str) -> str:
+    """Return what a cell is where its text says anything.
+
+    Nearly all cells are ASCII without blanks at their ends, which is soon seen.
+    """
+    trimmed = f"regexp_replace({cell}, {quote_text(f'^{_EDGE}+|{_EDGE}+$')}, '', 'g')"
+    listed = ", ".join(map(quote_text, NO_VALUES))
+    is_plain = (
+        f"strlen({cell}) = length({cell}) and {cell} >= '!' and right({cell}, 1) >= '!'"
+    )
+    has_point = "" if value == "{text}" else f" when contains({cell}, '.') then "
+    plain = (has_point and has_point + value.format(text=cell)) + f" else {cell}"
     return (
-        f"case when contains({text}, '.') "
-        f"then regexp_replace({text}, '^([0-9]+)[.]0+$', '\\1') else {text} end"
+        f"case when {is_plain} then "
+        f"case when lower({cell}) in ({listed}) then null{plain} end "
+        f"when lower({trimmed}) not in ({listed}) then {value.format(text=trimmed)} end"
     )
 
 

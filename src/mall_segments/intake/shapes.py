@@ -177,8 +177,11 @@ def level_notes(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
     categories: Mapping[str, Feature],
+    *,
+    is_sealed: bool,
 ) -> Iterator[str]:
     """Yield what values of categories no list of the settings holds."""
+    remedy = " and build again." if is_sealed else "."
     for name, category in categories.items():
         if not category.levels:
             continue
@@ -204,7 +207,7 @@ def level_notes(
         )
         yield (
             f"{rows[0][2]:,} of {rows[0][1]:,} values of "
-            f"{shorten(column.column)} are unknown ({shown}): declare them in {places}."
+            f"{shorten(column.column)} are unknown ({shown}): declare them in {places}{remedy}"
         )
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from mall_segments.errors import InputError
+from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
-from mall_segments.scoring.columns import described, read_columns, to_check
+from mall_segments.scoring.columns import described, to_check
 from mall_segments.scoring.results import told
 from mall_segments.scoring.templates import render
 from mall_segments.wording import shorten
@@ -107,19 +108,15 @@ def _read(
     What would be parsed anew by each reading is kept; Parquet is read where it lies.
     """
     cells = {name: f"cell_{at}" for at, name in enumerate(opened.column_names)}
-    kept = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
+    named = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
     is_counted = " over (" in opened.source_row
     source_row = "cast(null as bigint)" if is_counted else opened.source_row
-    rows = f"(select {source_row} as source_row, * from {opened.relation} as customers)"  # noqa: S608
-    canonical = render("reading.sql", "reading", described(model, opened), rows, kept)
+    rows = f"(select {source_row} as source_row, * from {opened.relation})"  # noqa: S608
+    file = described(model, opened)
+    canonical = render("reading.sql", "reading", file, rows, named, has_texts=False)
     if is_counted:
         # Rows that are kept are numbered already, and not counted one by one.
-        texts = ", ".join(
-            f"{column.name}_text" for column in read_columns(model, opened)
-        )
-        connection.execute(
-            f"create temp table kept as select * exclude ({texts}) from ({canonical})"  # noqa: S608
-        )
+        connection.execute(f"create temp table kept as {canonical}")
         canonical = "select * replace (rowid + 1 as source_row) from kept"
     _view(connection, "canonical", canonical)
     return cells
@@ -134,31 +131,38 @@ def _check(
 ) -> CheckedRows:
     has_id = "customer_id" in opened.columns
     columns = to_check(model, opened)
-    _view(
-        connection,
-        "checked",
-        render(
-            "checking.sql",
-            "checking",
-            columns,
-            "canonical",
-            "duplicates" if has_id and _find_duplicates(connection, columns) else None,
-            model.missing_values,
-            needs_id=has_id,
-        ),
+    checking = render(
+        "checking.sql",
+        "checking",
+        columns,
+        "canonical",
+        "duplicates" if has_id and _find_duplicates(connection, columns) else None,
+        model.missing_values,
+        needs_id=has_id,
     )
-    n_rows, n_rejected, n_imputed = _count(connection, model, segmentation)
-    connection.execute(f"""
-        create temp table {REJECTED} as
-        select * from checked
-        where not is_accepted {"" if n_rejected else "and false"}
-    """)  # noqa: S608
+    _view(connection, "checked", checking)
+    connection.execute(
+        f"create temp table {REJECTED} as select * from checked where not is_accepted"
+    )
+    n_rows = opened.facts.n_rows if opened.facts else 0
+    n_rejected = _count(connection, REJECTED)
     reasons = _count_reasons(connection)
     if n_rejected == n_rows:
         raise InputError(_nothing_scored(connection, opened, model, cells, reasons))
-    _view(connection, "accepted", "select * from checked where is_accepted")
+    # Where all are accepted, the checks need not be asked again.
+    accepted = "select * from checked where is_accepted" if n_rejected else checking
+    _view(connection, "accepted", accepted)
     assigned = assignment_sql(model, segmentation, "accepted")
     _view(connection, SCORED, told(segmentation, assigned))
+    is_imputed = " or ".join(
+        f"{name} is null"
+        for name in segmentation.features
+        if model.column(name).type == "number"
+    )
+    n_imputed, n_others = (
+        _count(connection, f"{relation} where {is_imputed or 'false'}")
+        for relation in ("canonical", REJECTED)
+    )
     types = {
         name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
@@ -168,38 +172,25 @@ def _check(
         for name, found in opened.columns.items()
         if name == "customer_id" or model.column(name).type == "number"
     }
+    names = unique_names(opened.header, ())
+    shown = dict(zip(opened.column_names, names, strict=True))
     return CheckedRows(
         n_rows=n_rows,
         n_rejected=n_rejected,
-        n_imputed=n_imputed,
+        n_imputed=n_imputed - n_others,
         reasons=reasons,
-        cells=cells,
+        cells={shown[name]: cell for name, cell in cells.items()},
         texts={
-            name: f"{numbers[name]} is null" if name in numbers else "true"
+            shown[name]: f"{numbers[name]} is null" if name in numbers else "true"
             for name, cell in cells.items()
             if types[cell] == "VARCHAR"
         },
     )
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, model: Model, segmentation: ModelSegmentation
-) -> tuple[int, int, int]:
-    """Count the rows, those that are rejected and those with an imputed number."""
-    missing = " or ".join(
-        f"{name} is null"
-        for name in segmentation.features
-        if model.column(name).type == "number"
-    )
-    counted = connection.execute(f"""
-        select
-            count(*),
-            count(*) filter (not is_accepted),
-            count(*) filter (is_accepted and ({missing or "false"}))
-        from checked
-    """).fetchall()  # noqa: S608
-    n_rows, n_rejected, n_imputed = counted[0]
-    return n_rows, n_rejected, n_imputed
+def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    found = connection.execute(f"select count(*) from {rows}").fetchall()  # noqa: S608
+    return int(found[0][0])
 
 
 def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
@@ -212,8 +203,7 @@ def _find_duplicates(
     """Make the table of repeated ids; answer whether there are any."""
     query = render("checking.sql", "duplicates", columns, "canonical")
     connection.execute(f"create temp table duplicates as {query}")
-    found = connection.execute("select count(*) from duplicates").fetchall()
-    return bool(found[0][0])
+    return _count(connection, "duplicates") > 0
 
 
 def _count_reasons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
