@@ -51,7 +51,8 @@ class Agreed:
     """What a file comes to.
 
     ``build`` and ``score`` are the refusals, and None where there is none; ``notes`` is
-    then said by both, but for those of a gender, which no segmentation needs. ``rejected`` are the reasons, with how many rows each holds for.
+    then said by both, but for those of a gender, which no segmentation needs.
+    ``rejected`` are the reasons, with how many rows each holds for.
     """
 
     file: str

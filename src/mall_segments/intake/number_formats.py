@@ -134,26 +134,25 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
         return f"try_cast({text_expression} as double)"
     bare = f"regexp_replace({text_expression}, {_class(INVISIBLE)}, '', 'g')"
     names = "['opened', 'first', 'second', 'digits', 'scale', 'last', 'closed']"
-    parts = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
-    digits = f"{parts}.digits"
+    found = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
+    digits = "parts.digits"
     if form.thousands:
         separator = quote_text(_SEPARATORS[form.thousands])
         digits = f"regexp_replace({digits}, {separator}, '', 'g')"
     if form.decimal == ",":
         digits = f"replace({digits}, ',', '.')"
-    signs = f"{parts}.first || {parts}.second || {parts}.last"
-    is_negative = (
-        f"{parts}.opened <> '' or contains({signs}, '-') or contains({signs}, '−')"  # noqa: RUF001
-    )
+    signs = "parts.first || parts.second || parts.last"
+    is_negative = f"parts.opened <> '' or regexp_matches({signs}, '[-−]')"  # noqa: RUF001
     number = (
-        f"try_cast(case when (({parts}.opened = '') = ({parts}.closed = '')) then "
+        "try_cast(case when (parts.opened = '') = (parts.closed = '') then "
         f"case when {is_negative} then '-' else '' end || {digits} end as double)"
     )
     for suffix, factor in form.scales:
-        is_scaled = f"lower({parts}.scale) = {quote_text(suffix.lower())}"
+        is_scaled = f"lower(parts.scale) = {quote_text(suffix.lower())}"
         number += f" * case when {is_scaled} then {factor!r} else 1 end"
+    number = f"list_transform([{found}], lambda parts: {number})"
     # 1e999 is beyond what a double holds.
-    return f"case when isfinite({number}) then {number} end"
+    return f"list_filter({number}, lambda number: isfinite(number))[1]"
 
 
 def detect_number_format(

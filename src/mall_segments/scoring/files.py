@@ -16,12 +16,11 @@ import duckdb
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
-from mall_segments.intake.shapes import refuse_orders
 from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
-from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows
+from mall_segments.scoring.rows import REJECTED, CheckedRows, check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -54,7 +53,6 @@ _OPTIONS: Final = {
 _ADVICE: Final = (
     "  For this file alone: --column NAME=HEADER, as in --column age=Years."
 )
-_MOST: Final = 0.5
 _STANDARD_INPUT: Final = "standard input"
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
@@ -188,8 +186,6 @@ def score_file(
                 checked = check_rows(
                     connection, opened, model=model, segmentation=chosen, step=step
                 )
-                if checked.n_rejected > _MOST * checked.n_rows:
-                    refuse_orders(connection, opened)
                 step("writing")
                 _write(connection, checked, output, rejected, form)
         except InputError as error:
@@ -360,7 +356,7 @@ def _write_scored(
         f"cast({name} as {kind}) as {_free_name(name, checked)}"
         for name, kind in ADDED_COLUMNS.items()
     ]
-    query = f"select {', '.join(cells)} from {SCORED}"  # noqa: S608
+    query = f"select {', '.join(cells)} from {checked.scored}"  # noqa: S608
     n_written = _copy(connection, query, path, form)
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:

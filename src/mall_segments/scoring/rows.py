@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from mall_segments.errors import InputError
+from mall_segments.intake.shapes import refuse_orders
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
 
     Steps = Callable[[str], None]
 
-SCORED: Final = "scored"
 REJECTED: Final = "rejected"
-"""Relations that :func:`check_rows` leaves, in the order of the file."""
+"""The table that :func:`check_rows` leaves, with the cells and the reasons."""
 
 _SHOWN_REASONS: Final = 3
+_MOST: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,8 +43,10 @@ class CheckedRows:
         others.
     reasons : mapping of str to int
         How many rejected rows each reason holds for, the most frequent first.
+    scored : str
+        SQL of the other rows, with what `results.told` adds, in the order of the file.
     cells : mapping of str to str
-        Column of the file to its name in the relations ``scored`` and ``rejected``.
+        Column of the file to its name in ``scored`` and in the table ``rejected``.
     texts : mapping of str to str
         Columns of text in the file, to the SQL of whether a cell may be no number.
     """
@@ -52,6 +55,7 @@ class CheckedRows:
     n_rejected: int
     n_imputed: int
     reasons: Mapping[str, int]
+    scored: str
     cells: Mapping[str, str]
     texts: Mapping[str, str]
 
@@ -69,9 +73,8 @@ def check_rows(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        The connection on which the file was opened. Afterwards it has ``rejected``
-        (``source_row``, the cells and ``rejection_reasons``) and ``scored`` (the cells
-        and what `results.told` adds).
+        The connection on which the file was opened. Afterwards it has ``rejected``:
+        ``source_row``, the cells and ``rejection_reasons``.
     opened : OpenedCustomers
         The file.
     model : Model
@@ -118,7 +121,7 @@ def _read(
         # Rows that are kept are numbered already, and not counted one by one.
         connection.execute(f"create temp table kept as {canonical}")
         canonical = "select * replace (rowid + 1 as source_row) from kept"
-    _view(connection, "canonical", canonical)
+    connection.execute(f"create temp view canonical as {canonical}")
     return cells
 
 
@@ -140,20 +143,21 @@ def _check(
         model.missing_values,
         needs_id=has_id,
     )
-    _view(connection, "checked", checking)
     connection.execute(
-        f"create temp table {REJECTED} as select * from checked where not is_accepted"
+        f"create temp table {REJECTED} as "  # noqa: S608
+        f"select * from ({checking}) where not is_accepted"
     )
     n_rows = opened.facts.n_rows if opened.facts else 0
     n_rejected = _count(connection, REJECTED)
     reasons = _count_reasons(connection)
+    if n_rejected > _MOST * n_rows:
+        refuse_orders(connection, opened)
     if n_rejected == n_rows:
         raise InputError(_nothing_scored(connection, opened, model, cells, reasons))
     # Where all are accepted, the checks need not be asked again.
-    accepted = "select * from checked where is_accepted" if n_rejected else checking
-    _view(connection, "accepted", accepted)
-    assigned = assignment_sql(model, segmentation, "accepted")
-    _view(connection, SCORED, told(segmentation, assigned))
+    condition = " where is_accepted" if n_rejected else ""
+    accepted = f"(select * from ({checking}){condition})"  # noqa: S608
+    assigned = assignment_sql(model, segmentation, accepted)
     is_imputed = " or ".join(
         f"{name} is null"
         for name in segmentation.features
@@ -179,6 +183,7 @@ def _check(
         n_rejected=n_rejected,
         n_imputed=n_imputed - n_others,
         reasons=reasons,
+        scored=f"({told(segmentation, assigned)})",
         cells={shown[name]: cell for name, cell in cells.items()},
         texts={
             shown[name]: f"{numbers[name]} is null" if name in numbers else "true"
@@ -191,10 +196,6 @@ def _check(
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
     found = connection.execute(f"select count(*) from {rows}").fetchall()  # noqa: S608
     return int(found[0][0])
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    connection.execute(f"create temp view {name} as {query}")
 
 
 def _find_duplicates(

@@ -211,9 +211,7 @@ def test_the_rows_that_are_rejected_keep_their_names_too(tmp_path: Path) -> None
     assert (row["source_row"], row["Rejection_Reasons"]) == ("x", "y")
     assert (refused["source_row"], refused["Rejection_Reasons"]) == ("v", "w")
     assert refused["source_row (mall_segments)"] == "2"
-    assert (
-        refused["rejection_reasons (mall_segments)"] == "annual_income_kusd: below 0"
-    )
+    assert refused["rejection_reasons (mall_segments)"] == "annual_income_kusd: below 0"
 
     # And what this run rejected is not left for the next one's.
     score(tmp_path, GOOD)
