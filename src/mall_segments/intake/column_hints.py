@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -29,6 +30,9 @@ _MOST_COMPARED: Final = 200
 _SHORTEST_SHARED: Final = 5
 _LEAST_LIKENESS: Final = 0.75
 _LEAST_NUMBERS: Final = 0.5
+_INDEX: Final = re.compile(
+    r"(unnamed\W.*|index|row ?names?|row|x|_c0|\.+1|no\.?|nr\.?|#)?"
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ class Unrecognised:
     def _likely_columns(self, name: str) -> list[str]:
         """Return up to two unread columns that resemble a missing one in name and kind.
 
-        A column without a name may be the id, as data frames write their index.
+        What data frames write for their index may be the id.
         """
         wanted = [
             normalise(spelling) for spelling in known_aliases(self.settings)[name]
@@ -96,7 +100,9 @@ class Unrecognised:
         )
         likely = []
         for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
-            is_index = name == "customer_id" and not self.header[at].strip()
+            is_index = name == "customer_id" and _INDEX.fullmatch(
+                self.header[at].strip().lower()
+            )
             if (
                 at not in self.found.values()
                 and (is_index or _resembles(text, wanted))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -38,7 +39,8 @@ def compact_words(text: str) -> list[str]:
 _UNIT_WORDS: Final = frozenset(
     compact_words(
         """
-        k mil miles mille mila tausend tsd thousand thousands ribu bin 千 万
+        k t mil miles milhares mille mila migliaia tausend tsd thousand thousands ribu
+        bin 千 万
         brl chf cny cop dolar dolares dolari dollar dollari dollars eur euro euros
         gbp idr inr jpy keur krw kusd lira mxn reais rupiah rub tl try usd yen yuan
         ドル 千ドル 万ドル 円 千円 万円 美元 千美元 万美元 元 千元 万元 人民币
@@ -92,7 +94,8 @@ class RecognisedColumns:
     extra : tuple of str
         Headers that are not read, in the order of the file.
     absent : tuple of str
-        Canonical names that the file could do without, and does.
+        Canonical names that the file could do without, and does; a sealed model does
+        not miss them.
     """
 
     columns: Mapping[str, str]
@@ -242,7 +245,7 @@ def recognise_columns(
         columns={name: header[at] for name, at in found.items()},
         positions=found,
         extra=tuple(text for at, text in enumerate(header) if at not in read),
-        absent=tuple(name for name in aliases if name not in found),
+        absent=tuple(name for name in aliases if name not in found and not is_sealed),
     )
 
 
@@ -334,7 +337,7 @@ class _HeaderNames:
     def best(self, spellings: Sequence[str]) -> list[int]:
         """Return the columns that fit the earliest alias, with its unit if any does."""
         for spelling in spellings:
-            key = normalise(spelling)
+            key, _ = _alias_keys(spelling)
             fitting = self.normalised.get(key, []) if key else []
             if fitting:
                 return self._in_unit(fitting, spellings)
@@ -342,10 +345,16 @@ class _HeaderNames:
 
     def _in_unit(self, fitting: list[int], spellings: Sequence[str]) -> list[int]:
         for spelling in spellings:
-            exact = self.exact.get("".join(header_words(spelling)), [])
+            exact = self.exact.get(_alias_keys(spelling)[1], [])
             if preferred := [at for at in fitting if at in exact]:
                 return preferred
         return fitting
+
+
+@lru_cache(maxsize=4096)
+def _alias_keys(spelling: str) -> tuple[str, str]:
+    """Return an alias as headers are compared: without its unit, and with it."""
+    return normalise(spelling), "".join(header_words(spelling))
 
 
 def known_aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:

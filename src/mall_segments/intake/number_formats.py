@@ -38,8 +38,6 @@ NO_VALUES: Final = (
 
 # What stands at the ends of a cell and prints nothing: blanks of all widths, marks.
 _EDGE: Final = r"[\s\pZ\x{AD}\x{200B}-\x{200F}\x{2060}\x{FEFF}]"
-# Nearly all cells are letters of ASCII, which is a tenth as dear to see.
-_TRIMMED: Final = "[!-~]([ -~]*[!-~])?"
 _BLANKS: Final = "\\s\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 _SEPARATORS: Final = {
@@ -83,13 +81,7 @@ PLAIN: Final = NumberFormat()
 
 def text_sql(expression: str) -> str:
     """Return the SQL of a cell's text: trimmed, null where it says that it has none."""
-    text = (
-        f"case when regexp_full_match({expression}, {quote_text(_TRIMMED)}) "
-        f"then {expression} else regexp_replace({expression}, "
-        f"{quote_text(f'^{_EDGE}+|{_EDGE}+$')}, '', 'g') end"
-    )
-    listed = ", ".join(map(quote_text, NO_VALUES))
-    return f"case when lower({text}) not in ({listed}) then {text} end"
+    return _text_sql(expression, "{text}")
 
 
 def id_sql(expression: str) -> str:
@@ -100,10 +92,26 @@ def id_sql(expression: str) -> str:
     ``17850``). Nothing else is changed: ``1`` and ``0001`` are two customers, ``C001``
     and ``c001`` are, too.
     """
-    text = text_sql(f"cast({expression} as varchar)")
+    whole = r"regexp_replace({text}, '^([0-9]+)[.]0+$', '\1')"
+    return _text_sql(f"cast({expression} as varchar)", whole)
+
+
+def _text_sql(cell: str, value: str) -> str:
+    """Return what a cell is where its text says anything.
+
+    Nearly all cells are ASCII without blanks at their ends, which is soon seen.
+    """
+    trimmed = f"regexp_replace({cell}, {quote_text(f'^{_EDGE}+|{_EDGE}+$')}, '', 'g')"
+    listed = ", ".join(map(quote_text, NO_VALUES))
+    is_plain = (
+        f"strlen({cell}) = length({cell}) and {cell} >= '!' and right({cell}, 1) >= '!'"
+    )
+    has_point = "" if value == "{text}" else f" when contains({cell}, '.') then "
+    plain = (has_point and has_point + value.format(text=cell)) + f" else {cell}"
     return (
-        f"case when contains({text}, '.') "
-        f"then regexp_replace({text}, '^([0-9]+)[.]0+$', '\\1') else {text} end"
+        f"case when {is_plain} then "
+        f"case when lower({cell}) in ({listed}) then null{plain} end "
+        f"when lower({trimmed}) not in ({listed}) then {value.format(text=trimmed)} end"
     )
 
 
@@ -126,26 +134,25 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
         return f"try_cast({text_expression} as double)"
     bare = f"regexp_replace({text_expression}, {_class(INVISIBLE)}, '', 'g')"
     names = "['opened', 'first', 'second', 'digits', 'scale', 'last', 'closed']"
-    parts = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
-    digits = f"{parts}.digits"
+    found = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
+    digits = "parts.digits"
     if form.thousands:
         separator = quote_text(_SEPARATORS[form.thousands])
         digits = f"regexp_replace({digits}, {separator}, '', 'g')"
     if form.decimal == ",":
         digits = f"replace({digits}, ',', '.')"
-    signs = f"{parts}.first || {parts}.second || {parts}.last"
-    is_negative = (
-        f"{parts}.opened <> '' or contains({signs}, '-') or contains({signs}, '−')"  # noqa: RUF001
-    )
+    signs = "parts.first || parts.second || parts.last"
+    is_negative = f"parts.opened <> '' or regexp_matches({signs}, '[-−]')"  # noqa: RUF001
     number = (
-        f"try_cast(case when (({parts}.opened = '') = ({parts}.closed = '')) then "
+        "try_cast(case when (parts.opened = '') = (parts.closed = '') then "
         f"case when {is_negative} then '-' else '' end || {digits} end as double)"
     )
     for suffix, factor in form.scales:
-        is_scaled = f"lower({parts}.scale) = {quote_text(suffix.lower())}"
+        is_scaled = f"lower(parts.scale) = {quote_text(suffix.lower())}"
         number += f" * case when {is_scaled} then {factor!r} else 1 end"
+    number = f"list_transform([{found}], lambda parts: {number})"
     # 1e999 is beyond what a double holds.
-    return f"case when isfinite({number}) then {number} end"
+    return f"list_filter({number}, lambda number: isfinite(number))[1]"
 
 
 def detect_number_format(

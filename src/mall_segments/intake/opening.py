@@ -305,7 +305,9 @@ def _checked(
     categories = {
         name: column
         for name, column in columns.items()
-        if column.type == "category" and name in opened.columns
+        if column.type == "category"
+        and name in opened.columns
+        and (name in context.required or not context.is_sealed)
     }
     facts = read_facts(connection, opened, features)
     if not facts.n_rows:
@@ -327,7 +329,7 @@ def _checked(
     notes = (
         *opened.notes,
         *number_notes(opened),
-        *level_notes(connection, opened, categories),
+        *level_notes(connection, opened, categories, is_sealed=context.is_sealed),
     )
     return replace(opened, notes=notes, facts=facts)
 

@@ -130,9 +130,12 @@ def _scale_problem(feature: Feature, found: NumberFacts) -> str:
         and feature.maximum is not None
         and feature.maximum >= _LARGEST_SHARE_SCALE
     ):
+        remedy = "give the values as they were measured"
+        if feature.maximum == 100:  # noqa: PLR2004
+            remedy = f"multiply them by 100, or {remedy}"
         return (
             f"holds values from {found.minimum:g} to {found.maximum:g}, as shares do, "
-            f"and {feature.name} lies {limits}: multiply them by {feature.maximum:g}."
+            f"and {feature.name} lies {limits}: {remedy}."
         )
     return ""
 
@@ -177,8 +180,11 @@ def level_notes(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
     categories: Mapping[str, Feature],
+    *,
+    is_sealed: bool,
 ) -> Iterator[str]:
     """Yield what values of categories no list of the settings holds."""
+    remedy = " and build again." if is_sealed else "."
     for name, category in categories.items():
         if not category.levels:
             continue
@@ -204,7 +210,8 @@ def level_notes(
         )
         yield (
             f"{rows[0][2]:,} of {rows[0][1]:,} values of "
-            f"{shorten(column.column)} are unknown ({shown}): declare them in {places}."
+            f"{shorten(column.column)} are unknown ({shown}): declare them in "
+            f"{places}{remedy}"
         )
 
 

@@ -15,6 +15,8 @@ from mall_segments.errors import InputError
 from mall_segments.intake.columns import count_recognised
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mall_segments.intake.columns import ColumnSettings
 
 _BYTE_ORDER_MARKS: Final = (
@@ -24,16 +26,32 @@ _BYTE_ORDER_MARKS: Final = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-# In the order of preference where they fit equally well.
-_WESTERN: Final = "cp1252"
+# The letters beyond ASCII of the languages that an encoding is made for, the encodings
+# in the order of preference.
+_ALPHABETS: Final = {
+    "cp1252": (
+        *("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü", "àáâãçéêíóôõúü", "àèéìíîòóù", "æøåé"),
+        *("åäöé", "áæðéíóöþúý", "àçèéíïòóúü", "áèéëïóöü"),
+    ),
+    "cp1250": (
+        *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž"),
+        "ăâîşţ",
+    ),
+    "cp1254": ("çğ\u0131İöşüâîû",),
+    "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
+}
+# What may stand beside letters: marks of degrees, quotes, ordinals.
+_SIGNS: Final = "°§«»¡¿ªº·\xa0\xb4"
+_WORDS: Final = re.compile(r"[a-zA-Z\x80-\u1fff]*[\x80-\u1fff][a-zA-Z\x80-\u1fff]*")
+# No word has a capital within, or several letters and none of them plain.
+_MISPLACED: Final = re.compile(r"[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$")
+_HALF_WIDTH: Final = re.compile("[\uff61-\uff9f]")
+_MOST: Final = 0.5
 _ASIAN: Final = ("gb18030", "cp932", "big5", "cp949")
-_WITH_LANGUAGE: Final = ("cp1250", "cp1254", "cp1257")
 _OTHER_SCRIPTS: Final = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")
-_CANDIDATES: Final = (_WESTERN, *_ASIAN, *_WITH_LANGUAGE, *_OTHER_SCRIPTS)
+_CANDIDATES: Final = ("cp1252", *_ASIAN, "cp1250", "cp1254", "cp1257", *_OTHER_SCRIPTS)
 _LEAST_WIDE_SHARE: Final = 0.3
-_LEAST_COHERENCE: Final = 0.4
 _LEAST_IN_RUNS: Final = 0.3
-_ENOUGH_LETTERS: Final = 20
 _SAMPLED_BYTES: Final = 4096
 
 
@@ -99,35 +117,27 @@ def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> s
     texts = {name: text for name in candidates if (text := _decoded(sample, name))}
     known = {name: _known_words(text, settings) for name, text in texts.items()}
     most = max(known.values(), default=0)
-    if most and (found := [name for name in texts if known[name] == most]):
-        # With the same words known in both, the first of two western ones is as good.
-        if not set(found[:2]) <= set(_ASIAN):
-            return found[0]
-        texts = {name: texts[name] for name in found}
-    return _by_statistics(sample, texts, source)
+    if most:
+        texts = {name: text for name, text in texts.items() if known[name] == most}
+        # With the same words known in both, a script is told by these words alone.
+        if not set(list(texts)[:2]) <= set(_ASIAN):
+            first, *_ = texts
+            return _by_alphabet(texts) if first in _ALPHABETS else first
+    return _by_statistics(texts, sample, source)
 
 
-def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
+def _by_statistics(texts: dict[str, str], sample: bytes, source: str) -> str:
     from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed
 
     matches = list(from_bytes(sample, cp_isolation=[*texts])) if texts else []
     names = [match.encoding.replace("_", "-") for match in matches]
     best = names[0] if names else ""
     asian = [name for name in names if name in _ASIAN]
-    if best in _ASIAN and len(asian) == 1:
-        return best
     scripts = [name for name in names if name in _OTHER_SCRIPTS]
-    if scripts == [best]:
+    if (best in _ASIAN and len(asian) == 1) or scripts == [best]:
         return best
-    n_letters = sum(not letter.isascii() for letter in texts.get(best, ""))
-    if (
-        best in _WITH_LANGUAGE
-        and matches[0].coherence >= _LEAST_COHERENCE
-        and n_letters >= _ENOUGH_LETTERS
-    ):
-        return best
-    if best and not {best} & {*_ASIAN, *_OTHER_SCRIPTS} and _WESTERN in texts:
-        return _WESTERN
+    if best in _ALPHABETS and (found := _by_alphabet(texts, least=_MOST)):
+        return found
     guesses = ", ".join(asian or scripts or names or _CANDIDATES)
     raise InputError(
         f"{source} is not UTF-8, and its encoding is not clear; it may be {guesses}. "
@@ -135,11 +145,42 @@ def _by_statistics(sample: bytes, texts: dict[str, str], source: str) -> str:
     )
 
 
+def _by_alphabet(texts: Mapping[str, str], *, least: float = 0.0) -> str:
+    """Return the encoding in which most words are of a language that it is made for.
+
+    There is none if fewer than a share of them are in the best.
+    """
+    shares = {
+        name: _share_of_words(texts[name], name) for name in _ALPHABETS if name in texts
+    }
+    best = max(shares, key=shares.__getitem__)
+    return best if shares[best] >= least else ""
+
+
+def _share_of_words(text: str, encoding: str) -> float:
+    words = set(_WORDS.findall(text))
+    alphabets = [
+        {*alphabet, *alphabet.upper(), *_SIGNS} for alphabet in _ALPHABETS[encoding]
+    ]
+    n_fitting = sum(
+        _MISPLACED.search(word) is None
+        and any(
+            {sign for sign in word if not sign.isascii()} <= each for each in alphabets
+        )
+        for word in words
+    )
+    return n_fitting / len(words) if words else 1.0
+
+
 def _decoded(sample: bytes, encoding: str) -> str:
     try:
-        return sample.decode(encoding)
+        text = sample.decode(encoding)
     except UnicodeDecodeError:
         return ""
+    n_letters = sum(not letter.isascii() for letter in text)
+    # Which other scripts of one byte look like in Shift-JIS.
+    is_half_width = len(_HALF_WIDTH.findall(text)) > _MOST * n_letters
+    return "" if encoding == "cp932" and is_half_width else text
 
 
 def _known_words(text: str, settings: ColumnSettings) -> int:

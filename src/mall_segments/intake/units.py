@@ -7,7 +7,7 @@ from typing import Final
 
 _CURRENCY: Final = r"[$€£¥₺₹₽]|usd|eur|gbp|chf|brl|inr|idr|jpy|cny|dollars?|euros?"
 _THOUSANDS: Final = (
-    rf"k\s*({_CURRENCY})|\bk\b|_k$|\b(tsd|tausend|miles|milhares|migliaia|ribu|"
+    rf"(?<![^\W\d])[kt]\s*({_CURRENCY})|\bk\b|\b(tsd|tausend|miles|milhares|migliaia|ribu|"
     r"thousands?|bin)\b|1[.,' ]?000|\b000s?\b|千|万"
 )
 

@@ -16,17 +16,16 @@ import duckdb
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
-from mall_segments.intake.shapes import refuse_orders
 from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
-from mall_segments.scoring.rows import REJECTED, SCORED, CheckedRows, check_rows
+from mall_segments.scoring.rows import REJECTED, CheckedRows, check_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from mall_segments.model import Model
+    from mall_segments.model import Model, ModelSegmentation
     from mall_segments.settings import Numbers
 
     Progress = Callable[[str, float], None]
@@ -54,7 +53,6 @@ _OPTIONS: Final = {
 _ADVICE: Final = (
     "  For this file alone: --column NAME=HEADER, as in --column age=Years."
 )
-_MOST: Final = 0.5
 _STANDARD_INPUT: Final = "standard input"
 _SECONDS_BETWEEN_REPORTS: Final = 0.2
 
@@ -158,6 +156,8 @@ def score_file(
     """
     chosen = model.segmentation(segmentation)
     form = output_format or _format_of(output)
+    if form == "csv":
+        chosen = _harmless(chosen)
     reading = reading or Reading()
     columns = known_columns(model, reading.columns)
     _refuse_targets(source, output, rejected)
@@ -186,8 +186,6 @@ def score_file(
                 checked = check_rows(
                     connection, opened, model=model, segmentation=chosen, step=step
                 )
-                if checked.n_rejected > _MOST * checked.n_rows:
-                    refuse_orders(connection, opened)
                 step("writing")
                 _write(connection, checked, output, rejected, form)
         except InputError as error:
@@ -201,6 +199,20 @@ def score_file(
         reasons=checked.reasons,
         notes=tuple(opened.notes),
     )
+
+
+def _harmless(segmentation: ModelSegmentation) -> ModelSegmentation:
+    """Name segments so that no spreadsheet runs their names."""
+    segments = [
+        each.model_copy(
+            update={
+                name: harmless_name(getattr(each, name))
+                for name in ("segment_name", "persona")
+            }
+        )
+        for each in segmentation.segments
+    ]
+    return segmentation.model_copy(update={"segments": segments})
 
 
 def _explained(text: str, source: str, path: str) -> str:
@@ -296,21 +308,25 @@ def _write(
     rejected: Path | None,
     form: Format,
 ) -> None:
-    targets = [rejected] if rejected is not None else []
+    targets = [rejected] if rejected is not None and checked.n_rejected else []
     targets += [Path(output)] if output != PIPE else []
     try:
-        if not targets:
-            _write_to_pipe(connection, checked, form)
-            return
         with whole_files(*targets) as paths:
-            if rejected is not None:
-                cells = [*_cells(checked, "csv"), "source_row", "rejection_reasons"]
+            if rejected in targets:
+                cells = _cells(checked, "csv")
+                cells += [
+                    f"{name} as {_free_name(name, checked)}"
+                    for name in ("source_row", "rejection_reasons")
+                ]
                 query = f"select {', '.join(cells)} from {REJECTED} order by source_row"  # noqa: S608
                 _copy(connection, query, paths[0], "csv")
             if output == PIPE:
                 _write_to_pipe(connection, checked, form)
             else:
                 _write_scored(connection, checked, paths[-1], form)
+            if rejected is not None and rejected not in targets:
+                # What another run left there is not of this one.
+                rejected.unlink(missing_ok=True)
     except duckdb.Error as error:
         place = output if output != PIPE else "standard output"
         raise InputError(f"{place} cannot be written: {reason(error)}") from None
@@ -335,21 +351,24 @@ def _write_scored(
     form: Format,
 ) -> None:
     """Write the accepted customers with what was found out about them."""
-    taken = {name.casefold() for name in checked.cells}
     cells = _cells(checked, form)
-    for column, kind in ADDED_COLUMNS.items():
-        name = column
-        while name in taken:
-            name += " (mall_segments)"
-        value = f"cast({column} as {kind})"
-        if form == "csv" and column in ("segment_name", "persona"):
-            value = harmless(value)
-        cells.append(f"{value} as {quote_identifier(name)}")
-    query = f"select {', '.join(cells)} from {SCORED}"  # noqa: S608
+    cells += [
+        f"cast({name} as {kind}) as {_free_name(name, checked)}"
+        for name, kind in ADDED_COLUMNS.items()
+    ]
+    query = f"select {', '.join(cells)} from {checked.scored}"  # noqa: S608
     n_written = _copy(connection, query, path, form)
     # Parquet is read more than once, so it could have changed between.
     if n_written != checked.n_rows - checked.n_rejected:
         raise InputError("the customer file was changed while it was read.")
+
+
+def _free_name(name: str, checked: CheckedRows) -> str:
+    """Return the name of a column of ours, another one where the file has it."""
+    taken = {each.casefold() for each in checked.cells}
+    while name in taken:
+        name += " (mall_segments)"
+    return quote_identifier(name)
 
 
 def _cells(checked: CheckedRows, form: Format) -> list[str]:

@@ -50,7 +50,7 @@ def whole_files(*targets: Path) -> Iterator[list[Path]]:
     """
     unfinished: list[Path] = []
     locks: list[int] = []
-    target = targets[0]
+    target: Path | None = None
     try:
         for target in targets:
             _remove_leftovers(target)
@@ -64,9 +64,11 @@ def whole_files(*targets: Path) -> Iterator[list[Path]]:
             os.fsync(lock)
             path.replace(target)
             _flush_folder(target.parent)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise InputError(
-            f"{target} cannot be written: {error.strerror or error}"
+            f"{target or error.filename} cannot be written: {error.strerror or error}"
         ) from None
     finally:
         for path in unfinished:

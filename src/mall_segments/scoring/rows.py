@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 import duckdb
 
 from mall_segments.errors import InputError
+from mall_segments.intake.shapes import refuse_orders
+from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
-from mall_segments.scoring.columns import described, read_columns, to_check
+from mall_segments.scoring.columns import described, to_check
 from mall_segments.scoring.results import told
 from mall_segments.scoring.templates import render
 from mall_segments.wording import shorten
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
 
     Steps = Callable[[str], None]
 
-SCORED: Final = "scored"
 REJECTED: Final = "rejected"
-"""Relations that :func:`check_rows` leaves, in the order of the file."""
+"""The table that :func:`check_rows` leaves, with the cells and the reasons."""
 
 _SHOWN_REASONS: Final = 3
+_MOST: Final = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +43,10 @@ class CheckedRows:
         others.
     reasons : mapping of str to int
         How many rejected rows each reason holds for, the most frequent first.
+    scored : str
+        SQL of the other rows, with what `results.told` adds, in the order of the file.
     cells : mapping of str to str
-        Column of the file to its name in the relations ``scored`` and ``rejected``.
+        Column of the file to its name in ``scored`` and in the table ``rejected``.
     texts : mapping of str to str
         Columns of text in the file, to the SQL of whether a cell may be no number.
     """
@@ -51,6 +55,7 @@ class CheckedRows:
     n_rejected: int
     n_imputed: int
     reasons: Mapping[str, int]
+    scored: str
     cells: Mapping[str, str]
     texts: Mapping[str, str]
 
@@ -68,9 +73,8 @@ def check_rows(
     Parameters
     ----------
     connection : duckdb.DuckDBPyConnection
-        The connection on which the file was opened. Afterwards it has ``rejected``
-        (``source_row``, the cells and ``rejection_reasons``) and ``scored`` (the cells
-        and what `results.told` adds).
+        The connection on which the file was opened. Afterwards it has ``rejected``:
+        ``source_row``, the cells and ``rejection_reasons``.
     opened : OpenedCustomers
         The file.
     model : Model
@@ -107,21 +111,17 @@ def _read(
     What would be parsed anew by each reading is kept; Parquet is read where it lies.
     """
     cells = {name: f"cell_{at}" for at, name in enumerate(opened.column_names)}
-    kept = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
+    named = [f"{quote_identifier(name)} as {cell}" for name, cell in cells.items()]
     is_counted = " over (" in opened.source_row
     source_row = "cast(null as bigint)" if is_counted else opened.source_row
-    rows = f"(select {source_row} as source_row, * from {opened.relation} as customers)"  # noqa: S608
-    canonical = render("reading.sql", "reading", described(model, opened), rows, kept)
+    rows = f"(select {source_row} as source_row, * from {opened.relation})"  # noqa: S608
+    file = described(model, opened)
+    canonical = render("reading.sql", "reading", file, rows, named, has_texts=False)
     if is_counted:
         # Rows that are kept are numbered already, and not counted one by one.
-        texts = ", ".join(
-            f"{column.name}_text" for column in read_columns(model, opened)
-        )
-        connection.execute(
-            f"create temp table kept as select * exclude ({texts}) from ({canonical})"  # noqa: S608
-        )
+        connection.execute(f"create temp table kept as {canonical}")
         canonical = "select * replace (rowid + 1 as source_row) from kept"
-    _view(connection, "canonical", canonical)
+    connection.execute(f"create temp view canonical as {canonical}")
     return cells
 
 
@@ -134,31 +134,39 @@ def _check(
 ) -> CheckedRows:
     has_id = "customer_id" in opened.columns
     columns = to_check(model, opened)
-    _view(
-        connection,
-        "checked",
-        render(
-            "checking.sql",
-            "checking",
-            columns,
-            "canonical",
-            "duplicates" if has_id and _find_duplicates(connection, columns) else None,
-            model.missing_values,
-            needs_id=has_id,
-        ),
+    checking = render(
+        "checking.sql",
+        "checking",
+        columns,
+        "canonical",
+        "duplicates" if has_id and _find_duplicates(connection, columns) else None,
+        model.missing_values,
+        needs_id=has_id,
     )
-    n_rows, n_rejected, n_imputed = _count(connection, model, segmentation)
-    connection.execute(f"""
-        create temp table {REJECTED} as
-        select * from checked
-        where not is_accepted {"" if n_rejected else "and false"}
-    """)  # noqa: S608
+    connection.execute(
+        f"create temp table {REJECTED} as "  # noqa: S608
+        f"select * from ({checking}) where not is_accepted"
+    )
+    n_rows = opened.facts.n_rows if opened.facts else 0
+    n_rejected = _count(connection, REJECTED)
     reasons = _count_reasons(connection)
+    if n_rejected > _MOST * n_rows:
+        refuse_orders(connection, opened)
     if n_rejected == n_rows:
         raise InputError(_nothing_scored(connection, opened, model, cells, reasons))
-    _view(connection, "accepted", "select * from checked where is_accepted")
-    assigned = assignment_sql(model, segmentation, "accepted")
-    _view(connection, SCORED, told(segmentation, assigned))
+    # Where all are accepted, the checks need not be asked again.
+    condition = " where is_accepted" if n_rejected else ""
+    accepted = f"(select * from ({checking}){condition})"  # noqa: S608
+    assigned = assignment_sql(model, segmentation, accepted)
+    is_imputed = " or ".join(
+        f"{name} is null"
+        for name in segmentation.features
+        if model.column(name).type == "number"
+    )
+    n_imputed, n_others = (
+        _count(connection, f"{relation} where {is_imputed or 'false'}")
+        for relation in ("canonical", REJECTED)
+    )
     types = {
         name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
@@ -168,42 +176,26 @@ def _check(
         for name, found in opened.columns.items()
         if name == "customer_id" or model.column(name).type == "number"
     }
+    names = unique_names(opened.header, ())
+    shown = dict(zip(opened.column_names, names, strict=True))
     return CheckedRows(
         n_rows=n_rows,
         n_rejected=n_rejected,
-        n_imputed=n_imputed,
+        n_imputed=n_imputed - n_others,
         reasons=reasons,
-        cells=cells,
+        scored=f"({told(segmentation, assigned)})",
+        cells={shown[name]: cell for name, cell in cells.items()},
         texts={
-            name: f"{numbers[name]} is null" if name in numbers else "true"
+            shown[name]: f"{numbers[name]} is null" if name in numbers else "true"
             for name, cell in cells.items()
             if types[cell] == "VARCHAR"
         },
     )
 
 
-def _count(
-    connection: duckdb.DuckDBPyConnection, model: Model, segmentation: ModelSegmentation
-) -> tuple[int, int, int]:
-    """Count the rows, those that are rejected and those with an imputed number."""
-    missing = " or ".join(
-        f"{name} is null"
-        for name in segmentation.features
-        if model.column(name).type == "number"
-    )
-    counted = connection.execute(f"""
-        select
-            count(*),
-            count(*) filter (not is_accepted),
-            count(*) filter (is_accepted and ({missing or "false"}))
-        from checked
-    """).fetchall()  # noqa: S608
-    n_rows, n_rejected, n_imputed = counted[0]
-    return n_rows, n_rejected, n_imputed
-
-
-def _view(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    connection.execute(f"create temp view {name} as {query}")
+def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    found = connection.execute(f"select count(*) from {rows}").fetchall()  # noqa: S608
+    return int(found[0][0])
 
 
 def _find_duplicates(
@@ -212,8 +204,7 @@ def _find_duplicates(
     """Make the table of repeated ids; answer whether there are any."""
     query = render("checking.sql", "duplicates", columns, "canonical")
     connection.execute(f"create temp table duplicates as {query}")
-    found = connection.execute("select count(*) from duplicates").fetchall()
-    return bool(found[0][0])
+    return _count(connection, "duplicates") > 0
 
 
 def _count_reasons(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -16,7 +16,6 @@ from fastapi_offline import FastAPIOffline
 
 from mall_segments.errors import ModelError
 from mall_segments.home import find_home
-from mall_segments.model import Model  # noqa: TC001 - FastAPI reads it
 from mall_segments.service import openapi, schemas
 from mall_segments.service.access_log import AccessLog
 from mall_segments.service.limits import LimitsMiddleware
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from mall_segments.model import ModelSegmentation
+    from mall_segments.model import Model, ModelSegmentation
     from mall_segments.service.customers import CustomerReader
 
 ACCESS_LOG_VARIABLE: Final = "MALL_SEGMENTS_ACCESS_LOG"
@@ -181,9 +180,9 @@ async def segments(request: Request) -> schemas.Segments:
 
 
 @router.get("/model", operation_id="model", responses=openapi.MODEL_RESPONSES)
-async def model(request: Request) -> Model:
+async def model(request: Request) -> schemas.ModelDescription:
     """Describe the model in use: its features, scalers and settings."""
-    return _loaded(request).model
+    return schemas.ModelDescription.model_validate(_loaded(request).model)
 
 
 @router.get("/health", operation_id="health")

@@ -66,6 +66,61 @@ class Segments(_Answer):
     segmentations: list[SegmentationSegments]
 
 
+class DescribedColumn(_Answer):
+    """A column that the model reads: how it is recognised, and what it may be."""
+
+    name: str
+    label: str
+    unit: str
+    type: str
+    aliases: list[str]
+    minimum: float | None
+    maximum: float | None
+    is_whole: bool
+    levels: dict[str, list[str]] | None
+    median: Annotated[float | None, Field(validation_alias="imputed")]
+
+
+class ScaledFeature(_Answer):
+    """A coordinate, (t - center) / scale * weight.
+
+    t is the value, cut to ``low`` and ``high`` and transformed. A category has a
+    coordinate for each of its levels, with a t of 1 or 0.
+    """
+
+    name: Annotated[str, Field(validation_alias="feature")]
+    level: str | None
+    low: float | None
+    high: float | None
+    transform: str
+    power: float | None
+    center: float
+    scale: float
+    weight: float
+
+
+class DescribedSegmentation(_Answer):
+    """How one segmentation was fitted."""
+
+    name: str
+    scaler: str
+    n_segments: int
+    random_seed: int
+    verdict: str
+    features: Annotated[list[ScaledFeature], Field(validation_alias="coordinates")]
+
+
+class ModelDescription(_Answer):
+    """The model in use."""
+
+    build_id: str
+    created_at: str
+    sha256: str
+    missing_values: str
+    features: Annotated[list[DescribedColumn], Field(validation_alias="columns")]
+    segmentations: list[DescribedSegmentation]
+
+
 class Health(_Answer):
     """The process answers."""
 

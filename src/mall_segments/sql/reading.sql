@@ -16,38 +16,43 @@ where each text is a level. `surplus` is the quoted column of cells beyond the h
 `is_text` says whether the file itself has texts there, `number` is a whole number.
 -#}
 
-{% macro reading(file, relation, kept=[], engine='duckdb') %}
+{% macro reading(file, relation, kept=[], engine='duckdb', has_texts=true) %}
 {#-
 A select of `source_row`, `customer_id`, `customer_number` (the id, if it is a whole
-number), the columns, per column `<name>_text` and `<name>_is_missing`, and
+number), the columns, per column `<name>_is_missing` and, if wanted, `<name>_text`, and
 `is_repeated_header`, `is_conflict_marker` and `has_surplus_cells`; besides them the
-expressions `kept`. `relation` has `source_row` and the cells.
+expressions `kept`. `relation` has `source_row` and the cells. A text that every row
+needs is worked out once, below; that of a number where the cell is none.
 -#}
 {%- set id = file.customer_id -%}
 {%- set nothing = 'cast(null as string)' -%}
 {%- set first = id or (file.columns | selectattr('text') | first) -%}
+{%- set first_text = 'mall_segments_customer_id' if id else first.text -%}
 select
     source_row,
-    {{ id.text if id else nothing }} as customer_id,
-    {{ id.get('number') if id and id.get('number') else 'try_cast(' ~ (id.text if id else nothing) ~ ' as bigint)' }} as customer_number,
+    mall_segments_customer_id as customer_id,
+    {{ id.get('number') if id and id.get('number') else 'try_cast(mall_segments_customer_id as bigint)' }} as customer_number,
     {%- for column in file.columns %}
     {%- set text = column.text or nothing %}
     {%- if column.type == 'category' %}
+    {%- set text = 'mall_segments_' ~ column.name %}
     {{ level_of(text, column.get('levels'), engine) }} as {{ column.name }},
     {{ text }} is null as {{ column.name }}_is_missing,
     {%- else %}
     mall_segments_{{ column.name }} as {{ column.name }},
     case when mall_segments_{{ column.name }} is not null then false else {{ text }} is null end as {{ column.name }}_is_missing,
     {%- endif %}
+    {%- if has_texts %}
     {{ text }} as {{ column.name }}_text,
+    {%- endif %}
     {%- endfor %}
     {%- for expression in kept %}
     {{ expression }},
     {%- endfor %}
     {%- if first and first.get('is_text') %}
-    coalesce(lower({{ first.text }}) = {{ sql_text(first.header | lower | trim, engine) }}, false) as is_repeated_header,
+    coalesce(lower({{ first_text }}) = {{ sql_text(first.header | lower | trim, engine) }}, false) as is_repeated_header,
     {%- for sign in '<=>|' %}
-    {{ 'coalesce(' if loop.first else 'or ' }}{{ first.text }} like '{{ sign * 7 }}%'
+    {{ 'coalesce(' if loop.first else 'or ' }}{{ first_text }} like '{{ sign * 7 }}%'
     {%- endfor %}, false) as is_conflict_marker,
     {%- else %}
     false as is_repeated_header,
@@ -56,10 +61,15 @@ select
     {{ file.surplus ~ ' is not null' if file.surplus else 'false' }} as has_surplus_cells
 from (
     select
-        *
-        {%- for column in file.columns if column.type != 'category' %},
+        *,
+        {{ id.text if id else nothing }} as mall_segments_customer_id
+        {%- for column in file.columns %},
+        {%- if column.type == 'category' %}
+        {{ column.text or nothing }} as mall_segments_{{ column.name }}
+        {%- else %}
         {#- A number of the file's own that is no number is a missing value. #}
         nullif({{ column.number or 'cast(null as double)' }}, cast('nan' as double)) as mall_segments_{{ column.name }}
+        {%- endif %}
         {%- endfor %}
     from {{ relation }}
 ) as cells

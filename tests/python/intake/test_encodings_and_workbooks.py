@@ -70,6 +70,19 @@ def table(header: str, first: str, second: str) -> str:
         ),
         ("cp1252", table("ID,Género,Edad,Income,Score", "f", "niña"), {"f", "niña"}),
         ("gb18030", table(HEADER, "张伟", "王芳"), {"张伟", "王芳"}),
+        *(
+            (encoding, table(HEADER, first, second), {first, second})
+            for encoding, first, second in (
+                ("cp1252", "Ångström", "Größe"),
+                ("cp1252", "Muñoz", "João"),
+                ("cp1250", "Łukasz", "Żółć"),
+                ("cp1250", "Dvořák", "Jiří"),
+                ("cp1254", "İstanbul", "Çağlar"),
+                ("cp1257", "Šarūnas", "Žemaitė"),
+                ("gb18030", "王", "李"),
+                ("cp949", "김민수", "김"),
+            )
+        ),
         ("utf-16", table(HEADER, "男", "é"), {"男", "é"}),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
@@ -88,7 +101,10 @@ def test_an_encoding_is_found_by_what_the_text_says(
 
 @pytest.mark.parametrize(
     ("encoding", "first", "second"),
-    [("cp1251", "мужской", "женский"), ("cp932", "田中", "鈴木")],
+    [
+        *(("cp1251", "мужской", "женский"), ("cp932", "田中", "鈴木")),
+        ("cp874", "สมชาย", "ก"),
+    ],
 )
 def test_text_that_may_be_several_things_is_not_guessed_at(
     encoding: str, first: str, second: str, tmp_path: Path

@@ -560,15 +560,18 @@ def test_a_letter_of_two_bytes_may_be_anywhere(
     assert [form.encoding for form in forms] == ["utf-8", "cp1252"]
 
 
-def test_a_copy_has_no_name_and_is_gone_with_what_reads_it(tmp_path: Path) -> None:
+def test_a_copy_has_no_name_and_is_gone_with_what_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "shop.csv", table().encode("utf-16"))
-    before = set(Path(tempfile.gettempdir()).iterdir())
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
     customers = inspect(path)
 
     assert customers.is_temporary
     assert len(read(customers)) == 4
-    assert set(Path(tempfile.gettempdir()).iterdir()) <= before
+    assert [*(tmp_path / "temporary").iterdir()] == []
     for copy in customers.copies:
         copy.close()
     with pytest.raises(duckdb.IOException):

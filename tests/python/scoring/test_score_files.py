@@ -44,7 +44,8 @@ def score(
     output, rejected = tmp_path / "out.csv", tmp_path / "rejected.csv"
     model = model or example_model()
     scored = score_file(source, str(output), rejected, model=model, **options)
-    return scored, read_csv(output), read_csv(rejected)
+    assert rejected.exists() == bool(scored.n_rejected)
+    return scored, read_csv(output), read_csv(rejected) if rejected.exists() else []
 
 
 def test_adds_the_segment_to_every_column_of_the_file(tmp_path: Path) -> None:
@@ -197,6 +198,24 @@ def test_columns_of_the_file_keep_their_names(tmp_path: Path) -> None:
     assert (row["Segment_ID"], row["distance"]) == ("x", "y")
     assert row["segment_id (mall_segments)"] == "1"
     assert float(row["distance (mall_segments)"]) > 0
+
+
+def test_the_rows_that_are_rejected_keep_their_names_too(tmp_path: Path) -> None:
+    _, (row,), (refused,) = score(
+        tmp_path,
+        f"{GOOD},x,y",
+        "901,Male,30,-1,50,v,w",
+        header=f"{HEADER},source_row,Rejection_Reasons",
+    )
+
+    assert (row["source_row"], row["Rejection_Reasons"]) == ("x", "y")
+    assert (refused["source_row"], refused["Rejection_Reasons"]) == ("v", "w")
+    assert refused["source_row (mall_segments)"] == "2"
+    assert refused["rejection_reasons (mall_segments)"] == "annual_income_kusd: below 0"
+
+    # And what this run rejected is not left for the next one's.
+    score(tmp_path, GOOD)
+    assert not (tmp_path / "rejected.csv").exists()
 
 
 def test_nothing_is_written_where_no_row_can_be_scored(tmp_path: Path) -> None:

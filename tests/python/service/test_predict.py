@@ -433,8 +433,10 @@ def test_tells_about_segments_and_model(shared_service: RunningService) -> None:
     assert first["segments"][0]["centroid"] == pytest.approx(
         content["segmentations"][0]["segments"][0]["centroid"]
     )
-    assert [each["imputed"] for each in model["columns"]] == [None, 36, 61.5, 50]
-    assert model["segmentations"][0]["coordinates"][0]["center"] == 60.56
+    assert [each["median"] for each in model["features"]] == [None, 36, 61.5, 50]
+    assert model["segmentations"][0]["n_segments"] == 5
+    assert model["segmentations"][0]["features"][0]["name"] == "annual_income_kusd"
+    assert model["segmentations"][0]["features"][0]["center"] == 60.56
     assert model["sha256"]
 
 
@@ -508,7 +510,7 @@ def test_answers_as_its_document_says(shared_service: RunningService) -> None:
     schemas = shared_service.client.get("/openapi.json").json()["components"]
     for path, name in (
         ("/segments", "Segments"),
-        ("/model", "Model"),
+        ("/model", "ModelDescription"),
         ("/ready", "Readiness"),
     ):
         schema = {"$ref": f"#/components/schemas/{name}", "components": schemas}
