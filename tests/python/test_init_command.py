@@ -126,6 +126,28 @@ def test_a_file_without_ids_gets_the_numbers_of_its_rows(tmp_path: Path) -> None
     assert written(output).gender is None
 
 
+def test_codes_are_ids_whatever_their_header(tmp_path: Path) -> None:
+    file, output = tmp_path / "shop.csv", tmp_path / "segments.yml"
+    frame = shop()[["Notes", "Client Nr", "Orders", "balance"]]
+    frame.rename(columns={"Client Nr": "Card"}).to_csv(file, index=False)
+
+    assert init(file, output).exit_code == 0
+    assert written(output).customer_id.aliases == ("Card",)
+
+
+def test_ranges_and_units_are_no_part_of_a_name(tmp_path: Path) -> None:
+    file, output = tmp_path / "shop.csv", tmp_path / "segments.yml"
+    values = np.random.default_rng(4).normal(0, 1, (N, 2))
+    headers = ["Rating (1-10)", "Discount %"]
+    pd.DataFrame(values, columns=headers).to_csv(file, index=False)
+
+    assert init(file, output).exit_code == 0
+    assert [(each.label, each.unit) for each in written(output).features] == [
+        ("rating", ""),
+        ("discount", "%"),
+    ]
+
+
 def test_where_numbers_are_few_categories_count_too(tmp_path: Path) -> None:
     file, output = tmp_path / "shop.csv", tmp_path / "segments.yml"
     shop()[["Client Nr", "Orders", "Region"]].to_csv(file, index=False)

@@ -20,7 +20,10 @@ Use = Literal["customer id", "gender", "number", "category", "left out"]
 
 _LONGEST_NAME: Final = 48
 _SKEWED: Final = 2.0
-_UNIT: Final = re.compile(r"\s*[(\[](?P<unit>[^()\[\]\d]{1,12})[)\]]\s*$")
+_UNIT: Final = re.compile(
+    r"\s*(?:[(\[](?P<unit>[^()\[\]]{1,12})[)\]]|(?P<sign>[%€$£]))\s*$"
+)
+_CODE: Final = re.compile(r"(?=.*\d)[\w./-]{2,24}")
 _MOST_MISSING: Final = 0.5
 _MOST_LEVELS: Final = 12
 _FREE_TEXT: Final = 0.5
@@ -89,20 +92,24 @@ class Choice:
     def unit(self) -> str:
         """What the header has in brackets at its end; a range, as in (1-100), is none.
 
-        >>> Choice(header="Spend (EUR)", use="number", why="").unit
-        'EUR'
+        >>> [
+        ...     Choice(header=header, use="number", why="").unit
+        ...     for header in ("Spend (EUR)", "Discount %", "Score (1-100)")
+        ... ]
+        ['EUR', '%', '']
         """
         found = _UNIT.search(self.header) if self.use == "number" else None
-        return found["unit"].strip() if found else ""
+        unit = (found["unit"] or found["sign"]).strip() if found else ""
+        return "" if any(map(str.isdigit, unit)) else unit
 
     @property
     def label(self) -> str:
         """What the feature is called in names of segments: its header, without unit.
 
-        >>> Choice(header="Annual_Spend (EUR)", use="number", why="").label
+        >>> Choice(header="Annual_Spend (1-100)", use="number", why="").label
         'annual spend'
         """
-        header = _UNIT.sub("", self.header) if self.unit else self.header
+        header = _UNIT.sub("", self.header) if self.use == "number" else self.header
         plain = re.sub(r"[_\s]+", " ", header).strip().lower()
         is_fit = plain and plain.isprintable() and len(plain) <= _LONGEST_NAME
         return plain if is_fit else self.name.replace("_", " ")
@@ -146,7 +153,10 @@ def choose(facts: FileFacts) -> list[Choice]:
 
 
 def _id_column(facts: FileFacts) -> ColumnFacts | None:
-    """Find the column with a value of its own in nearly every row, named like an id."""
+    """Find the column with a value of its own in nearly every row that is an id.
+
+    It is named like one; else it is the first whose texts look like codes.
+    """
     unique = [
         column
         for column in facts.columns
@@ -160,7 +170,13 @@ def _id_column(facts: FileFacts) -> ColumnFacts | None:
         for column in unique
         if _words(column.header) & _ID_WORDS or compact(column.header) in _ID_WORDS
     ]
-    return named[0] if named else None
+    codes = [
+        column
+        for column in unique
+        if not (column.is_number or _words(column.header) & _CODE_WORDS)
+        and all(map(_CODE.fullmatch, column.levels))
+    ]
+    return next(iter([*named, *codes]), None)
 
 
 def _id_reason(column: ColumnFacts) -> str:

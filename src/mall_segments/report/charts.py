@@ -408,7 +408,10 @@ def _centre_marks(
         ("direct-label", WIDE, LABEL_LENGTH),
         ("direct-label on-phone", PHONE, PHONE_LABEL_LENGTH),
     ):
-        names = [shortened(centre.label, length) for centre in centres]
+        cut = [shortened(centre.label, length) for centre in centres]
+        # What is the same of two segments names neither.
+        names = [name if cut.count(name) == 1 else "" for name in cut]
         offsets = label_offsets(names, places, marks, size)
         for name, (x, y), (dx, dy) in zip(names, places, offsets, strict=True):
-            yield words(name, x, y, class_, dx=dx or None, dy=dy)
+            if name:
+                yield words(name, x, y, class_, dx=dx or None, dy=dy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,14 @@ if TYPE_CHECKING:
 
 # Standard deviations from the mean of all customers at which the shade changes.
 _SHADES: Final = (0.25, 0.75, 1.25)
+
+_CURRENCIES: Final = re.compile(
+    r"[$€£¥₺]|\b(AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|MXN|NOK|PLN|SEK|TRY|USD)\b"
+)
+_MONEY: Final = re.compile(
+    "spend|spent|spending|income|revenue|sales|turnover|salary|umsatz|ausgaben|gehalt|"
+    "einkommen|gastos?|ingresos?|renta|dépenses|revenus?|renda|spesa|reddito|gelir"
+)
 
 _LEVELS: Final = (
     "far below average",
@@ -34,6 +43,16 @@ class FeatureView:
     unit: str
     is_number: bool
     is_whole: bool
+
+    @property
+    def is_money(self) -> bool:
+        """Whether it is what a customer spends or earns, so that it can be added up.
+
+        >>> FeatureView("rate", "room rate", "EUR", True, False).is_money
+        False
+        """
+        words = re.split(r"[\W_]+", self.label.casefold())
+        return bool(_CURRENCIES.search(self.unit) and any(map(_MONEY.fullmatch, words)))
 
     @property
     def title(self) -> str:

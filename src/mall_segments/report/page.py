@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
-from mall_segments.report.counts import CRITERIA, STABLE
+from mall_segments.report.counts import STABLE
 from mall_segments.report.features import level, listed, shade
 from mall_segments.report.markers import badge, marker_definitions, shape_class
 from mall_segments.report.svg import share
@@ -41,6 +41,16 @@ LISTS: Final = (
     ("parquet/dim_segments.parquet", "the segments and what to do, as Parquet"),
     (REJECTED, "rows that were left out, as Parquet"),
 )
+
+VERDICTS: Final = {
+    "clear segments": "Clear segments: these groups are there, and would be found "
+    "again among other customers of the same kind.",
+    "weak segments": "Weak segments: these groups help to describe customers, but not "
+    "all of them stand apart clearly or would be found again among others.",
+    "no segments": "No segments: these customers are one crowd, and its parts are cut "
+    "for convenience.",
+}
+"""What the verdict on a segmentation means, for who does not know statistics."""
 
 # From how far a correlation or a loading is shaded, as if it were a z-score.
 _CORRELATION_SCALE = 2.0
@@ -131,7 +141,7 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
         data_tests=reading.data_tests,
         audit=audit,
         lists=_links(reading, home),
-        criteria=CRITERIA,
+        verdicts=VERDICTS,
         stable=STABLE,
         definitions=marker_definitions(),
         policy=policy,

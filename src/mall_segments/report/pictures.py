@@ -125,4 +125,5 @@ def _style() -> str:
     found = _DEFINITION.findall((assets / "colours.css").read_text(encoding="utf-8"))
     # The light page's colours come first in the file.
     colours = dict(reversed(found))
-    return _VARIABLE.sub(lambda variable: colours[variable[1]], css)
+    # What else varies is of parts that no picture has.
+    return _VARIABLE.sub(lambda variable: colours.get(variable[1], "none"), css)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from mall_segments.report import charts
 from mall_segments.report.plots import StripChart, ticks_below
-from mall_segments.report.svg import Axis
+from mall_segments.report.svg import Axis, box, element, line, nice_axis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -66,6 +66,27 @@ class Profiles:
     snake: Snake | None
     levels: tuple[Level, ...]
     mixes: tuple[Mix, ...]
+
+    def spread(self, cell: Row) -> Markup:
+        """Draw where the middle customers of a segment lie among all customers."""
+        cells = [
+            other for key, other in self.cells.items() if key[1] == cell["feature"]
+        ]
+        axis = nice_axis(
+            min(other["minimum"] for other in cells),
+            max(other["maximum"] for other in cells),
+            is_clipped=True,
+        )
+        start, middle, end = (axis.percent(cell[at]) for at in ("p10", "median", "p90"))
+        return element(
+            "svg",
+            line(0, 50, 100, 50, "error"),
+            box(start, 25, end - start, 50, "neutral", "the middle eight tenths"),
+            line(middle, 0, middle, 100, "curve"),
+            class_="inline-bar spread",
+            height=16,
+            aria_hidden="true",
+        )
 
 
 def read_profiles(
@@ -170,7 +191,10 @@ def _mix(
     step = (N_LEVEL_COLOURS - 1) / max(len(named) - 1, 1)
     style = dict.fromkeys(values, "band-other")
     style |= {value: f"band-{1 + round(n * step)}" for n, value in enumerate(named)}
-    rows.sort(key=lambda row: (row["segment_id"], values.index(row[column])))
+    order = list(labels)
+    rows.sort(
+        key=lambda row: (order.index(row["segment_id"]), values.index(row[column]))
+    )
     total = sum(row["n_customers"] for row in rows)
     strips = [
         charts.mix_strip(

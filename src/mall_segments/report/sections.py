@@ -42,10 +42,14 @@ NO_SEGMENTS = "no segments"
 
 @dataclass(frozen=True)
 class Card:
-    """A segment: its row, what makes it different, and who came and went."""
+    """A segment: its row, what makes it different, and who came and went.
+
+    ``money`` is its share of what all customers spend or earn, if that is a feature.
+    """
 
     segment: Row
     label: str
+    money: Row | None
     traits: tuple[Row, ...]
     levels: tuple[Row, ...]
     movements: Mapping[str, Row]
@@ -58,6 +62,11 @@ class Changes:
     moves: tuple[Row, ...]
     totals: Mapping[str, Row]
     renamed: tuple[Row, ...]
+
+    @property
+    def are_same_customers(self) -> bool:
+        """Whether anybody was there before."""
+        return bool(self.totals.keys() & {"stayed", "moved", "renamed"})
 
     @property
     def sources(self) -> list[tuple[int | None, str | None]]:
@@ -202,6 +211,8 @@ def _view(
         ["segmentation", "from_segment_id", "to_segment_id", "movement"],
         where=where,
     )
+    changes = _changes(marts, moves, where)
+    money = _shares_of_money(marts, segmentation.name, features)
     counted = {"n_customers": "sum(n_customers)"}
     return SegmentationView(
         name=segmentation.name,
@@ -215,7 +226,15 @@ def _view(
         labels=labels,
         values=tuple(name for name in SPENDING if name in by_id[0].content),
         cards=tuple(
-            _card(row, labels, profiles, read, moves, segmentation.features)
+            _card(
+                row,
+                labels,
+                profiles,
+                read,
+                money,
+                changes.moves if changes.are_same_customers else (),
+                segmentation.features,
+            )
             for row in segments
         ),
         finder=finder_data(model, segmentation, features, labels),
@@ -224,7 +243,7 @@ def _view(
         counts=read_counts(marts, segmentation.name, segments, labels),
         pairs=read_pairs(marts, segmentation, features, labels),
         components=_components(marts, segmentation),
-        changes=_changes(marts, moves, where),
+        changes=changes,
         **_tables(marts, where),
     )
 
@@ -282,6 +301,7 @@ def _card(
     labels: Mapping[int, str],
     profiles: Sequence[Row],
     read: Profiles,
+    money: Mapping[int, Row],
     moves: Sequence[Row],
     used: Sequence[str],
 ) -> Card:
@@ -305,10 +325,29 @@ def _card(
     return Card(
         segment,
         labels[segment_id],
+        money.get(segment_id),
         tuple(own[:N_TRAITS]),
         tuple(row for row in levels if first[row["feature"]] is row)[:2],
         movements,
     )
+
+
+def _shares_of_money(
+    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
+) -> dict[int, Row]:
+    """Count which share of all money each segment spends or earns, if that is known."""
+    name = next((name for name, feature in features.items() if feature.is_money), None)
+    if name is None:
+        return {}
+    rows = marts.totals(
+        "(SELECT segmentation, segment_id, feature, n_customers * mean / "
+        "sum(n_customers * mean) OVER (PARTITION BY segmentation, feature) AS share "
+        "FROM fct_segment_profiles)",
+        ["segment_id", "feature"],
+        {"share": "any_value(share)"},
+        where={"segmentation": segmentation, "feature": name},
+    )
+    return {row["segment_id"]: row for row in rows if row["share"] is not None}
 
 
 def _components(marts: Marts, segmentation: ModelSegmentation) -> Components | None:

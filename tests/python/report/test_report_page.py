@@ -94,8 +94,12 @@ def test_the_verdict_is_the_first_line_and_the_analyst_comes_last(
     open_report: Open,
 ) -> None:
     page = open_report().page
-    verdict = "There are clear segments here."
+    verdict = "Clear segments: these groups are there"
     assert page.locator("header, p:visible").first.inner_text().startswith(verdict)
+    page.get_by_role("link", name="The evidence").click()
+    assert "There are clear segments here." in page.locator("#number").inner_text()
+    page.get_by_role("button", name="Open all").click()
+    page.get_by_role("button", name="Close all").click()
     assert page.locator("h2").all_inner_texts() == [
         "The segments",
         "Who is this customer?",
@@ -113,7 +117,9 @@ def test_without_segments_no_persona_and_no_action_is_claimed(
     page = open_report("crowded").page
     page.evaluate(OPEN_DETAILS)
     text = page.inner_text("body")
-    assert "There are no segments here" in page.locator("p:visible").first.inner_text()
+    assert (
+        "No segments: these customers" in page.locator("p:visible").first.inner_text()
+    )
     assert "Persona" not in text
     assert "What to do" not in text
     assert "Kind A of weight" in text
