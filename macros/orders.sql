@@ -223,10 +223,11 @@
     The moment from which an order lies in the future: the day after `orders.as_of`,
     or two days after the build, so that no time zone makes today's orders late.
     -#}
-    {%- set as_of = orders_settings().as_of -%}
-    {%- set day = modules.datetime.datetime.strptime(as_of | string, '%Y-%m-%d')
-        + modules.datetime.timedelta(days=1) if as_of
-        else run_started_at + modules.datetime.timedelta(days=2) -%}
+    {%- set as_of = orders_as_of() -%}
+    {%- if as_of -%}
+    {{ return(dbt.cast(dbt.dateadd('day', 1, as_of), 'timestamp')) }}
+    {%- endif -%}
+    {%- set day = run_started_at + modules.datetime.timedelta(days=2) -%}
     {{ return("cast('" ~ day.strftime('%Y-%m-%d') ~ "' as timestamp)") }}
 {% endmacro %}
 
@@ -237,13 +238,6 @@
     -#}
     {%- set cut_points = orders_settings().cut_points.get(name) -%}
     {%- if cut_points -%}
-    {%- if cut_points | list | length != 4
-        or cut_points | unique | sort | list != cut_points | list -%}
-        {{ exceptions.raise_compiler_error(
-            '`orders.cut_points.' ~ name ~ '` is ' ~ cut_points
-            ~ '; it must be four rising numbers.'
-        ) }}
-    {%- endif -%}
     case
         {%- for cut_point in cut_points %}
         {%- if is_high_best %}

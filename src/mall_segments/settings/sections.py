@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
@@ -38,6 +39,9 @@ from mall_segments.wording import plain, shorten, suggestion
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_COUNT: Final = 50
 _DEFAULT_MOST: Final = 10
+_DATE: Final = r"\d{4}-\d{2}-\d{2}"
+_SCORED: Final = ("recency_days", "n_orders", "total_spend")
+_CUT_POINTS: Final = 4
 
 
 class Section(BaseModel):
@@ -376,11 +380,30 @@ class Orders(Section):
     def _date(cls, value: object) -> object:
         # YAML reads an unquoted date as one.
         text = value.isoformat() if hasattr(value, "isoformat") else value
-        if text is not None and not (
-            isinstance(text, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)
-        ):
-            raise refusal("it must be a date such as 2010-12-10")
+        if text is None:
+            return text
+        try:
+            date.fromisoformat(text if re.fullmatch(_DATE, text) else "")
+        except (TypeError, ValueError):
+            raise refusal("it must be a date such as 2010-12-10") from None
         return text
+
+    @field_validator("cut_points")
+    @classmethod
+    def _rise(
+        cls, cut_points: dict[str, tuple[float, ...]]
+    ) -> dict[str, tuple[float, ...]]:
+        for name, points in cut_points.items():
+            if name not in _SCORED:
+                raise sentence(
+                    f"`{{place}}` names {shorten(name)}; allowed: {', '.join(_SCORED)}."
+                )
+            if len(points) != _CUT_POINTS or list(points) != sorted(set(points)):
+                raise sentence(
+                    f"`{{place}}.{name}` is {', '.join(f'{point:g}' for point in points)}; "
+                    "it must be four rising numbers."
+                )
+        return cut_points
 
 
 def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:

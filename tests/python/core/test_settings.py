@@ -53,6 +53,31 @@ def test_the_gender_is_a_category_like_others():
     assert settings.feature("gender").type == "category"
 
 
+@pytest.mark.parametrize(
+    ("orders", "said"),
+    [
+        ({"as_of": "2010-02-30"}, "`orders.as_of` is '2010-02-30'; it must be a date"),
+        ({"as_of": 20100901}, "`orders.as_of` is 20100901; it must be a date"),
+        ({"window_days": 0}, "`orders.window_days` is 0; it must be a whole number of"),
+        ({"minimum_orders": 0}, "`orders.minimum_orders` is 0; it must be a whole"),
+        ({"returns": "keep"}, "is 'keep'; allowed: subtract, ignore, only_count."),
+        ({"day_first": "maybe"}, "is 'maybe'; it must be true or false."),
+        (
+            {"cut_points": {"orders": [1, 2, 3, 4]}},
+            "names 'orders'; allowed: recency_days, n_orders, total_spend.",
+        ),
+        (
+            {"cut_points": {"n_orders": [2, 5, 3, 9]}},
+            "`orders.cut_points.n_orders` is 2, 5, 3, 9; it must be four rising",
+        ),
+    ],
+)
+def test_settings_of_orders_are_refused_by_name(orders, said):
+    with pytest.raises(SettingsError) as refused:
+        parse_settings(SHIPPED | {"orders": orders})
+    assert said in str(refused.value)
+
+
 def test_features_of_orders_come_where_there_are_orders():
     with_orders = parse_settings(SHIPPED)
     assert with_orders.has_orders
