@@ -44,6 +44,8 @@ judged as (
                 case
                     when ordered_at_text is null then 'no date'
                     when ordered_at is null then 'the date is not a date'
+                    when ordered_at < cast('1900-01-01' as timestamp)
+                        then 'the date is before 1900'
                     when ordered_at >= {{ last_order_moment() }}
                         then 'the date is {{
                             'after ' ~ settings.as_of if settings.as_of
@@ -80,7 +82,10 @@ judged as (
         ) as rejection_reasons,
 
         customer_id is not null
-        and coalesce(ordered_at < {{ last_order_moment() }}, false)
+        and coalesce(
+            ordered_at >= cast('1900-01-01' as timestamp)
+            and ordered_at < {{ last_order_moment() }}, false
+        )
         and amount is not null as is_accepted
 
     from orders

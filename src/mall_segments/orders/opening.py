@@ -49,7 +49,8 @@ _SAMPLED: Final = 20_000
 _SHOWN: Final = 3
 # The cells of rows that are too long.
 _SURPLUS: Final = "surplus_cells"
-_SEPARATED: Final = r"^\d{1,2}[/.-]\d{1,2}[/.-](\d{4}|\d{2})(\s.*)?$"
+_TIME: Final = r"\d{1,2}:\d{2}(:\d{2}([.]\d+)?)?"
+_SEPARATED: Final = rf"^\d{{1,2}}[/.-]\d{{1,2}}[/.-](\d{{4}}|\d{{2}})(\s+{_TIME})?$"
 _COMPACT: Final = r"^(19|20)\d{6}$"
 _LAST_MONTH: Final = 12
 

@@ -80,6 +80,11 @@ def test_refuses_a_column_without_a_date(tmp_path):
         opened(written(tmp_path, "soon", "later"))
 
 
+def test_refuses_times_that_no_engine_reads(tmp_path):
+    with pytest.raises(InputError, match=r"is a date .*'4/13/2010 8:26 PM'.* Allowed"):
+        opened(written(tmp_path, "4/13/2010 8:26 PM", "4/14/2010 8:26 AM"))
+
+
 def test_refuses_a_column_without_a_number(tmp_path):
     path = written(tmp_path, "2010-12-09", amount="much")
 
