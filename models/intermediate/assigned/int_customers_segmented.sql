@@ -1,6 +1,10 @@
-{#- The customer file as it came, with its segments: the CSV file's content. -#}
+{#-
+The customer file as it came, or what orders say of their customers where only these are
+read, with its segments: the CSV file's content.
+-#}
 -- depends_on: {{ ref('fct_input_counts') }}
-{%- set file = ref('stg_mall__customers') if var('customers_model')
+{%- set file = ref('int_customers_with_orders') if not has_customers()
+    else ref('stg_mall__customers') if var('customers_model')
     else ref('base_mall__customers') %}
 {%- set taken = adapter.get_columns_in_relation(file)
     | map(attribute='name') | map('lower') | list if execute else [] %}
@@ -8,7 +12,18 @@ with
 
 customers as (
 
-    select * from {{ file }}
+    {% if has_customers() -%}
+    select *
+    {%- else -%}
+    select
+        source_row,
+        customer_id
+        {%- for feature in number_features() %},
+        {{ feature.name }}
+        {%- endfor %}
+    {%- endif %}
+
+    from {{ file }}
 
 ),
 
