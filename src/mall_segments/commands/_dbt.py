@@ -93,7 +93,8 @@ def run_dbt(
         command += ["--log-level", log_level]
     else:
         command += ["--log-format", "json"]
-    command += ["build", "--vars", json.dumps(dict(variables))]
+    # YAML reads 2010-09-01 as a date, which JSON has no way to write.
+    command += ["build", "--vars", json.dumps(dict(variables), default=str)]
     if log_level:
         return subprocess.run(command, env=environment, check=False).returncode == 0  # noqa: S603
     target = project / os.environ.get("DBT_TARGET_PATH", "target")
