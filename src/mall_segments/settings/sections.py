@@ -399,9 +399,9 @@ class Orders(Section):
                     f"`{{place}}` names {shorten(name)}; allowed: {', '.join(_SCORED)}."
                 )
             if len(points) != _CUT_POINTS or list(points) != sorted(set(points)):
+                found = ", ".join(f"{point:g}" for point in points)
                 raise sentence(
-                    f"`{{place}}.{name}` is {', '.join(f'{point:g}' for point in points)}; "
-                    "it must be four rising numbers."
+                    f"`{{place}}.{name}` is {found}; it must be four rising numbers."
                 )
         return cut_points
 

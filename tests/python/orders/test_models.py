@@ -247,7 +247,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(project, tmp_path):
 
 
 def test_online_retail_says_the_same_from_any_files(project, online_retail, tmp_path):
-    """One file or twelve, Parquet or CSV, in any order, with text of dates or moments."""
+    """One file or twelve, Parquet or CSV, in any order, of moments or text."""
     moment = "InvoiceDate::timestamp"
     day_first = f"strftime({moment}, '%d/%m/%Y %H:%M:%S')"
     for month in range(1, 13):
