@@ -55,7 +55,7 @@
         {%- endif -%}
         {{- return({'relation': 'orders', 'columns': {}, 'date_format': 'iso'}) -}}
     {%- endif -%}
-    {%- set relation = ref(var('orders_model', none) or 'orders') -%}
+    {%- set relation = ref(*(var('orders_model', none) or 'orders').split('.')) -%}
     {{ return({
         'relation': relation,
         'columns': canonical_order_columns(relation),

@@ -7,4 +7,4 @@ select
 
 from {{ ref('mall_segments', 'fct_customer_segments') }}
 
-where membership >= 0.9
+where segmentation = 'visits_basket' and membership >= 0.9
