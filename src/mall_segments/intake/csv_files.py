@@ -48,7 +48,8 @@ _CHUNK_SIZE: Final = 2**18
 _SAMPLED_BYTES: Final = 2**16
 _SAMPLED_ROWS: Final = 30
 _GZIP_MAGIC: Final = b"\x1f\x8b"
-_NEEDS_QUOTES: Final = re.compile(r'[",\r\n]')
+# The last one would be taken for the mark of the encoding at the start of a file.
+_NEEDS_QUOTES: Final = re.compile('[",\r\n\ufeff]')
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)", re.IGNORECASE)
 _LONGEST_CELL: Final = 2**26
 USUAL_LINE: Final = 2**20

@@ -40,11 +40,13 @@ _ALPHABETS: Final = {
     "cp1254": ("çğ\u0131İöşüâîû",),
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
 }
-# What may stand beside letters: marks of degrees, quotes, ordinals.
-_SIGNS: Final = "°§«»¡¿ªº·\xa0\xb4"
+# What may stand beside letters and numbers: marks of degrees, quotes, ordinals, money.
+_SIGNS: Final = "°§«»¡¿ªº·£¥¢€–—‘’“”„…•½\xa0\xad\xb4"  # noqa: RUF001
 _WORDS: Final = re.compile(r"[a-zA-Z\x80-\u1fff]*[\x80-\u1fff][a-zA-Z\x80-\u1fff]*")
-# No word has a capital within, or several letters and none of them plain.
-_MISPLACED: Final = re.compile(r"[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$")
+# No word has money or a capital within, or several letters and none of them plain.
+_MISPLACED: Final = re.compile(
+    r"[£¥¢][^\W\d]|[^\W\d][£¥¢]|[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$"
+)
 _HALF_WIDTH: Final = re.compile("[\uff61-\uff9f]")
 _MOST: Final = 0.5
 _ASIAN: Final = ("gb18030", "cp932", "big5", "cp949")
@@ -109,12 +111,14 @@ def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> s
     InputError
         If several encodings give different text and nothing decides between them.
     """
-    # Letters of two bytes stand in runs; accented ones stand among plain letters.
+    # Letters of other scripts stand in runs; accented ones stand among plain letters.
     high = len(re.findall(rb"[\x80-\xff]", sample))
     in_runs = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))
     wide = in_runs >= _LEAST_IN_RUNS * high
-    candidates = [name for name in _CANDIDATES if wide or name not in _ASIAN]
+    candidates = [name for name in _CANDIDATES if wide or name in _ALPHABETS]
     texts = {name: text for name in candidates if (text := _decoded(sample, name))}
+    if {sign for sign in texts.get("cp1252", "é") if not sign.isascii()} <= {*_SIGNS}:
+        return "cp1252"
     known = {name: _known_words(text, settings) for name, text in texts.items()}
     most = max(known.values(), default=0)
     if most:

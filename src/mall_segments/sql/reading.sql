@@ -58,7 +58,8 @@ select
     false as is_repeated_header,
     false as is_conflict_marker,
     {%- endif %}
-    {{ file.surplus ~ ' is not null' if file.surplus else 'false' }} as has_surplus_cells
+    {#- Blanks of any kind beyond the header say nothing. #}
+    {{ 'coalesce(regexp_matches(' ~ file.surplus ~ ", '[^\\s\\pZ\\x{AD}\\x{200B}-\\x{200F}\\x{2060}\\x{FEFF}]'), false)" if file.surplus else 'false' }} as has_surplus_cells
 from (
     select
         *,

@@ -187,7 +187,7 @@ def no_ids(draft: Draft) -> None:
 def spelled_ids(draft: Draft) -> None:
     """Ids that differ in nothing but zeros, case or form are other customers."""
     spellings = ["0001", "1", "01", "a1", "A1", "2.0", "-7", "1e5", "=9", "ü"]
-    for row, spelling in zip(draft.rows, spellings, strict=False):
+    for row, spelling in zip(draft.full(1.0), spellings, strict=False):
         row.cells[0] = spelling
 
 
@@ -352,7 +352,7 @@ def text_of(draft: Draft) -> str:
     text = "".join(lines)
     if draft.ending == "none" and draft.rows[-1].cells:
         text = text.rstrip("\r\n")
-    elif draft.ending:
+    elif draft.ending != "none":
         text += draft.ending
     preamble = f"sep={draft.delimiter}\n" if draft.preamble == "sep" else draft.preamble
     return preamble + text
