@@ -102,7 +102,7 @@ test: $(VENV)/development ## Run every test
 .PHONY: bench
 bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES="1e6 1e8"
 	$(BIN)/python benchmarks/overhead.py
-	$(BIN)/python benchmarks/builds.py $(SIZES) --kinds whole real
+	$(BIN)/python benchmarks/builds.py $(SIZES) --kinds whole real orders
 	$(BIN)/python benchmarks/fits.py 1e7
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/serving.py --rounds 3 --seconds 2

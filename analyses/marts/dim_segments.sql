@@ -36,8 +36,9 @@ values_of_orders as (
         cast(count(orders.customer_id) as bigint) as n_customers_with_orders,
         cast(sum(coalesce(orders.n_orders, 0)) as bigint) as n_orders,
         cast(sum(coalesce(orders.total_spend, 0)) as double) as total_spend,
-        cast(sum(coalesce(orders.expected_value_12m, 0)) as double)
-            as expected_value_12m
+        -- Null where nothing can be expected of anybody.
+        cast(sum(orders.expected_orders_12m) as double) as expected_orders_12m,
+        cast(sum(orders.expected_value_12m) as double) as expected_value_12m
 
     from {{ ref('int_segment_customers') }} as customers
 
@@ -102,6 +103,7 @@ select
             partition by sized.segmentation
         ), 0
     ) as spend_share,
+    values_of_orders.expected_orders_12m,
     values_of_orders.expected_value_12m,
     {%- endif %}
     sized.n_segments,

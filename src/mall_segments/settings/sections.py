@@ -39,7 +39,6 @@ from mall_segments.wording import plain, shorten, suggestion
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_COUNT: Final = 50
 _DEFAULT_MOST: Final = 10
-_DATE: Final = r"\d{4}-\d{2}-\d{2}"
 _SCORED: Final = ("recency_days", "n_orders", "total_spend")
 _CUT_POINTS: Final = 4
 
@@ -380,12 +379,8 @@ class Orders(Section):
     def _date(cls, value: object) -> object:
         # YAML reads an unquoted date as one.
         text = value.isoformat() if hasattr(value, "isoformat") else value
-        if text is None:
-            return text
-        try:
-            date.fromisoformat(text if re.fullmatch(_DATE, text) else "")
-        except (TypeError, ValueError):
-            raise refusal("it must be a date such as 2010-12-10") from None
+        if text is not None and not _is_date(text):
+            raise refusal("it must be a date such as 2010-12-10")
         return text
 
     @field_validator("cut_points")
@@ -404,6 +399,16 @@ class Orders(Section):
                     f"`{{place}}.{name}` is {found}; it must be four rising numbers."
                 )
         return cut_points
+
+
+def _is_date(text: object) -> bool:
+    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:
