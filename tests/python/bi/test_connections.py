@@ -108,10 +108,12 @@ def test_nothing_published_can_be_changed(engine: sqlalchemy.Engine) -> None:
         connection.execute(sqlalchemy.text("delete from dim_segments"))
 
 
-def test_tools_see_what_tables_mean(current: Path) -> None:
+def test_tools_see_what_tables_and_columns_mean(current: Path) -> None:
     with duckdb.connect(str(current / DATABASE), read_only=True) as connection:
         undescribed = connection.execute(
-            "select table_name from duckdb_tables() where comment is null"
+            "select table_name, null from duckdb_tables() where comment is null "
+            "union all select table_name, column_name from duckdb_columns() "
+            "where comment is null and not internal"
         ).fetchall()
     assert undescribed == []
 
