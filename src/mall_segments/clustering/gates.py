@@ -33,9 +33,10 @@ def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     Raises
     ------
     InputError
-        If there are no rows, no accepted customers, too large a share of rejected
-        rows, a feature with one value only, or fewer customers or distinct points than
-        segments. Rejections are said by their most frequent reasons, with a row.
+        If there are no orders or none of the customers, no rows, no accepted customers,
+        too large a share of rejected rows, a feature with one value only, or fewer
+        customers or distinct points than segments. Rejections are said by their most
+        frequent reasons, with a row.
     """
     check_gates(
         {
@@ -48,6 +49,8 @@ def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
 
 def check_gates(counts: Counts, settings: Settings) -> None:
     """Refuse as :func:`admit_customers`, which see."""
+    if ("order lines", "") in counts:
+        _refuse_no_orders(counts, settings)
     n_rows = counts["input rows", ""]
     n_rejected = counts["rejected rows", ""]
     n_fillers = counts.get(("rows without a customer", ""), 0)
@@ -72,6 +75,36 @@ def check_gates(counts: Counts, settings: Settings) -> None:
     for segmentation in settings.segmentations:
         _refuse_constant_features(segmentation, counts)
         _refuse_few_points(segmentation, counts)
+
+
+def _refuse_no_orders(counts: Counts, settings: Settings) -> None:
+    """Refuse orders without a purchase, and those of none of the customers."""
+    n_customers = counts["customers with orders", ""]
+    if n_customers == 0:
+        rejected = [
+            f"{n:,} for {reason!r}"
+            for (measure, reason), n in counts.items()
+            if measure == "order lines rejected because"
+        ]
+        reasons = f" ({', '.join(sorted(rejected))})" if rejected else ""
+        raise InputError(
+            "No customer has enough orders: of "
+            f"{_count(counts['order lines', ''], 'order line')} "
+            f"{counts['rejected order lines', '']:,} are rejected{reasons}, and "
+            f"{_count(counts['returns', ''], 'order')} came back or were cancelled. "
+            "`orders.cancellation_prefix` is "
+            f"{settings.orders.cancellation_prefix!r} and `orders.minimum_orders` "
+            f"{settings.orders.minimum_orders}."
+        )
+    of_orders = [each.name for each in settings.features if each.source == "orders"]
+    if of_orders and not any(
+        counts.get(("distinct values", name), 0) for name in of_orders
+    ):
+        raise InputError(
+            f"None of the {_count(n_customers, 'customer')} with orders is among the "
+            f"{_count(counts['accepted customers', ''], 'accepted customer')}: their "
+            "ids are written in two ways, or the files are of two shops."
+        )
 
 
 def _reasons(counts: Counts) -> str:

@@ -67,6 +67,46 @@ def test_refuses_what_no_segments_can_come_from(changes, said):
     assert said in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"customers_with_orders__": 0, "returns__": 3},
+            (
+                "of 9 order lines 6 are rejected (6 for 'no date'), and 3 orders came "
+                "back or were cancelled. `orders.cancellation_prefix` is 'C' and "
+                "`orders.minimum_orders` 1."
+            ),
+        ),
+        (
+            {"distinct_values__n_orders": 0},
+            "None of the 2 customers with orders is among the 9 accepted customers",
+        ),
+    ],
+)
+def test_refuses_orders_that_say_nothing_of_the_customers(changes, said):
+    settings = parse_settings(
+        make_settings(
+            [{"name": "visits"}, {"name": "basket"}],
+            [{"name": "both", "features": ["visits", "basket"], "n_segments": 3}],
+        )
+        | {"orders_features": [{"name": "n_orders"}]}
+        | {"customers_path": "customers.csv", "orders_path": "orders.csv"}
+    )
+    found = {
+        "order_lines__": 9,
+        "rejected_order_lines__": 6,
+        "order_lines_rejected_because__no date": 6,
+        "customers_with_orders__": 2,
+        "returns__": 0,
+        "distinct_values__n_orders": 2,
+    }
+    check_gates(counts(**found), settings)
+    with pytest.raises(InputError) as refusal:
+        check_gates(counts(**found | changes), settings)
+    assert said in str(refusal.value)
+
+
 def test_fillers_do_not_count_against_the_customers():
     few = counts(rejected_rows__=2, rows_without_a_customer__=2)
     check_gates(few, SETTINGS)

@@ -221,23 +221,6 @@ def test_reads_a_model_of_ones_own(project):
     model.unlink()
 
 
-def test_refuses_orders_of_which_none_counts(project, tmp_path):
-    cancelled = tmp_path / "cancelled.csv"
-    cancelled.write_text("customer,order,date,amount\nA,C100,2024-01-01,5\n")
-
-    with pytest.raises(BuildError, match="assert_orders_hold_purchases"):
-        project.build("int_customer_orders", orders_path=str(cancelled))
-
-
-def test_refuses_customers_and_orders_without_an_id_in_common(project, shop):
-    with pytest.raises(BuildError, match="assert_orders_are_of_customers"):
-        project.build(
-            "int_customers_with_orders",
-            orders_path=shop,
-            customers_path="customers.csv",
-        )
-
-
 def test_a_file_that_cannot_be_read_is_refused_by_name(project, tmp_path):
     path = tmp_path / "customers.csv"
     path.write_text("CustomerID,Age\n1,19\n")
