@@ -12,6 +12,7 @@ _DRAWN: Final[dict[str, Any]] = {
     "show_legend": True,
     "legendType": "scroll",
     "legendOrientation": "top",
+    "legendSort": "asc",
     "rich_tooltip": True,
     "truncateYAxis": False,
     "y_axis_bounds": [None, None],
