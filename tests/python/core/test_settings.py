@@ -45,6 +45,20 @@ def test_only_the_name_of_a_feature_is_needed():
     assert settings.segmentations[0].most_segments == 10
 
 
+@pytest.mark.parametrize("number", [2, 50, "auto"])
+def test_from_two_to_fifty_segments_may_be_asked_for(number):
+    settings = copy.deepcopy(SHIPPED)
+    settings["segmentations"][0]["n_segments"] = number
+    assert parse_settings(settings).segmentations[0].n_segments == number
+
+
+def test_customer_files_have_no_features_of_orders():
+    settings = parse_settings(SHIPPED)
+    assert {each.source for each in settings.features} == {"customers", "orders"}
+    own = settings.of_customer_files().features
+    assert [each.name for each in own] == [each["name"] for each in SHIPPED["features"]]
+
+
 def test_the_gender_is_a_category_like_others():
     settings = parse_settings(SHIPPED)
     assert settings.columns[0].name == "gender"
@@ -170,6 +184,7 @@ def test_resolution_is_no_longer_needed_but_harms_nobody():
             "a weight is a number above 0",
         ),
         ({"segmentations__0__n_segments": 1}, "at least 2 and at most 50"),
+        ({"segmentations__0__n_segments": 51}, "at least 2 and at most 50"),
         ({"segmentations__0__n_segments": "many"}, "it must be auto or a whole number"),
         ({"segmentations__0__min_segments": 12}, "must not be more than max_segments"),
         (
