@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
+import click
 import duckdb
+import yaml
 from running_service import RunningService
 from shared_project import PROJECT
+
+from mall_segments.cli import main
+from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +62,23 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_command_it_shows_takes_what_it_is_given() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\.venv/bin/mall-segments (.+)$", readme, re.MULTILINE)
+    assert len(shown) >= 5
+    for line in shown:
+        name, *arguments = shlex.split(line, comments=True)
+        command = main.get_command(click.Context(main), name)
+        assert command, name
+        command.make_context(name, arguments)
+
+
+def test_its_settings_are_settings() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL)
+    assert len(parse_settings(yaml.safe_load(text)).features) == 3
 
 
 def test_the_scores_it_quotes_are_those_of_the_build(published_home: Path) -> None:
