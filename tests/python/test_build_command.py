@@ -63,7 +63,9 @@ def test_a_refusal_of_a_python_model_is_its_sentence_and_no_stack() -> None:
     result = run("--no-audit")
 
     assert result.exit_code == 1
-    read, *refusal = result.stdout.splitlines()
+    # A busy machine is told of, too.
+    lines = [line for line in result.stdout.splitlines() if "  ... " not in line]
+    read, *refusal = lines
     assert read.endswith("s  read: 1 table")
     assert refusal == [
         "Error: 3 customers are too few: give more.",

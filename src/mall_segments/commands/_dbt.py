@@ -26,14 +26,15 @@ _PUBLISHING_NODE: Final = "fct_published_tables"
 _DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
 
 # What a file of the project is part of, by the beginning of its path.
+_PUBLISHED: Final = "published"
 _STAGES: Final = (
     ("seeds", "read"),
     ("models/staging", "read"),
     ("models/intermediate", "checked and prepared"),
     ("python_models", "fitted"),
+    ("snapshots", _PUBLISHED),
     ("", "described"),
 )
-_PUBLISHED: Final = "published"
 
 _KINDS: Final = {"test": "test", "unit_test": "test"}
 _RESULTS: Final = (

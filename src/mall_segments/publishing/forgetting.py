@@ -1,7 +1,8 @@
 """Erase customers from everything that is kept under the home.
 
 Databases are written anew, because a deleted row stays in the blocks of its file until
-they are used again. Aggregates stay as they were published.
+they are used again, and by a process that never held the ids. Aggregates stay as they
+were published.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 import csv
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -31,6 +34,7 @@ from mall_segments.publishing.generations import (
     verify_generation,
 )
 from mall_segments.publishing.publish import CUSTOMERS_CSV, write_parquet
+from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
 from mall_segments.publishing.switching import (
     publish_lock,
     replaced_generation,
@@ -39,8 +43,7 @@ from mall_segments.publishing.switching import (
 from mall_segments.publishing.tables import (
     STORAGE_VERSION,
     attached,
-    copy_comments,
-    create_views,
+    comment_statements,
     describe_table,
     quote_identifier,
     quote_text,
@@ -50,12 +53,10 @@ from mall_segments.wording import compact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-    from pathlib import Path
 
 LOG: Final = "forgotten.log"
 
 _OLD: Final = "forgetting_from"
-_NEW: Final = "forgetting_to"
 _RESEALED: Final = ("format", "build_id", "previous_build_id", "files", "sha256")
 _SEARCHED: Final = ("published", "warehouse", "target", "logs")
 
@@ -295,38 +296,41 @@ def _copy_database(
     eraser: _Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
 ) -> dict[str, int]:
     """Copy the attached database without the customers; return what tables lost."""
-    engine.execute(f"ATTACH {quote_text(str(target))} AS {_NEW}{option}")
     lost: dict[str, int] = {}
-    for relation, schema, name in _tables(engine):
-        copy = f"{_NEW}.{quote_identifier(schema)}.{quote_identifier(name)}"
-        engine.execute(f"CREATE SCHEMA IF NOT EXISTS {_NEW}.{quote_identifier(schema)}")
-        columns = eraser.columns(engine, relation)
-        if n_lost := eraser.count(engine, relation, columns):
-            lost[name] = n_lost
-        engine.execute(
-            f"CREATE TABLE {copy} AS SELECT * FROM {relation} "  # noqa: S608
-            f"WHERE NOT ({_is_forgotten(columns)})"
-        )
-        copy_comments(engine, relation, copy, kind="TABLE")
-    views = engine.execute(
-        "SELECT schema_name, view_name, sql FROM duckdb_views() "
-        "WHERE database_name = $1 AND NOT internal",
-        [_OLD],
-    ).fetchall()
-    engine.execute(f"USE {_NEW}")
-    # What reads the package's own functions is made anew by the next build.
-    with suppress(duckdb.CatalogException, duckdb.BinderException):
-        create_views(engine, {f"{row[0]}.{row[1]}": row[2] for row in views})
-    engine.execute("USE memory")
-    for schema, name, _ in views:
-        relation, copy = (
-            f"{each}.{quote_identifier(schema)}.{quote_identifier(name)}"
-            for each in (_OLD, _NEW)
-        )
-        with suppress(duckdb.CatalogException):
-            copy_comments(engine, relation, copy, kind="VIEW")
-    engine.execute(f"CHECKPOINT {_NEW}; DETACH {_NEW}; DETACH {_OLD}")
+    schemas: set[str] = set()
+    copy = Rebuilding()
+    with TemporaryDirectory(prefix=".forgetting-", dir=target.parent) as parts:
+        for relation, schema, name in _tables(engine):
+            schemas.add(schema)
+            table = _copied(schema, name)
+            columns = eraser.columns(engine, relation)
+            if n_lost := eraser.count(engine, relation, columns):
+                lost[name] = n_lost
+            kept = f"SELECT * FROM {relation} WHERE NOT ({_is_forgotten(columns)})"  # noqa: S608
+            copy.add_table(engine, kept, table, Path(parts))
+            copy.comments += comment_statements(engine, relation, table, kind="TABLE")
+        for schema, name, sql in engine.execute(
+            "SELECT schema_name, view_name, sql FROM duckdb_views() "
+            "WHERE database_name = $1 AND NOT internal",
+            [_OLD],
+        ).fetchall():
+            schemas.add(schema)
+            view = f"{_OLD}.{quote_identifier(schema)}.{quote_identifier(name)}"
+            copy.views[f"{schema}.{name}"] = sql
+            copy.comments += comment_statements(
+                engine, view, _copied(schema, name), kind="VIEW"
+            )
+        copy.statements[:0] = [
+            f"CREATE SCHEMA IF NOT EXISTS {REBUILT}.{quote_identifier(schema)}"
+            for schema in sorted(schemas)
+        ]
+        copy.write(target, option)
+    engine.execute(f"DETACH {_OLD}")
     return lost
+
+
+def _copied(schema: str, name: str) -> str:
+    return f"{REBUILT}.{quote_identifier(schema)}.{quote_identifier(name)}"
 
 
 def _tables(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:

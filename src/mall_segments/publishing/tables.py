@@ -284,6 +284,14 @@ def reason(error: Exception) -> str:
 
 def copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
     """Describe a copied relation and its columns as the original is described."""
+    for statement in comment_statements(cursor, relation, target, kind=kind):
+        cursor.execute(statement)
+
+
+def comment_statements(
+    cursor: Any, relation: str, target: str, *, kind: str
+) -> list[str]:
+    """Return the SQL that describes a copy as the original is described."""
     parts = _parts(cursor, relation)
     commented = cursor.execute(
         """
@@ -298,14 +306,14 @@ def copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None
         """,
         parts,
     ).fetchall()
-    for column, comment in commented:
-        if comment is not None:
-            described = (
-                f"{kind} {target}"
-                if column is None
-                else f"COLUMN {target}.{quote_identifier(column)}"
-            )
-            cursor.execute(f"COMMENT ON {described} IS {quote_text(comment)}")
+    return [
+        f"COMMENT ON {kind} {target} IS {quote_text(comment)}"
+        if column is None
+        else f"COMMENT ON COLUMN {target}.{quote_identifier(column)} "
+        f"IS {quote_text(comment)}"
+        for column, comment in commented
+        if comment is not None
+    ]
 
 
 def _view_query(cursor: Any, relation: str) -> str | None:

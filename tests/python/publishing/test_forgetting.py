@@ -21,7 +21,7 @@ from mall_segments.publishing.generations import (
 from mall_segments.publishing.switching import publish_lock, rollback
 from small_warehouse import open_warehouse, publish, write_project
 
-N_CUSTOMERS = 6_000
+N_CUSTOMERS = 60_000
 FORGOTTEN = [f"SHOP-{number:05d}" for number in range(0, N_CUSTOMERS, 3)]
 
 
