@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 import duckdb
@@ -15,9 +15,6 @@ from shared_project import PROJECT
 
 from mall_segments.cli import main
 from mall_segments.settings import parse_settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SEGMENTS = """
     select
@@ -62,6 +59,14 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_report_and_the_dashboard_are_shown_first() -> None:
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.+?\]\((.+?)\)", readme.partition("\n## ")[0])
+    assert [Path(each).stem for each in pictures[:2]] == ["report", "dashboard"]
+    for picture in pictures:
+        assert (PROJECT / picture).is_file()
 
 
 def test_every_command_it_shows_takes_what_it_is_given() -> None:
