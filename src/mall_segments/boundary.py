@@ -25,7 +25,9 @@ _REFUSAL = re.compile(r"(?:\w+\.)*Refusal: ?")
 _HEADING = re.compile(
     r"(Runtime|Compilation|Database|Parsing|Encountered an) [Ee]rror\b"
 )
-_PLACE = re.compile(r"^\s*> in macro .*|^\s*compiled code at .*|^\s*Got \d+ result.*")
+_PLACE = re.compile(
+    r"^\s*> (in|called by) .*|^\s*compiled code at .*|^\s*Got \d+ result.*"
+)
 
 
 class Refusal(MallSegmentsError):  # noqa: N818 - dbt shows the name to users
@@ -63,6 +65,7 @@ def said_by_dbt(message: str) -> str:
     >>> said_by_dbt('''Compilation Error in operation mall-segments-on-run-start-0
     ...   `keep_generations` is 0; it must be at least 1.
     ...   > in macro refuse_impossible_builds (macros/refusals.sql)
+    ...   > called by operation mall_segments-on-run-start-0 (./dbt_project.yml)
     ... ''')
     '`keep_generations` is 0; it must be at least 1.'
     """

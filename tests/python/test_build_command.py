@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,23 @@ def test_a_file_goes_before_what_the_settings_read(tmp_path: Path) -> None:
         "orders_path": orders,
         "keep_generations": 5,
     }
+
+
+def test_a_file_with_columns_of_its_own_is_for_init(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, say: Callable[[str], None], **__: object) -> bool:
+        say("Error: 'shop.csv': no column is recognised as customer_id.")
+        return False
+
+    monkeypatch.setattr(_dbt, "run_dbt", refuse)
+    path = tmp_path / "shop.csv"
+    path.write_text("")
+
+    result = run(path)
+
+    assert result.exit_code == 1
+    assert result.output.endswith(f"\n  mall-segments init {path}\n")
 
 
 def test_names_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """``mall-segments build``."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from mall_segments.commands._name import command_name
 from mall_segments.errors import InputError, SettingsError
 
 _FILE = click.Path(path_type=str)
+
+# Of a refusal of a file whose columns are others than the settings name.
+_UNRECOGNISED = "no column is recognised as"
 
 
 @click.command("build")
@@ -56,7 +60,18 @@ def command(
     variables = _variables(file, orders, settings)
     if not log_level and os.environ.get("VERBOSE", "0") not in ("", "0"):
         log_level = "info"
-    if not run_dbt(context.obj, variables, say=click.echo, log_level=log_level):
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        click.echo(line)
+
+    if not run_dbt(context.obj, variables, say=say, log_level=log_level):
+        if file and not settings and any(_UNRECOGNISED in line for line in said):
+            click.echo(
+                "Settings for its own columns are made by:\n"
+                f"  {command_name()} init {shlex.quote(file)}"
+            )
         context.exit(1)
     failed = False
     if not flags["no_audit"]:

@@ -89,13 +89,9 @@ def command(
         changes=changes,
         holdout=holdout,
     )
-    counts = write_lists(
+    lists = write_lists(
         generation, wanted, output, suffix if suffix in FORMATS else kind or "csv"
     )
-    for listed in wanted.segments:
-        if listed.segment_id in counts:
-            click.echo(
-                f"{counts[listed.segment_id]:>9,} customers: {listed.segment_id} "
-                f"{listed.persona}"
-            )
+    for each in lists:
+        click.echo(f"{each.n_customers:>9,} customers: {each.segment_id} {each.label}")
     click.echo(f"written to {output}")

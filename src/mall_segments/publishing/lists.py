@@ -17,10 +17,10 @@ from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
-    from mall_segments.model import ModelSegment, ModelSegmentation
+    from mall_segments.model import ModelSegmentation
     from mall_segments.publishing.generations import Generation
 
 CHANGES: Final = ("joined", "left", "moved")
@@ -32,7 +32,9 @@ _ROWS_AT_ONCE: Final = 10_000
 # Of a person, only whether anything is imputed is worth a column.
 _IMPUTED: Final = re.compile("is_.+_imputed")
 _DEFINITIONS: Final = "definitions"
+# Columns by which the rows are told into lists, and which no list shows.
 _OF_SEGMENT: Final = "list_segment_id"
+_LABEL: Final = "list_label"
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,21 @@ class Wanted:
     changes: tuple[str, ...] = ()
     holdout: int = 0
 
+
+@dataclass(frozen=True)
+class List:
+    """The customers of a segment, or of one that was there before, in a list."""
+
+    segment_id: int
+    label: str
+    n_customers: int
+
     @property
-    def segments(self) -> list[ModelSegment]:
-        """The segments listed."""
-        return [
-            segment
-            for segment in self.segmentation.segments
-            if self.segment_id in (None, segment.segment_id)
-        ]
+    def condition(self) -> str:
+        """The SQL that finds its rows."""
+        return (
+            f"{_OF_SEGMENT} = {self.segment_id} AND {_LABEL} = {quote_text(self.label)}"
+        )
 
 
 def find_segment(segmentation: ModelSegmentation, text: str) -> int:
@@ -94,7 +103,7 @@ def find_segment(segmentation: ModelSegmentation, text: str) -> int:
 
 def write_lists(
     generation: Generation, wanted: Wanted, path: Path, kind: str
-) -> dict[int, int]:
+) -> list[List]:
     """Write the lists to a workbook, a file, or a folder of a file per segment.
 
     Parameters
@@ -110,8 +119,9 @@ def write_lists(
 
     Returns
     -------
-    dict of int to int
-        How many customers were listed, by segment id.
+    list of List
+        What was written. Who left is listed with the segment they were in, which may
+        be one that is not there any more.
 
     Raises
     ------
@@ -122,25 +132,27 @@ def write_lists(
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             listed = _listed(connection, wanted)
-            counts = dict(
-                connection.execute(
-                    f"SELECT {_OF_SEGMENT}, count(*) FROM ({listed}) GROUP BY ALL"  # noqa: S608
+            lists = [
+                List(*row)
+                for row in connection.execute(
+                    f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM ({listed}) "  # noqa: S608
+                    "GROUP BY ALL ORDER BY ALL"
                 ).fetchall()
-            )
-            if not counts:
+            ]
+            if not lists:
                 raise PublishError(
                     f"nobody is in this list of {generation.build_id}, so nothing was "
                     "written"
                 )
             if kind == "xlsx":
-                _write_workbook(connection, listed, counts, wanted, path, generation)
+                _write_workbook(connection, listed, lists, wanted, path, generation)
             else:
-                _write_files(connection, listed, counts, wanted, path, kind)
+                _write_files(connection, listed, lists, wanted, path, kind)
     except duckdb.Error as error:
         raise PublishError(f"{path} cannot be written: {reason(error)}") from None
     except OSError as error:
         raise PublishError(f"{path} cannot be written: {error.strerror}") from None
-    return counts
+    return lists
 
 
 def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
@@ -173,10 +185,14 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
     where = " AND ".join(conditions)
     if not wanted.changes:
         return (
-            f"SELECT *, segment_id AS {_OF_SEGMENT} FROM ({assigned}) "  # noqa: S608
-            f"WHERE {where} ORDER BY customer_id"
+            f"SELECT *, segment_id AS {_OF_SEGMENT}, persona AS {_LABEL} "  # noqa: S608
+            f"FROM ({assigned}) WHERE {where} ORDER BY customer_id"
         )
     changes = ", ".join(map(quote_text, wanted.changes))
+    personas = " ".join(
+        f"WHEN {quote_text(each.segment_name)} THEN {quote_text(each.persona)}"
+        for each in wanted.segmentation.segments
+    )
     return f"""
         SELECT
             movements.customer_id,
@@ -185,7 +201,12 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
             movements.to_segment_name,
             now.* EXCLUDE (customer_id),
             coalesce(movements.to_segment_id, movements.from_segment_id)
-                AS {_OF_SEGMENT}
+                AS {_OF_SEGMENT},
+            coalesce(
+                now.persona,
+                CASE movements.from_segment_name {personas} END,
+                movements.from_segment_name
+            ) AS {_LABEL}
         FROM fct_customer_movements AS movements
         LEFT JOIN ({assigned}) AS now USING (customer_id)
         WHERE movements.segmentation = {segmentation}
@@ -197,29 +218,26 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
 def _write_files(
     connection: duckdb.DuckDBPyConnection,
     listed: str,
-    counts: dict[int, int],
+    lists: Sequence[List],
     wanted: Wanted,
     path: Path,
     kind: str,
 ) -> None:
     if path.suffix.lower() == f".{kind}":
-        everyone = f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed})"  # noqa: S608
+        everyone = f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed})"  # noqa: S608
         _copy(connection, everyone, path, kind)
         return
     path.mkdir(parents=True, exist_ok=True)
-    for segment in wanted.segments:
-        if segment.segment_id in counts:
-            words = re.sub(r"\W+", "_", segment.persona.lower()).strip("_")
-            name = (
-                f"{wanted.segmentation.name}_{segment.segment_id}_{words[:60]}.{kind}"
-            )
-            _copy(
-                connection,
-                f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed}) "  # noqa: S608
-                f"WHERE {_OF_SEGMENT} = {segment.segment_id}",
-                path / name,
-                kind,
-            )
+    for each in lists:
+        words = re.sub(r"\W+", "_", each.label.lower()).strip("_")
+        name = f"{wanted.segmentation.name}_{each.segment_id}_{words[:60]}.{kind}"
+        _copy(
+            connection,
+            f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed}) "  # noqa: S608
+            f"WHERE {each.condition}",
+            path / name,
+            kind,
+        )
 
 
 def _copy(
@@ -241,17 +259,17 @@ def _copy(
 def _write_workbook(
     connection: duckdb.DuckDBPyConnection,
     listed: str,
-    counts: dict[int, int],
+    lists: Sequence[List],
     wanted: Wanted,
     path: Path,
     generation: Generation,
 ) -> None:
     import xlsxwriter  # noqa: PLC0415 - heavy
 
-    for segment in wanted.segments:
-        if counts.get(segment.segment_id, 0) > _MOST_EXCEL_ROWS:
+    for each in lists:
+        if each.n_customers > _MOST_EXCEL_ROWS:
             raise PublishError(
-                f"segment {segment.segment_id} has {counts[segment.segment_id]:,} "
+                f"segment {each.segment_id} has {each.n_customers:,} "
                 f"customers, and a sheet of Excel holds {_MOST_EXCEL_ROWS:,}: write "
                 "CSV or Parquet files, with --output FOLDER and --format csv"
             )
@@ -264,15 +282,14 @@ def _write_workbook(
     with _replacing(path) as draft:
         workbook = xlsxwriter.Workbook(str(draft), options)
         bold = workbook.add_format({"bold": True, "bottom": 1})
-        _write_definitions(workbook, bold, connection, counts, wanted, generation)
-        for segment in wanted.segments:
-            if segment.segment_id in counts:
-                sheet = workbook.add_worksheet(_sheet_name(segment))
-                rows = connection.execute(
-                    f"SELECT * EXCLUDE ({_OF_SEGMENT}) FROM ({listed}) "  # noqa: S608
-                    f"WHERE {_OF_SEGMENT} = {segment.segment_id}"
-                )
-                _write_rows(sheet, bold, rows)
+        _write_definitions(workbook, bold, connection, lists, wanted, generation)
+        for each in lists:
+            sheet = workbook.add_worksheet(_sheet_name(each, workbook.sheetnames))
+            rows = connection.execute(
+                f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed}) "  # noqa: S608
+                f"WHERE {each.condition}"
+            )
+            _write_rows(sheet, bold, rows)
         try:
             workbook.close()
         except xlsxwriter.exceptions.FileCreateError as error:
@@ -312,7 +329,7 @@ def _write_definitions(
     workbook: Any,
     bold: Any,
     connection: duckdb.DuckDBPyConnection,
-    counts: dict[int, int],
+    lists: Sequence[List],
     wanted: Wanted,
     generation: Generation,
 ) -> None:
@@ -337,6 +354,7 @@ def _write_definitions(
         (),
         header,
     ]
+    shown = {(each.segment_id, each.label): each.n_customers for each in lists}
     lines += [
         (
             segment.segment_id,
@@ -344,11 +362,14 @@ def _write_definitions(
             segment.persona,
             segment.recommended_action,
             segment.n_customers,
-            counts.get(segment.segment_id, 0),
+            shown.pop((segment.segment_id, segment.persona), 0),
             rules.get(segment.segment_id),
         )
-        for segment in wanted.segments
+        for segment in wanted.segmentation.segments
+        if wanted.segment_id in (None, segment.segment_id)
     ]
+    # What is left are segments of before.
+    lines += [(key[0], key[1], None, None, None, n) for key, n in shown.items()]
     columns = connection.execute(
         "SELECT column_name, any_value(comment) FROM duckdb_columns() "
         "WHERE table_name IN ('fct_customer_segments', 'dim_customers', "
@@ -377,10 +398,15 @@ def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     )
 
 
-def _sheet_name(segment: ModelSegment) -> str:
-    """Name a sheet by id and persona, as Excel allows it."""
-    allowed = re.sub(r"[\[\]:*?/\\']", " ", f"{segment.segment_id} {segment.persona}")
-    return allowed[:_LONGEST_SHEET_NAME].strip()
+def _sheet_name(each: List, taken: Collection[str]) -> str:
+    """Name a sheet by id and label, as Excel allows it."""
+    allowed = re.sub(r"[\[\]:*?/\\']", " ", f"{each.segment_id} {each.label}")
+    name = allowed[:_LONGEST_SHEET_NAME].strip()
+    return (
+        f"{name[: _LONGEST_SHEET_NAME - 4].strip()} ({len(taken)})"
+        if name in taken
+        else name
+    )
 
 
 @contextmanager

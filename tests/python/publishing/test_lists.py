@@ -112,6 +112,33 @@ def test_lists_who_joined_left_or_moved(
     assert ids_in(tmp_path / "list.csv") == expected
 
 
+def test_who_left_a_former_segment_is_not_put_into_one_of_now(tmp_path: Path) -> None:
+    home = write_project(tmp_path / "home")
+    connection = open_warehouse()
+    connection.execute(
+        """
+        INSERT INTO fct_customer_movements VALUES
+        ('income_spending', '0010', 1, 'another name', NULL, NULL, 'left'),
+        ('income_spending', '0011', 7, 'a former one', NULL, NULL, 'left')
+        """
+    )
+    publish(home, connection)
+
+    result = export(home, "--left", "--output", tmp_path / "lists")
+    export(home, "--left", "--output", tmp_path / "lists.xlsx")
+
+    assert result.output.splitlines()[:3] == [
+        "        1 customers: 1 another name",
+        "        1 customers: 1 sensible",
+        "        1 customers: 7 a former one",
+    ]
+    found = {path.name: ids_in(path) for path in (tmp_path / "lists").iterdir()}
+    assert found["income_spending_1_sensible.csv"] == ["0009"]
+    assert found["income_spending_7_a_former_one.csv"] == ["0011"]
+    names = list(sheets_of(tmp_path / "lists.xlsx"))
+    assert names == ["definitions", "1 another name", "1 sensible", "7 a former one"]
+
+
 def test_the_control_group_is_left_out(home: Path, tmp_path: Path) -> None:
     # Of the customers 1 to 5, the buckets are 20, 40, 60, 80 and 0.
     for percent, expected in (
