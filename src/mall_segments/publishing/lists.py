@@ -354,22 +354,7 @@ def _write_definitions(
         (),
         header,
     ]
-    shown = {(each.segment_id, each.label): each.n_customers for each in lists}
-    lines += [
-        (
-            segment.segment_id,
-            segment.segment_name,
-            segment.persona,
-            segment.recommended_action,
-            segment.n_customers,
-            shown.pop((segment.segment_id, segment.persona), 0),
-            rules.get(segment.segment_id),
-        )
-        for segment in wanted.segmentation.segments
-        if wanted.segment_id in (None, segment.segment_id)
-    ]
-    # What is left are segments of before.
-    lines += [(key[0], key[1], None, None, None, n) for key, n in shown.items()]
+    lines += _defined_segments(lists, wanted, rules)
     columns = connection.execute(
         "SELECT column_name, any_value(comment) FROM duckdb_columns() "
         "WHERE table_name IN ('fct_customer_segments', 'dim_customers', "
@@ -388,6 +373,26 @@ def _write_definitions(
                 sheet.write_string(number, place, value, bold)
             else:
                 _write_cell(sheet, number, place, value)
+
+
+def _defined_segments(
+    lists: Sequence[List], wanted: Wanted, rules: dict[int, str]
+) -> Iterator[Sequence[Any]]:
+    """Yield a row per segment, and then per segment of before that has a list."""
+    shown = {(each.segment_id, each.label): each.n_customers for each in lists}
+    for segment in wanted.segmentation.segments:
+        if wanted.segment_id in (None, segment.segment_id):
+            yield (
+                segment.segment_id,
+                segment.segment_name,
+                segment.persona,
+                segment.recommended_action,
+                segment.n_customers,
+                shown.pop((segment.segment_id, segment.persona), 0),
+                rules.get(segment.segment_id),
+            )
+    for (segment_id, label), n_customers in shown.items():
+        yield segment_id, label, None, None, None, n_customers
 
 
 def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:

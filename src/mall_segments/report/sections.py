@@ -212,6 +212,7 @@ def _view(
         where=where,
     )
     changes = _changes(marts, moves, where)
+    came = changes.moves if changes.are_same_customers else ()
     money = _shares_of_money(marts, segmentation.name, features)
     counted = {"n_customers": "sum(n_customers)"}
     return SegmentationView(
@@ -226,15 +227,7 @@ def _view(
         labels=labels,
         values=tuple(name for name in SPENDING if name in by_id[0].content),
         cards=tuple(
-            _card(
-                row,
-                labels,
-                profiles,
-                read,
-                money,
-                changes.moves if changes.are_same_customers else (),
-                segmentation.features,
-            )
+            _card(row, labels, profiles, read, money, came, segmentation.features)
             for row in segments
         ),
         finder=finder_data(model, segmentation, features, labels),
