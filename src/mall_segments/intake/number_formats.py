@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NO_VALUES: Final = (
     *("", "?", "-", "--", ".", "unknown", "n/a", "na", "null", "none", "nan", "#n/a"),
-    *("<na>", "nil", "missing", "(null)", "\\n"),
+    *("<na>", "nil", "missing", "(null)", "\\n", "n.a.", "–", "—"),  # noqa: RUF001
 )
 """Cells that say that there is no value, in lower case."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -95,8 +95,9 @@ def system_error(error: OSError, path: Path) -> str:
 
 def first_lines(error: Exception) -> str:
     """Return what an engine complains of, without its context."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shorten(" ".join(lines[:3]), limit=300)
+    stripped = (line.strip() for line in str(error).splitlines())
+    lines = [*takewhile(lambda line: not line.startswith("LINE "), stripped)]
+    return shorten(" ".join(" ".join(lines).split()), limit=300)
 
 
 def is_parquet(path: Path) -> bool:

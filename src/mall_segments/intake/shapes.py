@@ -55,14 +55,19 @@ def number_notes(opened: OpenedCustomers) -> Iterator[str]:
 
 
 def check_values(
-    opened: OpenedCustomers, features: Mapping[str, Feature], facts: Facts
+    opened: OpenedCustomers,
+    features: Mapping[str, Feature],
+    facts: Facts,
+    *,
+    is_sealed: bool,
 ) -> None:
     """Refuse columns whose values are not what the feature counts.
 
     Raises
     ------
     InputError
-        If most values are beyond the limits, shares, standardised or no numbers.
+        If most values are beyond the limits, shares, standardised or no numbers, or,
+        unless a model knows what stands for them, all are missing.
     """
     n_columns = len(opened.header)
     if facts.n_long > _MOST * facts.n_rows:
@@ -72,7 +77,13 @@ def check_values(
             "under the wrong names. Write one header cell per column."
         )
     for name, feature in features.items():
-        problem = _problem(opened.columns[name], feature, facts.numbers[name])
+        found = facts.numbers[name]
+        problem = _problem(opened.columns[name], feature, found)
+        if not (found.n_values or is_sealed):
+            problem = (
+                f"holds no value in {facts.n_rows:,} rows. Name the right column, or "
+                "leave the feature out of `features`."
+            )
         if problem:
             raise InputError(
                 f"{opened.source}: the column {shorten(opened.columns[name].column)}, "

@@ -99,13 +99,16 @@ def read_sheet(
     if not rows:
         raise InputError(f"{source}: the sheet {shorten(sheet or names[0])} is empty.")
     at = header_below(list(islice(rows, _ROWS_LOOKED_AT)), settings) or 0
-    refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)
     notes = []
     if len(names) > 1 and sheet is None:
         notes.append(
             f"Read the first of {len(names)} sheets, {shorten(names[0])}; `sheet` "
             "names another."
         )
+    try:
+        refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)
+    except InputError as error:
+        raise InputError(" ".join([str(error), *notes])) from None
     if at:
         notes.append(f"Skipped {at} rows above the header.")
     return rows[at:], tuple(notes)

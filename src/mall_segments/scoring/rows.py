@@ -10,6 +10,7 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.intake.shapes import refuse_orders
 from mall_segments.intake.strange_files import unique_names
+from mall_segments.publishing.csv_cells import may_run
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
 from mall_segments.scoring.columns import described, to_check
@@ -48,7 +49,7 @@ class CheckedRows:
     cells : mapping of str to str
         Column of the file to its name in ``scored`` and in the table ``rejected``.
     texts : mapping of str to str
-        Columns of text in the file, to the SQL of whether a cell may be no number.
+        Cells of text that may hold formulas, to the SQL of whether one is no number.
     """
 
     n_rows: int
@@ -176,21 +177,41 @@ def _check(
         for name, found in opened.columns.items()
         if name == "customer_id" or model.column(name).type == "number"
     }
+    texts = {
+        cell: f"{numbers[name]} is null" if name in numbers else "true"
+        for name, cell in cells.items()
+        if types[cell] == "VARCHAR"
+    }
     names = unique_names(opened.header, ())
-    shown = dict(zip(opened.column_names, names, strict=True))
     return CheckedRows(
         n_rows=n_rows,
         n_rejected=n_rejected,
         n_imputed=n_imputed - n_others,
         reasons=reasons,
         scored=f"({told(segmentation, assigned)})",
-        cells={shown[name]: cell for name, cell in cells.items()},
-        texts={
-            shown[name]: f"{numbers[name]} is null" if name in numbers else "true"
-            for name, cell in cells.items()
-            if types[cell] == "VARCHAR"
-        },
+        cells=dict(zip(names, cells.values(), strict=True)),
+        texts=_risky(connection, texts),
     )
+
+
+def _risky(
+    connection: duckdb.DuckDBPyConnection, texts: Mapping[str, str]
+) -> dict[str, str]:
+    """Keep the cells among which there is one that a spreadsheet might run."""
+    if not texts:
+        return {}
+    found = connection.execute(
+        "select "  # noqa: S608
+        + ", ".join(
+            f"bool_or({each} and {may_run(cell)})" for cell, each in texts.items()
+        )
+        + " from canonical"
+    ).fetchall()[0]
+    return {
+        cell: each
+        for (cell, each), is_any in zip(texts.items(), found, strict=True)
+        if is_any
+    }
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
