@@ -70,6 +70,7 @@ if TYPE_CHECKING:
 
 _ROW_NAMES: Final = ("source_row", "rowid")
 _OWN_PREFIX: Final = "mall_segments_"
+_MOST_COLUMNS: Final = 2_500
 _VIRTUAL_NAMES: Final = ("file_index", "file_row_number", "filename")
 _SHOWN_ROWS: Final = 30
 
@@ -153,12 +154,12 @@ class OpenedCustomers:
         Canonical name to where it is. A column that the file does not have is absent.
     surplus_column : str or None
         The column of ``relation`` that holds what a row has beyond the last header.
-    is_temporary : bool
-        Whether ``relation`` reads a copy that lives as long as this object.
     notes : tuple of str
         What a user should know about how the input is read.
     facts : Facts or None
         What the rows hold, counted.
+    copies : tuple of Copy
+        What ``relation`` reads instead of files that the engine would misread.
     """
 
     source: str
@@ -172,11 +173,6 @@ class OpenedCustomers:
     notes: tuple[str, ...] = ()
     facts: Facts | None = None
     copies: tuple[Copy, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether the relation reads a copy that is gone with this object."""
-        return bool(self.copies)
 
 
 def open_customers(
@@ -278,6 +274,11 @@ class _Context:
     def recognise(
         self, header: Sequence[str], rows: Sequence[Sequence[str]], source: str
     ) -> RecognisedColumns:
+        if len(header) > _MOST_COLUMNS:
+            raise InputError(
+                f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
+                "read. Keep those that are needed."
+            )
         return recognise_columns(
             header,
             self.settings,

@@ -32,13 +32,7 @@ _NESTED_TYPES: Final = re.compile(r"\[|STRUCT|MAP|UNION|LIST", re.IGNORECASE)
 
 
 def find_files(text: str) -> tuple[Path, ...]:
-    """Return the files that a path or a pattern names, in the order of their names.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is no file on this machine.
-    """
+    """Return the files that a path or a pattern names, in the order of their names."""
     shown = shorten(text, limit=_SHOWN_PATH)
     if "://" in text:
         raise InputError(

@@ -61,14 +61,7 @@ def check_values(
     *,
     is_sealed: bool,
 ) -> None:
-    """Refuse columns whose values are not what the feature counts.
-
-    Raises
-    ------
-    InputError
-        If most values are beyond the limits, shares, standardised or no numbers, or,
-        unless a model knows what stands for them, all are missing.
-    """
+    """Refuse columns whose values are not what the feature counts."""
     n_columns = len(opened.header)
     if facts.n_long > _MOST * facts.n_rows:
         raise InputError(
@@ -232,14 +225,7 @@ def refuse_second_table(
     features: Mapping[str, Feature],
     facts: Facts,
 ) -> None:
-    """Refuse a file in which another table begins below the customers.
-
-    Raises
-    ------
-    InputError
-        If below a row that has words for all numbers, other than the header repeated,
-        most rows have no numbers.
-    """
+    """Refuse a file in which another table begins below the customers."""
     columns = [opened.columns[name] for name in features]
     if not columns or any(
         facts.numbers[name].n_values == facts.numbers[name].n_numbers
@@ -275,14 +261,7 @@ def refuse_second_table(
 def refuse_orders(
     connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
 ) -> None:
-    """Refuse a file in which most ids stand more than once.
-
-    Raises
-    ------
-    InputError
-        If there are half as many ids as rows or fewer: as orders have it, where the
-        values differ, or as copies of rows.
-    """
+    """Refuse a file in which most ids stand more than once."""
     column = opened.columns.get("customer_id")
     facts = opened.facts
     if column is None or column.kind == "row number" or facts is None:

@@ -25,13 +25,7 @@ _LARGEST_WHOLE: Final = 1e15
 
 
 def is_workbook(path: Path, source: str) -> bool:
-    """Whether a file is a workbook, whatever its name.
-
-    Raises
-    ------
-    InputError
-        If it is another kind of archive.
-    """
+    """Whether a file is a workbook, whatever its name."""
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != _ZIP:
@@ -54,24 +48,7 @@ def is_workbook(path: Path, source: str) -> bool:
 def read_sheet(
     path: Path, settings: ColumnSettings, *, source: str, sheet: str | None
 ) -> tuple[list[list[str]], tuple[str, ...]]:
-    """Return the header of a sheet with the rows below it, and notes.
-
-    Parameters
-    ----------
-    path : Path
-        The workbook: .xlsx, .xlsm, .xlsb, .xls or .ods.
-    settings : ColumnSettings
-        The names by which the header is found below titles.
-    source : str
-        How errors name the file.
-    sheet : str, optional
-        Name of the sheet; the first one by default.
-
-    Raises
-    ------
-    InputError
-        If the workbook or the sheet cannot be read, or has no header.
-    """
+    """Return the header of a sheet with the rows below it, and notes."""
     try:
         import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
     except ImportError:

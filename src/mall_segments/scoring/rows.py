@@ -69,32 +69,7 @@ def check_rows(
     segmentation: ModelSegmentation,
     step: Steps,
 ) -> CheckedRows:
-    """Read a customer file and check its rows.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The connection on which the file was opened. Afterwards it has ``rejected``:
-        ``source_row``, the cells and ``rejection_reasons``.
-    opened : OpenedCustomers
-        The file.
-    model : Model
-        The model.
-    segmentation : ModelSegmentation
-        The segmentation of the model to assign to.
-    step : callable
-        Called with what is done next.
-
-    Returns
-    -------
-    CheckedRows
-        What was found.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or no row of it can be scored.
-    """
+    """Read a customer file and check its rows."""
     try:
         step("reading")
         cells = _read(connection, opened, model)

@@ -492,7 +492,7 @@ def test_reads_the_published_file_whole() -> None:
 
     assert len(read(customers)) == 200
     assert customers.notes == ()
-    assert not customers.is_temporary
+    assert not customers.copies
 
 
 def test_cells_beyond_the_header_are_kept_apart(tmp_path: Path) -> None:
@@ -569,7 +569,7 @@ def test_a_copy_has_no_name_and_is_gone_with_what_reads_it(
 
     customers = inspect(path)
 
-    assert customers.is_temporary
+    assert customers.copies
     assert len(read(customers)) == 4
     assert [*(tmp_path / "temporary").iterdir()] == []
     for copy in customers.copies:

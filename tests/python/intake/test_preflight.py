@@ -128,9 +128,6 @@ def test_dbt_learns_how_to_read_a_path(connection: Any, tmp_path: Path) -> None:
     answer = ask(connection, "mall_segments_input", request)
 
     assert answer["error"] is None
-    assert answer["header"] == ["ID", "Sexo", "Edad", "Ingreso", "Score", "é"]
-    assert answer["paths"] == [str(path)]
-    assert answer["is_temporary"]
     columns = answer["columns"]
     rows = connection.execute(
         f"select {columns['customer_id']['id_sql']}, {columns['gender']['text_sql']}, "
