@@ -70,7 +70,7 @@ if TYPE_CHECKING:
 
 _ROW_NAMES: Final = ("source_row", "rowid")
 _OWN_PREFIX: Final = "mall_segments_"
-_MOST_COLUMNS: Final = 2_500
+_MOST_COLUMNS: Final = 10_000
 _VIRTUAL_NAMES: Final = ("file_index", "file_row_number", "filename")
 _SHOWN_ROWS: Final = 30
 

@@ -72,7 +72,7 @@ def check_values(
     for name, feature in features.items():
         found = facts.numbers[name]
         problem = _problem(opened.columns[name], feature, found)
-        if not (found.n_values or is_sealed):
+        if not (found.n_values or is_sealed) and facts.n_rows >= _FEW_ROWS:
             problem = (
                 f"holds no value in {facts.n_rows:,} rows. Name the right column, or "
                 "leave the feature out of `features`."

@@ -278,7 +278,11 @@ def test_rows_are_numbered_where_the_user_wants_ids(
         f"{answer['source_row']} as source_row, * from {answer['relation']})"
     ).fetchall()
     assert ids == [(str(number),) for number in range(1, 31)]
-    assert "No id column: the rows are numbered from 1." in answer["notes"]
+    seed = {"seed_path": str(path)}
+    notes = ask(connection, "mall_segments_preflight", {"settings": settings, **seed})[
+        "notes"
+    ]
+    assert "No id column: the rows are numbered from 1." in notes
 
 
 @pytest.mark.parametrize(
