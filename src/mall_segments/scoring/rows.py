@@ -174,7 +174,8 @@ def _risky(
     connection: duckdb.DuckDBPyConnection, texts: Mapping[str, str]
 ) -> dict[str, str]:
     """Keep the cells among which there is one that a spreadsheet might run."""
-    names, found = list(texts), []
+    names = list(texts)
+    found: list[bool] = []
     # The engine takes long over thousands of expressions at once.
     for start in range(0, len(names), _AT_ONCE):
         asked = ", ".join(
