@@ -106,6 +106,7 @@ bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES
 	$(BIN)/python benchmarks/fits.py 1e7
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/serving.py --rounds 3 --seconds 2
+	$(BIN)/python benchmarks/hostile.py
 
 .PHONY: faults
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds

@@ -120,16 +120,6 @@ class RecognisedColumns:
 def normalise(header: str) -> str:
     """Return a header as it is compared: no case, punctuation, accents or units.
 
-    Parameters
-    ----------
-    header : str
-        A column header or an alias.
-
-    Returns
-    -------
-    str
-        Letters and digits only; empty when the header has none.
-
     Examples
     --------
     >>> normalise("Annual_Income_(k$)"), normalise(" AnnualIncome ")

@@ -101,24 +101,7 @@ class CsvFile:
 def inspect_csv(
     path: Path, settings: ColumnSettings, *, source: str, encoding: str | None = None
 ) -> CsvFile:
-    """Find out how a CSV file is written, or why it is none.
-
-    Parameters
-    ----------
-    path : Path
-        A regular file that exists.
-    settings : ColumnSettings
-        The aliases, by which the header is told from other lines.
-    source : str
-        How errors name the file.
-    encoding : str, optional
-        The encoding, where the user says so.
-
-    Raises
-    ------
-    InputError
-        If it is empty, no text, no table, or has no header that can be found.
-    """
+    """Find out how a CSV file is written, or why it is none."""
     with _open(path) as file:
         head = file.read(_HEAD_SIZES[0])
     if not head:
@@ -197,23 +180,7 @@ def _codec_of(
 
 
 def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile, Copy]:
-    """Write rows as the engine reads them without a doubt.
-
-    Parameters
-    ----------
-    rows : iterable of sequence of str
-        The rows without the header, of any length. Empty ones are left out.
-    n_columns : int
-        How many cells a row has; one more holds the first cell beyond that says
-        something.
-
-    Returns
-    -------
-    file : CsvFile
-        The form of the copy.
-    copy : Copy
-        The copy, which exists as long as this does.
-    """
+    """Write rows as the engine reads them without a doubt."""
     copy = Copy()
     text = io.TextIOWrapper(copy.file, encoding="utf-8", newline="")
     longest = 0
@@ -233,13 +200,7 @@ def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile
 
 
 def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
-    """Yield the rows below the header, as Python's ``csv`` reads them.
-
-    Raises
-    ------
-    InputError
-        If a quote is not properly closed, or the file breaks its encoding.
-    """
+    """Yield the rows below the header, as Python's ``csv`` reads them."""
     previous = csv.field_size_limit(_LONGEST_CELL)
     path = Path(file.path)
     line = 1

@@ -29,14 +29,7 @@ class Plugin(BasePlugin):
         creds: DuckDBCredentials,
         config: dict[str, Any],  # noqa: ARG002
     ) -> None:
-        """Make the database's folder, take its lock and see that the database opens.
-
-        Raises
-        ------
-        DbtRuntimeError
-            If another process builds in the same folder, or the database cannot be
-            made or opened.
-        """
+        """Make the database's folder, take its lock and see that the database opens."""
         database = Path(creds.path).absolute()
         folder = database.parent
         if folder in _LOCKS:

@@ -62,17 +62,7 @@ def read_facts(
     opened: OpenedCustomers,
     features: Mapping[str, Feature],
 ) -> Facts:
-    """Count what the rows hold, in one pass where nothing looks odd.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        Where the files can be read.
-    opened : OpenedCustomers
-        The file, as far as it is known.
-    features : mapping of str to Feature
-        The columns of numbers to look at, by name.
-    """
+    """Count what the rows hold, in one pass where nothing looks odd."""
     surplus = opened.surplus_column
     id_column = opened.columns.get("customer_id")
     id_name = id_column.column if id_column else ""
@@ -198,13 +188,7 @@ def with_number_formats(
     numbers: Numbers | None,
     delimiter: str,
 ) -> OpenedCustomers:
-    """Find out how each column writes numbers, where a cast would not do.
-
-    Raises
-    ------
-    InputError
-        If a column can be read in two ways.
-    """
+    """Find out how each column writes numbers, where a cast would not do."""
     columns = dict(opened.columns)
     is_set = numbers is not None and bool(numbers.decimal or numbers.thousands)
     for name, feature in features.items():

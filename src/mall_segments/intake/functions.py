@@ -33,13 +33,7 @@ _OPENED: list[tuple[Settings, str, OpenedCustomers]] = []
 
 
 def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
-    """Register every function of this module on a connection.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The connection; its cursors have the functions, too.
-    """
+    """Register every function of this module on a connection."""
     for name, function in FUNCTIONS.items():
         connection.create_function(
             name,
@@ -122,8 +116,8 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The fields of `OpenedCustomers` as JSON has them. ``columns`` maps a canonical
-        name to ``column``, ``kind``, ``text_sql``, ``number_sql`` and ``id_sql``.
+        ``relation``, ``source_row``, ``surplus_column``, and ``columns``, which maps a
+        canonical name to the fields of `OpenedColumn`.
 
     Raises
     ------
@@ -132,12 +126,8 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
     """
     opened = _open(request, _settings(request))
     return {
-        "source": opened.source,
-        "paths": [str(path.absolute()) for path in opened.paths],
         "relation": opened.relation,
         "source_row": opened.source_row,
-        "header": list(opened.header),
-        "column_names": list(opened.column_names),
         "columns": {
             name: {
                 "column": column.column,
@@ -149,8 +139,6 @@ def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
             for name, column in opened.columns.items()
         },
         "surplus_column": opened.surplus_column,
-        "is_temporary": opened.is_temporary,
-        "notes": list(opened.notes),
     }
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 NO_VALUES: Final = (
     *("", "?", "-", "--", ".", "unknown", "n/a", "na", "null", "none", "nan", "#n/a"),
-    *("<na>", "nil", "missing", "(null)", "\\n"),
+    *("<na>", "nil", "missing", "(null)", "\\n", "n.a.", "–", "—"),  # noqa: RUF001
 )
 """Cells that say that there is no value, in lower case."""
 
@@ -116,20 +116,7 @@ def _text_sql(cell: str, value: str) -> str:
 
 
 def number_sql(text_expression: str, form: NumberFormat) -> str:
-    """Return the SQL of a number, null where the text is none in this format.
-
-    Parameters
-    ----------
-    text_expression : str
-        SQL of the type VARCHAR: the cell as it stands in the file.
-    form : NumberFormat
-        How the column writes numbers.
-
-    Returns
-    -------
-    str
-        SQL of the type DOUBLE.
-    """
+    """Return the SQL of a number, null where the text is none in this format."""
     if form.is_plain:
         return f"try_cast({text_expression} as double)"
     bare = f"regexp_replace({text_expression}, {_class(INVISIBLE)}, '', 'g')"
@@ -165,32 +152,7 @@ def detect_number_format(
     in_thousands: bool = False,
     shown: str = "",
 ) -> NumberFormat:
-    """Find out how a column of text writes numbers.
-
-    Parameters
-    ----------
-    connection, relation, column : DuckDBPyConnection, str, str
-        Where the column is read; ``column`` is quoted SQL of the type VARCHAR.
-    numbers : Numbers, optional
-        The setting ``numbers``; what it says is not found out.
-    delimiter : str
-        What separates the cells of the file; if it is a comma, none is a decimal
-        unless something speaks for it.
-    in_thousands : bool
-        Whether the feature counts thousands, so that ``15k`` is 15 of them.
-    shown : str
-        How an error names the column.
-
-    Returns
-    -------
-    NumberFormat
-        The format; ``PLAIN`` where a cast reads every number.
-
-    Raises
-    ------
-    InputError
-        If the column can be read in two ways, or mixes two.
-    """
+    """Find out how a column of text writes numbers."""
     is_set = numbers is not None and (numbers.decimal or numbers.thousands)
     number = "try_cast(cell as double)"
     n_odd, n_miscast = connection.execute(

@@ -69,6 +69,8 @@ if TYPE_CHECKING:
     from mall_segments.settings import Numbers
 
 _ROW_NAMES: Final = ("source_row", "rowid")
+_OWN_PREFIX: Final = "mall_segments_"
+_MOST_COLUMNS: Final = 10_000
 _VIRTUAL_NAMES: Final = ("file_index", "file_row_number", "filename")
 _SHOWN_ROWS: Final = 30
 
@@ -141,7 +143,7 @@ class OpenedCustomers:
     relation : str
         What follows ``from`` in a query. It has the columns ``column_names`` and, where
         rows may be too long, ``surplus_column``; all are text unless the file is
-        Parquet. No column is ever named ``source_row``.
+        Parquet. No column is ever named ``source_row`` or begins like ours.
     source_row : str
         SQL over ``relation``: the number of the row, counted from 1 over all files.
     header : tuple of str
@@ -152,12 +154,12 @@ class OpenedCustomers:
         Canonical name to where it is. A column that the file does not have is absent.
     surplus_column : str or None
         The column of ``relation`` that holds what a row has beyond the last header.
-    is_temporary : bool
-        Whether ``relation`` reads a copy that lives as long as this object.
     notes : tuple of str
         What a user should know about how the input is read.
     facts : Facts or None
         What the rows hold, counted.
+    copies : tuple of Copy
+        What ``relation`` reads instead of files that the engine would misread.
     """
 
     source: str
@@ -171,11 +173,6 @@ class OpenedCustomers:
     notes: tuple[str, ...] = ()
     facts: Facts | None = None
     copies: tuple[Copy, ...] = field(default=(), repr=False, compare=False)
-
-    @property
-    def is_temporary(self) -> bool:
-        """Whether the relation reads a copy that is gone with this object."""
-        return bool(self.copies)
 
 
 def open_customers(
@@ -277,6 +274,11 @@ class _Context:
     def recognise(
         self, header: Sequence[str], rows: Sequence[Sequence[str]], source: str
     ) -> RecognisedColumns:
+        if len(header) > _MOST_COLUMNS:
+            raise InputError(
+                f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
+                "read. Keep those that are needed."
+            )
         return recognise_columns(
             header,
             self.settings,
@@ -325,7 +327,7 @@ def _checked(
         again = read_facts(connection, opened, changed)
         facts = replace(facts, numbers={**facts.numbers, **again.numbers})
     refuse_second_table(connection, opened, features, facts)
-    check_values(opened, features, facts)
+    check_values(opened, features, facts, is_sealed=context.is_sealed)
     notes = (
         *opened.notes,
         *number_notes(opened),
@@ -352,7 +354,7 @@ def _open_texts(
     found = context.recognise(headers[0], files[0].rows[1:], source)
     if not any(file.has_rows for file in files):
         raise InputError(f"{source} has a header but no rows.")
-    names = unique_names(headers[0], _ROW_NAMES)
+    names = _relation_names(headers[0])
     (surplus,) = unique_names(["surplus_cells"], [*_ROW_NAMES, *names])
     notes = [
         f"{file_name(path)}: {note}" if len(paths) > 1 else note
@@ -430,7 +432,7 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
     if not any(n_rows):
         raise InputError(f"{source} has columns but no rows.")
     header = headers[0]
-    names = unique_names(header, _ROW_NAMES)
+    names = _relation_names(header)
     columns = _parquet_columns(
         context, found, names, list(zip(paths, types, strict=True))
     )
@@ -454,6 +456,16 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
         columns=columns,
         notes=found.notes,
     )
+
+
+def _relation_names(header: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns so that none is one of those that ``sql/`` adds to them."""
+    taken = [
+        name
+        for name in header
+        if name.casefold() in _ROW_NAMES or name.casefold().startswith(_OWN_PREFIX)
+    ]
+    return unique_names(header, taken)
 
 
 def _parquet_columns(

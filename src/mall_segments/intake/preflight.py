@@ -25,20 +25,7 @@ _FEW_PER_SEGMENT: Final = 10
 
 
 def check_disk(home: Path) -> None:
-    """Refuse to build where the disk is all but full.
-
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``warehouse/`` and ``published/``, which may be on disks
-        of their own.
-
-    Raises
-    ------
-    PublishError
-        If less than ``LEAST_FREE_MEGABYTES`` are free. A disk that fills up later
-        fails the model that needs the space.
-    """
+    """Refuse to build where the disk is all but full."""
     for folder in (warehouse_file(home).parent, published_folder(home)):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         megabytes = shutil.disk_usage(existing).free / 1e6
@@ -53,27 +40,7 @@ def check_disk(home: Path) -> None:
 def open_for_build(
     connection: duckdb.DuckDBPyConnection, settings: Settings, path: str | Path
 ) -> OpenedCustomers:
-    """Open the file that a build reads.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The engine that looks into the file.
-    settings : Settings
-        The settings of the build.
-    path : str or Path
-        The file, or a pattern of many.
-
-    Returns
-    -------
-    OpenedCustomers
-        The customers, ready to be read.
-
-    Raises
-    ------
-    InputError
-        If no build can come of it: it cannot be read, or holds orders.
-    """
+    """Open the file that a build reads."""
     opened = open_customers(
         connection,
         path,

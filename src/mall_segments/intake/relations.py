@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -32,13 +32,7 @@ _NESTED_TYPES: Final = re.compile(r"\[|STRUCT|MAP|UNION|LIST", re.IGNORECASE)
 
 
 def find_files(text: str) -> tuple[Path, ...]:
-    """Return the files that a path or a pattern names, in the order of their names.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is no file on this machine.
-    """
+    """Return the files that a path or a pattern names, in the order of their names."""
     shown = shorten(text, limit=_SHOWN_PATH)
     if "://" in text:
         raise InputError(
@@ -95,8 +89,9 @@ def system_error(error: OSError, path: Path) -> str:
 
 def first_lines(error: Exception) -> str:
     """Return what an engine complains of, without its context."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return shorten(" ".join(lines[:3]), limit=300)
+    stripped = (line.strip() for line in str(error).splitlines())
+    lines = [*takewhile(lambda line: not line.startswith("LINE "), stripped)]
+    return shorten(" ".join(" ".join(lines).split()), limit=300)
 
 
 def is_parquet(path: Path) -> bool:

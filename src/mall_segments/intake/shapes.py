@@ -55,15 +55,13 @@ def number_notes(opened: OpenedCustomers) -> Iterator[str]:
 
 
 def check_values(
-    opened: OpenedCustomers, features: Mapping[str, Feature], facts: Facts
+    opened: OpenedCustomers,
+    features: Mapping[str, Feature],
+    facts: Facts,
+    *,
+    is_sealed: bool,
 ) -> None:
-    """Refuse columns whose values are not what the feature counts.
-
-    Raises
-    ------
-    InputError
-        If most values are beyond the limits, shares, standardised or no numbers.
-    """
+    """Refuse columns whose values are not what the feature counts."""
     n_columns = len(opened.header)
     if facts.n_long > _MOST * facts.n_rows:
         raise InputError(
@@ -72,7 +70,13 @@ def check_values(
             "under the wrong names. Write one header cell per column."
         )
     for name, feature in features.items():
-        problem = _problem(opened.columns[name], feature, facts.numbers[name])
+        found = facts.numbers[name]
+        problem = _problem(opened.columns[name], feature, found)
+        if not (found.n_values or is_sealed) and facts.n_rows >= _FEW_ROWS:
+            problem = (
+                f"holds no value in {facts.n_rows:,} rows. Name the right column, or "
+                "leave the feature out of `features`."
+            )
         if problem:
             raise InputError(
                 f"{opened.source}: the column {shorten(opened.columns[name].column)}, "
@@ -221,14 +225,7 @@ def refuse_second_table(
     features: Mapping[str, Feature],
     facts: Facts,
 ) -> None:
-    """Refuse a file in which another table begins below the customers.
-
-    Raises
-    ------
-    InputError
-        If below a row that has words for all numbers, other than the header repeated,
-        most rows have no numbers.
-    """
+    """Refuse a file in which another table begins below the customers."""
     columns = [opened.columns[name] for name in features]
     if not columns or any(
         facts.numbers[name].n_values == facts.numbers[name].n_numbers
@@ -264,14 +261,7 @@ def refuse_second_table(
 def refuse_orders(
     connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
 ) -> None:
-    """Refuse a file in which most ids stand more than once.
-
-    Raises
-    ------
-    InputError
-        If there are half as many ids as rows or fewer: as orders have it, where the
-        values differ, or as copies of rows.
-    """
+    """Refuse a file in which most ids stand more than once."""
     column = opened.columns.get("customer_id")
     facts = opened.facts
     if column is None or column.kind == "row number" or facts is None:

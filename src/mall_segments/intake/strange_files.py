@@ -95,19 +95,7 @@ def refuse_odd_tables(
     source: str,
     line_of: Callable[[int], int] = lambda at: at + 1,
 ) -> None:
-    """Refuse rows of which the first is no header of customers.
-
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        The first rows, the supposed header among them.
-    settings : ColumnSettings
-        The names by which a header is told from other rows.
-    source : str
-        How an error names the file.
-    line_of : callable
-        From the place of a row to the line in which it stands.
-    """
+    """Refuse rows of which the first is no header of customers."""
     header = rows[0]
     n_recognised = count_recognised(header, settings)
     if n_recognised >= LEAST_RECOGNISED:

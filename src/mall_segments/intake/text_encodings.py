@@ -78,13 +78,7 @@ def is_wide(encoding: str) -> bool:
 
 
 def check_encoding(name: str) -> str:
-    """Return the codec of an encoding that a setting names.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
+    """Return the codec of an encoding that a setting names."""
     try:
         return codecs.lookup(name).name
     except LookupError:
@@ -95,22 +89,7 @@ def check_encoding(name: str) -> str:
 
 
 def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> str:
-    """Return the encoding of a text that is not UTF-8.
-
-    Parameters
-    ----------
-    sample : bytes
-        Whole lines, among them some that are not ASCII.
-    settings : ColumnSettings
-        The names and levels that may stand in the text.
-    source : str
-        How an error names the file.
-
-    Raises
-    ------
-    InputError
-        If several encodings give different text and nothing decides between them.
-    """
+    """Return the encoding of a text that is not UTF-8."""
     # Letters of other scripts stand in runs; accented ones stand among plain letters.
     high = len(re.findall(rb"[\x80-\xff]", sample))
     in_runs = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))

@@ -25,13 +25,7 @@ _LARGEST_WHOLE: Final = 1e15
 
 
 def is_workbook(path: Path, source: str) -> bool:
-    """Whether a file is a workbook, whatever its name.
-
-    Raises
-    ------
-    InputError
-        If it is another kind of archive.
-    """
+    """Whether a file is a workbook, whatever its name."""
     with path.open("rb") as file:
         magic = file.read(4)
     if magic != _ZIP:
@@ -54,24 +48,7 @@ def is_workbook(path: Path, source: str) -> bool:
 def read_sheet(
     path: Path, settings: ColumnSettings, *, source: str, sheet: str | None
 ) -> tuple[list[list[str]], tuple[str, ...]]:
-    """Return the header of a sheet with the rows below it, and notes.
-
-    Parameters
-    ----------
-    path : Path
-        The workbook: .xlsx, .xlsm, .xlsb, .xls or .ods.
-    settings : ColumnSettings
-        The names by which the header is found below titles.
-    source : str
-        How errors name the file.
-    sheet : str, optional
-        Name of the sheet; the first one by default.
-
-    Raises
-    ------
-    InputError
-        If the workbook or the sheet cannot be read, or has no header.
-    """
+    """Return the header of a sheet with the rows below it, and notes."""
     try:
         import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
     except ImportError:
@@ -99,13 +76,16 @@ def read_sheet(
     if not rows:
         raise InputError(f"{source}: the sheet {shorten(sheet or names[0])} is empty.")
     at = header_below(list(islice(rows, _ROWS_LOOKED_AT)), settings) or 0
-    refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)
     notes = []
     if len(names) > 1 and sheet is None:
         notes.append(
             f"Read the first of {len(names)} sheets, {shorten(names[0])}; `sheet` "
             "names another."
         )
+    try:
+        refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)
+    except InputError as error:
+        raise InputError(" ".join([str(error), *notes])) from None
     if at:
         notes.append(f"Skipped {at} rows above the header.")
     return rows[at:], tuple(notes)

@@ -16,6 +16,11 @@ _WITHIN: Final = f'([;\\t\\r\\n]"*)([{_SIGNS}])'
 _PLAIN_NUMBER: Final = "[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?"
 
 
+def may_run(expression: str) -> str:
+    """Return the SQL of whether a text holds any sign that formulas begin with."""
+    return f"regexp_matches({expression}, {quote_text(_SUSPECT)})"
+
+
 def harmless(expression: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula.
 
@@ -37,7 +42,7 @@ def harmless(expression: str) -> str:
     )
     # Few cells hold any of these signs, and the first look is the cheapest.
     return (
-        f"case when not regexp_matches({expression}, {quote_text(_SUSPECT)}) "
+        f"case when not {may_run(expression)} "
         f"or regexp_full_match({expression}, {quote_text(_PLAIN_NUMBER)}) "
         f"then {expression} "
         f"when regexp_matches({expression}, {quote_text(_START)}) "

@@ -18,20 +18,7 @@ if TYPE_CHECKING:
 
 
 def known_columns(model: Model, named: Mapping[str, str]) -> KnownColumns:
-    """Return the columns of a model as a file is searched for them.
-
-    Parameters
-    ----------
-    model : Model
-        The model.
-    named : mapping of str to str
-        Canonical name to the header that holds it, whatever the aliases are.
-
-    Raises
-    ------
-    InputError
-        If ``named`` names a column that the model does not have.
-    """
+    """Return the columns of a model as a file is searched for them."""
     allowed = ["customer_id", *(column.name for column in model.columns)]
     for name in named:
         if name not in allowed:

@@ -379,12 +379,11 @@ def _cells(checked: CheckedRows, form: Format) -> list[str]:
             for name, cell in checked.cells.items()
         ]
     safe = {
-        name: f"case when {is_risky} then {harmless(checked.cells[name])} "
-        f"else {checked.cells[name]} end"
-        for name, is_risky in checked.texts.items()
+        cell: f"case when {is_risky} then {harmless(cell)} else {cell} end"
+        for cell, is_risky in checked.texts.items()
     }
     return [
-        f"{safe.get(name, cell)} as {quote_identifier(harmless_name(name))}"
+        f"{safe.get(cell, cell)} as {quote_identifier(harmless_name(name))}"
         for name, cell in checked.cells.items()
     ]
 

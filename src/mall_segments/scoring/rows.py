@@ -10,6 +10,7 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.intake.shapes import refuse_orders
 from mall_segments.intake.strange_files import unique_names
+from mall_segments.publishing.csv_cells import may_run
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql
 from mall_segments.scoring.columns import described, to_check
@@ -30,6 +31,7 @@ REJECTED: Final = "rejected"
 
 _SHOWN_REASONS: Final = 3
 _MOST: Final = 0.5
+_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +50,7 @@ class CheckedRows:
     cells : mapping of str to str
         Column of the file to its name in ``scored`` and in the table ``rejected``.
     texts : mapping of str to str
-        Columns of text in the file, to the SQL of whether a cell may be no number.
+        Cells of text that may hold formulas, to the SQL of whether one is no number.
     """
 
     n_rows: int
@@ -68,32 +70,7 @@ def check_rows(
     segmentation: ModelSegmentation,
     step: Steps,
 ) -> CheckedRows:
-    """Read a customer file and check its rows.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The connection on which the file was opened. Afterwards it has ``rejected``:
-        ``source_row``, the cells and ``rejection_reasons``.
-    opened : OpenedCustomers
-        The file.
-    model : Model
-        The model.
-    segmentation : ModelSegmentation
-        The segmentation of the model to assign to.
-    step : callable
-        Called with what is done next.
-
-    Returns
-    -------
-    CheckedRows
-        What was found.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, or no row of it can be scored.
-    """
+    """Read a customer file and check its rows."""
     try:
         step("reading")
         cells = _read(connection, opened, model)
@@ -176,21 +153,39 @@ def _check(
         for name, found in opened.columns.items()
         if name == "customer_id" or model.column(name).type == "number"
     }
+    texts = {
+        cell: f"{numbers[name]} is null" if name in numbers else "true"
+        for name, cell in cells.items()
+        if types[cell] == "VARCHAR"
+    }
     names = unique_names(opened.header, ())
-    shown = dict(zip(opened.column_names, names, strict=True))
     return CheckedRows(
         n_rows=n_rows,
         n_rejected=n_rejected,
         n_imputed=n_imputed - n_others,
         reasons=reasons,
         scored=f"({told(segmentation, assigned)})",
-        cells={shown[name]: cell for name, cell in cells.items()},
-        texts={
-            shown[name]: f"{numbers[name]} is null" if name in numbers else "true"
-            for name, cell in cells.items()
-            if types[cell] == "VARCHAR"
-        },
+        cells=dict(zip(names, cells.values(), strict=True)),
+        texts=_risky(connection, texts),
     )
+
+
+def _risky(
+    connection: duckdb.DuckDBPyConnection, texts: Mapping[str, str]
+) -> dict[str, str]:
+    """Keep the cells among which there is one that a spreadsheet might run."""
+    names = list(texts)
+    found: list[bool] = []
+    # The engine takes long over thousands of expressions at once.
+    for start in range(0, len(names), _AT_ONCE):
+        asked = ", ".join(
+            f"bool_or({texts[cell]} and {may_run(cell)})"
+            for cell in names[start : start + _AT_ONCE]
+        )
+        found += connection.execute(f"select {asked} from canonical").fetchall()[0]  # noqa: S608
+    return {
+        cell: texts[cell] for cell, is_any in zip(names, found, strict=True) if is_any
+    }
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:

@@ -24,11 +24,6 @@ class _InvalidJsonError(Exception):
 def parse_json(body: bytes) -> Any:
     """Parse one customer or a list: in UTF-8, no NaN, no key twice, not too deep.
 
-    Raises
-    ------
-    ProblemError
-        If it is not that, or is longer than is read.
-
     Examples
     --------
     >>> parse_json(b'[{"Age": 30}, null]')

@@ -126,20 +126,7 @@ class CustomerReader:
         )
 
     def read(self, content: object, needed: Sequence[str]) -> Customers:
-        """Check one customer, or a list of them, all or nothing.
-
-        Parameters
-        ----------
-        content : object
-            What the JSON says.
-        needed : sequence of str
-            Columns that customers are assigned by; others may be absent.
-
-        Raises
-        ------
-        ProblemError
-            If any cannot be assigned; it names the first hundred fields and why.
-        """
+        """Check one customer, or a list of them, all or nothing."""
         is_list = isinstance(content, list)
         records = content if isinstance(content, list) else [content]
         customers, refusals = self._check(records, needed, is_list=is_list)

@@ -31,13 +31,7 @@ class Predicted(NamedTuple):
 def predict(
     reader: CustomerReader, segmentation: ModelSegmentation, body: bytes
 ) -> Predicted:
-    """Assign the customers of a request, all of them or none.
-
-    Raises
-    ------
-    ProblemError
-        If the body is no JSON, or a customer cannot be assigned.
-    """
+    """Assign the customers of a request, all of them or none."""
     content = parse_json(body)
     customers = reader.read(content, segmentation.features)
     answers = _answer(reader.model, segmentation, customers)

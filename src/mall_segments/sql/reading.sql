@@ -104,7 +104,7 @@ case when lower({{ text }}) not in ({{ no_values() }}) then {{ text }} end
 
 {% macro no_values() -%}
 {#- Texts that say that there is no value, as `number_formats.NO_VALUES` has them. -#}
-'', '?', '-', '--', '.', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a', '<na>', 'nil', 'missing', '(null)'
+'', '?', '-', '--', '.', 'unknown', 'n/a', 'na', 'null', 'none', 'nan', '#n/a', '<na>', 'nil', 'missing', '(null)', 'n.a.', '–', '—'
 {%- endmacro %}
 
 {% macro plain_number(cell, engine='duckdb') -%}

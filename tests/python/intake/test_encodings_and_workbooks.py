@@ -166,7 +166,7 @@ def test_a_sheet_is_read_like_csv(tmp_path: Path) -> None:
     ).fetchall()
     assert rows[:2] == [("17850", None, 15.5, 39.0), ("17851", 20.0, 15.5, 39.0)]
     assert len(rows) == 30
-    assert customers.is_temporary
+    assert customers.copies
     assert "Skipped 1 rows above the header." in customers.notes
 
 
@@ -185,7 +185,7 @@ def test_a_workbook_is_known_whatever_its_name_and_refused_cut_off(
     path = workbook(tmp_path / "shop.csv")
     content = path.read_bytes()
 
-    assert opened(path, sheet="Customers").is_temporary
+    assert opened(path, sheet="Customers").copies
     path.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="is a zip archive or a workbook that is cut"):
         opened(path)

@@ -492,7 +492,7 @@ def test_reads_the_published_file_whole() -> None:
 
     assert len(read(customers)) == 200
     assert customers.notes == ()
-    assert not customers.is_temporary
+    assert not customers.copies
 
 
 def test_cells_beyond_the_header_are_kept_apart(tmp_path: Path) -> None:
@@ -569,7 +569,7 @@ def test_a_copy_has_no_name_and_is_gone_with_what_reads_it(
 
     customers = inspect(path)
 
-    assert customers.is_temporary
+    assert customers.copies
     assert len(read(customers)) == 4
     assert [*(tmp_path / "temporary").iterdir()] == []
     for copy in customers.copies:
@@ -812,3 +812,20 @@ def test_tells_how_a_file_is_written(tmp_path: Path) -> None:
     assert (file.n_lines_before_header, file.has_quotes) == (1, True)
     assert file.rows[0] == tuple(HEADER.split(","))
     assert file.is_plain
+
+
+def test_a_feature_without_any_value_is_refused(tmp_path: Path) -> None:
+    rows = [f"{place},f,,{place},{place}" for place in range(1, 31)]
+    path = write(tmp_path / "shop.csv", table(HEADER, rows))
+
+    with pytest.raises(InputError, match=r"'Age', read as .*holds no value in 30 rows"):
+        inspect(path)
+
+
+def test_more_columns_than_are_read_are_refused(tmp_path: Path) -> None:
+    more = [f"c{number}" for number in range(10_000)]
+    header = ",".join([HEADER, *more])
+    path = write(tmp_path / "shop.csv", table(header, ROWS))
+
+    with pytest.raises(InputError, match="columns; at most 10,000 are read"):
+        inspect(path)
