@@ -39,13 +39,8 @@ _STREAM = 2
 class Stability:
     """Agreement of a partition with those of resampled customers.
 
-    Attributes
-    ----------
-    jaccard : array of shape (n_segments,)
-        Per segment, the mean over resamples of its Jaccard index with the most
-        similar segment found there; 1 at best.
-    adjusted_rand : float
-        Mean adjusted Rand index of the whole partitions; 1 for one segment.
+    ``jaccard`` is, per segment, the mean over resamples of its Jaccard index with the
+    most similar segment there; ``adjusted_rand`` that of the whole partitions.
     """
 
     jaccard: FloatArray
@@ -61,25 +56,11 @@ class Stability:
 def segment_stability(
     values: FloatArray, weights: IntArray, centroids: FloatArray, random_seed: int
 ) -> FloatArray:
-    """Mean Jaccard index of each segment over bootstrap resamples.
+    """Mean Jaccard index of each segment over bootstrap resamples, from 0 to 1.
 
-    Parameters
-    ----------
-    values : array of shape (n_points, n_features)
-        Points in scaled units, in any order.
-    weights : array of shape (n_points,)
-        Customers per point.
-    centroids : array of shape (n_segments, n_features)
-        The partition to judge.
-    random_seed : int
-        Seed of the resamples and of their fits.
-
-    Returns
-    -------
-    array of shape (n_segments,)
-        From 0 to 1. Valid, stable segments reach 0.75 or more; below 0.6 a segment
-        should not be trusted, below 0.5 it is dissolved [1]_. Segments of 1,000
-        sampled customers where there are more; NaN for a segment none of them is in.
+    Valid, stable segments reach 0.75 or more; below 0.6 a segment should not be
+    trusted, below 0.5 it is dissolved [1]_. Of 1,000 sampled customers where there are
+    more; NaN for a segment none of them is in.
 
     References
     ----------
@@ -99,28 +80,13 @@ def stabilities(
     *,
     random_seed: int,
 ) -> list[Stability]:
-    """Judge partitions into different numbers of segments on the same resamples.
+    """Judge partitions of sorted, merged points on the same resamples.
 
-    Parameters
-    ----------
-    points, weights
-        Sorted, merged points and their customers.
-    tables : sequence of arrays of shape (n_segments, n_features)
-        Centroids of the partitions.
-    random_seed : int
-        Seed of the resamples and of their fits.
-
-    Notes
-    -----
     As many customers as there are, or 1,000 sampled evenly of more, are drawn with
-    replacement 30 times. That many customers waver more than all of a large shop
-    would, so the result is then on the careful side.
+    replacement 30 times. That many customers waver more than all of a large shop would,
+    so the result is then on the careful side.
     """
-    n_customers = int(weights.sum())
-    if n_customers > SIMULATED_CUSTOMERS:
-        points, weights = sample_customers(
-            points, weights, limit=0, n_customers=SIMULATED_CUSTOMERS
-        )
+    points, weights = sample_customers(points, weights, SIMULATED_CUSTOMERS)
     n_drawn = int(weights.sum())
     generator = np.random.default_rng([random_seed, _STREAM])
     drawn = generator.multinomial(n_drawn, weights / n_drawn, size=N_RESAMPLES)
