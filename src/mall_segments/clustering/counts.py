@@ -97,6 +97,7 @@ def score_counts(
     scores = []
     for place, number in enumerate(numbers):
         fit, values = fits[number], compared_values[place]
+        jaccard, rand = stable[place]
         ratio, overlap = compactness(distinct, counts, fit.labels)
         scores.append(
             CountScore(
@@ -109,8 +110,12 @@ def score_counts(
                 davies_bouldin=overlap,
                 gap=gaps[place][0],
                 gap_standard_error=gaps[place][1],
-                stability=stable[place].adjusted_rand if number > 1 else None,
-                lowest_jaccard=stable[place].lowest_jaccard if number > 1 else None,
+                stability=rand if number > 1 else None,
+                lowest_jaccard=(
+                    None
+                    if number == 1 or np.isnan(jaccard).all()
+                    else float(np.nanmin(jaccard))
+                ),
                 separation=separation(compared, compared_counts, labelings[place]),
                 smallest_segment_share=float(fit.sizes.min() / counts.sum()),
                 is_exact=is_simulated_whole(counts) and len(distinct) <= EXACT_LIMIT,

@@ -206,7 +206,9 @@ def outlier_fence(distances: FloatArray, weights: IntArray) -> float:
     return max(third + FENCE * (third - first), inside) * (1 + ROUNDING) + ROUNDING
 
 
-def weighted_quantile(values: FloatArray, weights: IntArray, share: float) -> float:
+def weighted_quantile(
+    values: FloatArray, weights: FloatArray | IntArray, share: float
+) -> float:
     """Quantile over customers by linear interpolation, as numpy's default.
 
     Examples

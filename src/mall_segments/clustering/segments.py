@@ -35,7 +35,7 @@ from mall_segments.clustering.naming import (
     name_parts,
     name_segments,
 )
-from mall_segments.clustering.stability import segment_stability
+from mall_segments.clustering.stability import stabilities
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
@@ -319,8 +319,11 @@ def _measures(inputs: _Inputs, fit: KMeansFit) -> list[dict[str, float | None]]:
     sample, counts = sample_for_silhouettes(inputs.points, inputs.weights)
     labels = assign_points(sample, fit.centroids)
     values = silhouettes(sample, counts, [labels])[0]
-    stability = segment_stability(
-        inputs.points, inputs.weights, fit.centroids, inputs.segmentation.random_seed
+    ((stability, _),) = stabilities(
+        inputs.points,
+        inputs.weights,
+        [fit.centroids],
+        random_seed=inputs.segmentation.random_seed,
     )
     measures: list[dict[str, float | None]] = []
     for row in range(len(fit.centroids)):

@@ -8,14 +8,12 @@ whatever was put in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mall_segments.clustering.kmeans import (
     assign_points,
-    merge_points,
     sample_customers,
 )
 from mall_segments.clustering.references import SIMULATED_CUSTOMERS
@@ -35,56 +33,28 @@ STABLE = 0.75
 _STREAM = 2
 
 
-@dataclass(frozen=True)
-class Stability:
-    """Agreement of a partition with those of resampled customers.
-
-    ``jaccard`` is, per segment, the mean over resamples of its Jaccard index with the
-    most similar segment there; ``adjusted_rand`` that of the whole partitions.
-    """
-
-    jaccard: FloatArray
-    adjusted_rand: float
-
-    @property
-    def lowest_jaccard(self) -> float | None:
-        """Jaccard index of the least stable segment."""
-        lowest = float(np.nanmin(self.jaccard))
-        return None if np.isnan(lowest) else lowest
-
-
-def segment_stability(
-    values: FloatArray, weights: IntArray, centroids: FloatArray, random_seed: int
-) -> FloatArray:
-    """Mean Jaccard index of each segment over bootstrap resamples, from 0 to 1.
-
-    Valid, stable segments reach 0.75 or more; below 0.6 a segment should not be
-    trusted, below 0.5 it is dissolved [1]_. Of 1,000 sampled customers where there are
-    more; NaN for a segment none of them is in.
-
-    References
-    ----------
-    .. [1] Hennig (2007), "Cluster-wise assessment of cluster stability", Comput.
-       Stat. Data Anal. 52, 258-271.
-    """
-    distinct, counts = merge_points(values, weights)
-    return stabilities(distinct, counts, [centroids], random_seed=random_seed)[
-        0
-    ].jaccard
-
-
 def stabilities(
     points: FloatArray,
     weights: IntArray,
     tables: Sequence[FloatArray],
     *,
     random_seed: int,
-) -> list[Stability]:
+) -> list[tuple[FloatArray, float]]:
     """Judge partitions of sorted, merged points on the same resamples.
+
+    Returns, per partition, the mean over resamples of each segment's Jaccard index with
+    the most similar segment there [1]_, and of the adjusted Rand index of the whole.
+    Valid, stable segments reach 0.75 or more; below 0.6 a segment should not be
+    trusted, below 0.5 it is dissolved. NaN for a segment that no customer is in.
 
     As many customers as there are, or 1,000 sampled evenly of more, are drawn with
     replacement 30 times. That many customers waver more than all of a large shop would,
     so the result is then on the careful side.
+
+    References
+    ----------
+    .. [1] Hennig (2007), "Cluster-wise assessment of cluster stability", Comput.
+       Stat. Data Anal. 52, 258-271.
     """
     points, weights = sample_customers(points, weights, SIMULATED_CUSTOMERS)
     n_drawn = int(weights.sum())
@@ -106,7 +76,7 @@ def stabilities(
 
 def _compare(
     labels: IntArray, fits: SetFits, weights: IntArray, n_segments: int
-) -> Stability:
+) -> tuple[FloatArray, float]:
     n_sets = len(fits.labels)
     cells = (
         np.arange(n_sets)[:, None] * n_segments + labels
@@ -122,7 +92,7 @@ def _compare(
     overlap = together / np.where(union > 0, union, 1)
     jaccard = overlap.max(axis=2).mean(axis=0)
     jaccard[own[0, :, 0] == 0] = np.nan
-    return Stability(jaccard, float(_adjusted_rand(together).mean()))
+    return jaccard, float(_adjusted_rand(together).mean())
 
 
 def _adjusted_rand(together: FloatArray) -> FloatArray:
