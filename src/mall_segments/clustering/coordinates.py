@@ -121,17 +121,14 @@ def fit_coordinates(
         for name in segmentation.features:
             feature = read.feature(name)
             weight = segmentation.weights.get(name, 1.0)
-            if feature.type == "category":
-                axes = _category_axes(feature, feature_values, weight)
-                steps = [0.0] * len(axes)
-            else:
-                axes, step = _number_axis(
+            axes = (
+                _category_axes(feature, feature_values, weight)
+                if feature.type == "category"
+                else _number_axis(
                     feature, numbers[name], segmentation, weight, n_numbers
                 )
-                steps = [step]
-            for number, (axis, step) in enumerate(
-                zip(axes, steps, strict=True), start=first
-            ):
+            )
+            for number, (axis, step) in enumerate(axes, start=first):
                 row |= {f"c{number}_{key}": getattr(axis, key) for key in _AXIS_KEYS}
                 row[f"c{number}_step"] = step
             first += n_coordinates(feature)
@@ -260,10 +257,10 @@ def _number_axis(
     segmentation: Segmentation,
     weight: float,
     n_numbers: int,
-) -> tuple[list[Coordinate], float]:
-    """Fit one number; a feature that nobody has is refused after it is counted."""
+) -> list[tuple[Coordinate, float]]:
+    """Fit one number and its step; one that nobody has is refused once counted."""
     if values is None:
-        return [Coordinate(feature=feature.name, center=0.0, scale=1.0)], 0.0
+        return [(Coordinate(feature=feature.name, center=0.0, scale=1.0), 0.0)]
     low = high = power = None
     if feature.clip:
         low, high = (_rounded(values.quantile(share)) for share in feature.clip)
@@ -289,7 +286,7 @@ def _number_axis(
     axis = draft.model_copy(
         update={"center": _rounded(center), "scale": _rounded(scale)}
     )
-    return [axis], _rounded(step)
+    return [(axis, _rounded(step))]
 
 
 def _scaler(scaler: str, moved: Values) -> tuple[float, float]:
@@ -309,7 +306,7 @@ def _scaler(scaler: str, moved: Values) -> tuple[float, float]:
 
 def _category_axes(
     feature: Feature, feature_values: pd.DataFrame, weight: float
-) -> list[Coordinate]:
+) -> list[tuple[Coordinate, float]]:
     """One indicator per level, the most frequent levels first."""
     own = feature_values[feature_values["feature"] == feature.name]
     counts = sorted(
@@ -320,12 +317,15 @@ def _category_axes(
     )[: n_coordinates(feature)]
     total = int(own["n_customers"].sum())
     return [
-        Coordinate(
-            feature=feature.name,
-            level=level,
-            center=-count / total,
-            scale=float(np.sqrt(-count / total)),
-            weight=weight,
+        (
+            Coordinate(
+                feature=feature.name,
+                level=level,
+                center=-count / total,
+                scale=float(np.sqrt(-count / total)),
+                weight=weight,
+            ),
+            0.0,
         )
         for count, level in counts
     ]

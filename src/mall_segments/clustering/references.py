@@ -28,7 +28,7 @@ LEAST_SKEWNESS = 0.5
 LEAST_WIDTH = 1e-12
 """Width of a box below which it counts as flat in that direction."""
 
-FLAT = 2.3
+FLAT = 2.6
 """Kurtosis below which logarithms lie in groups rather than in one cloud."""
 
 BISECTIONS = 40
