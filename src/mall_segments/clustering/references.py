@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
 from mall_segments.clustering.kmeans import sample_customers
 from mall_segments.clustering.threads import use_one_thread
@@ -28,8 +29,8 @@ LEAST_SKEWNESS = 0.5
 LEAST_WIDTH = 1e-12
 """Width of a box below which it counts as flat in that direction."""
 
-FLAT = 2.6
-"""Kurtosis below which logarithms lie in groups rather than in one cloud."""
+RARE = 0.05
+"""Chance that the farthest of one cloud lies no farther, below which it is none."""
 
 BISECTIONS = 40
 """Halvings in search of the shift that leaves no skewness."""
@@ -93,7 +94,8 @@ def cloud_sets(
     for place, (column, sign, shift) in enumerate(straight):
         if sign:
             logarithms = sets[:, :, place]
-            if _moment(column, 4) < FLAT:
+            farthest = (column.max() - column.mean()) / column.std()
+            if farthest < ndtri(RARE ** (1 / len(column))):
                 logarithms = _fold(logarithms, column)
             sets[:, :, place] = sign * (np.exp(logarithms) - shift)
     return sets
@@ -116,7 +118,7 @@ def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:
 
     The sign is 0, and the column what it was, where there is little skewness.
     """
-    skewness = _moment(column, 3)
+    skewness = _skewness(column)
     if abs(skewness) < LEAST_SKEWNESS:
         return column, 0, 0.0
     sign = 1 if skewness > 0 else -1
@@ -126,7 +128,7 @@ def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:
     near, far = 1e-4, 1e4
     for _ in range(BISECTIONS):
         middle = (near * far) ** 0.5
-        if _moment(np.log(values - low + middle * width), 3) > 0:
+        if _skewness(np.log(values - low + middle * width)) > 0:
             far = middle
         else:
             near = middle
@@ -134,10 +136,9 @@ def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:
     return np.log(values + shift), sign, shift
 
 
-def _moment(column: FloatArray, order: int) -> float:
-    """Standardised moment: 3 for the skewness, 4 for the kurtosis, 3 if normal."""
+def _skewness(column: FloatArray) -> float:
     offsets, spread = column - column.mean(), float(column.std())
-    return float((offsets**order).mean()) / spread**order if spread > 0 else 0.0
+    return float((offsets**3).mean()) / spread**3 if spread > 0 else 0.0
 
 
 def _principal_axes(customers: FloatArray) -> tuple[FloatArray, FloatArray]:
