@@ -63,7 +63,7 @@ class Effort:
     most_lost: float
 
 
-THOROUGH = Effort(20, 20, 6, 3, 50, 5, 0.0, np.inf)
+THOROUGH = Effort(20, 20, 6, 3, 50, 5, 0.0, 1e9)
 QUICK = Effort(3, 6, 0, 2, 6, 2, 3e-4, 1.0)
 
 

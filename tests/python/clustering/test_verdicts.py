@@ -212,10 +212,12 @@ def test_the_cloud_is_as_skewed_as_the_customers(sign):
 
 
 def test_the_farthest_of_a_long_tail_are_as_chance_has_them():
-    customers = np.random.default_rng(0).lognormal(0, 1.2, size=(200, 1))
-    found = cloud_sets(customers, n_sets=40, random_seed=[1])
-    share = (found.max(axis=1) > customers.max()).mean()
-    assert 0.1 < share < 0.9
+    reaches = []
+    for seed in range(10):
+        customers = np.random.default_rng(seed).lognormal(0, 1.2, size=(200, 1))
+        found = cloud_sets(customers, n_sets=40, random_seed=[1])
+        reaches.append(found.max() > customers.max())
+    assert sum(reaches) >= 8
 
 
 def test_groups_that_lie_orders_of_magnitude_apart_are_segments():
