@@ -35,20 +35,17 @@ from sklearn.cluster import (
     SpectralClustering,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import ParameterGrid
 
 from mall_segments.clustering.frames import (
+    coordinate_values,
     each_fitted,
-    known_coordinates,
     typed_frame,
 )
-from mall_segments.clustering.kmeans import assign_points
-from mall_segments.clustering.metrics import (
-    adjusted_rand,
-    compactness,
-    mean_silhouette,
-)
+from mall_segments.clustering.kmeans import assign_points, sample_customers
+from mall_segments.clustering.metrics import compactness
 from mall_segments.clustering.threads import use_one_thread
 from mall_segments.settings import read_settings
 
@@ -92,17 +89,7 @@ _TYPES: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class Customers:
-    """The customers of one segmentation that every algorithm runs on.
-
-    Attributes
-    ----------
-    values : array of shape (n_customers, n_features)
-        Scaled features, a row per customer, in ascending order.
-    n_segments : range
-        Numbers of clusters that are allowed and can be formed.
-    random_seed : int
-        Seed of the algorithms that draw at random.
-    """
+    """Rows in ascending order, the numbers of clusters allowed, and the seed."""
 
     values: FloatArray
     n_segments: range
@@ -167,9 +154,7 @@ def score_algorithms(
     settings : mapping of str to object
         The settings of the build, as dbt hands them over.
     sample_size : int
-        Customers to run on at most. Of more, every so many-th along the sorted points
-        is taken (systematic sampling: nothing is random, and a point with many
-        customers is drawn in proportion).
+        Customers to run on at most; of more, every so many-th is taken.
 
     Returns
     -------
@@ -186,11 +171,6 @@ def score_algorithms(
     ------
     ValueError
         If ``sample_size`` is below 1.
-
-    References
-    ----------
-    .. [1] Madow and Madow (1944), "On the theory of systematic sampling", Annals of
-       Mathematical Statistics 15, 1-24.
     """
     if sample_size < 1:
         raise ValueError(f"sample_size={sample_size} is below 1")
@@ -202,7 +182,7 @@ def score_algorithms(
             points, read_settings(settings)
         ):
             is_own = segments["segmentation"].to_numpy() == segmentation.name
-            centroids = known_coordinates(segments[is_own].sort_values("segment_id"))
+            centroids = coordinate_values(segments[is_own].sort_values("segment_id"))
             own = _score_segmentation(
                 values, weights, centroids, segmentation, sample_size
             )
@@ -217,12 +197,19 @@ def _score_segmentation(
     segmentation: Segmentation,
     sample_size: int,
 ) -> list[dict[str, Any]]:
-    drawn = _draw_customers(weights, sample_size)
-    values = np.repeat(points, drawn, axis=0)
+    sample, counts = sample_customers(points, weights, sample_size)
+    values = np.repeat(sample, counts, axis=0)
     customers = Customers(
         values=values,
-        n_segments=_allowed_counts(
-            segmentation, len(centroids), int((drawn > 0).sum()), len(values)
+        # The range of the settings and the published number.
+        n_segments=range(
+            min(segmentation.min_segments, len(centroids)),
+            1
+            + min(
+                max(segmentation.max_segments, len(centroids)),
+                len(sample),
+                len(values) - 1,
+            ),
         ),
         random_seed=segmentation.random_seed,
     )
@@ -230,10 +217,12 @@ def _score_segmentation(
     rows = []
     for name in (KMEANS, *ALGORITHMS):
         start = time.perf_counter()
-        if name == KMEANS:
-            result = _published(published, len(centroids), customers)
-        else:
-            result = _tune(ALGORITHMS[name], customers)
+        result = (
+            _judge({"n_clusters": len(centroids)}, published, customers)
+            or "The published segments have no silhouette among these customers."
+            if name == KMEANS
+            else _tune(ALGORITHMS[name], customers)
+        )
         rows.append(
             {
                 "segmentation": segmentation.name,
@@ -247,33 +236,6 @@ def _score_segmentation(
     return rows
 
 
-def _draw_customers(counts: IntArray, sample_size: int) -> IntArray:
-    """Draw a systematic sample of at most so many customers, counted per point."""
-    ends = np.cumsum(counts)
-    if not len(ends) or ends[-1] <= sample_size:
-        return counts
-    drawn: IntArray = np.diff(ends * sample_size // ends[-1], prepend=0)
-    return drawn
-
-
-def _allowed_counts(
-    segmentation: Segmentation, published: int, n_points: int, n_customers: int
-) -> range:
-    """Numbers of clusters to compare: the settings' range and the published number."""
-    least = min(segmentation.min_segments, published)
-    most = max(segmentation.max_segments, published)
-    return range(least, min(most, n_points, n_customers - 1) + 1)
-
-
-def _published(
-    labels: IntArray, n_segments: int, customers: Customers
-) -> _Partition | str:
-    silhouette = _silhouette(labels, labels != NOISE, customers)
-    if silhouette is None:
-        return "The published segments have no silhouette among these customers."
-    return _Partition({"n_clusters": n_segments}, labels, 0.0, silhouette, n_segments)
-
-
 def _tune(algorithm: Algorithm, customers: Customers) -> _Partition | str:
     """Best partition of a grid, or the reason why there is none."""
     if not customers.n_segments:
@@ -285,7 +247,8 @@ def _tune(algorithm: Algorithm, customers: Customers) -> _Partition | str:
         try:
             labels = _label(algorithm, parameters, customers)
         except Exception as error:  # noqa: BLE001 - the grid has other entries
-            failures.append(_reason(error))
+            # The first line of what it says, or its name if it says nothing.
+            failures.append((str(error).split("\n")[0].strip()) or type(error).__name__)
             continue
         partition = _judge(parameters, labels, customers)
         if partition and (best is None or partition.score > best.score):
@@ -320,33 +283,20 @@ def _label(
     return labels
 
 
-def _reason(error: Exception) -> str:
-    """First line of what an exception says, or its name if it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _judge(
     parameters: Mapping[str, Any], labels: IntArray, customers: Customers
 ) -> _Partition | None:
     """Score a labelling, or ``None`` if it is not allowed."""
     kept = labels != NOISE
-    n_clusters = len(np.unique(labels[kept]))
-    noise_share = 1 - float(kept.mean())
+    n_clusters, n_kept = len(np.unique(labels[kept])), int(kept.sum())
+    noise_share = 1 - n_kept / len(labels)
     if n_clusters not in customers.n_segments or noise_share > MAX_NOISE_SHARE:
         return None
-    silhouette = _silhouette(labels, kept, customers)
-    if silhouette is None:
+    if not 1 < n_clusters < n_kept:
         return None
+    distances = customers.distances[np.ix_(kept, kept)]
+    silhouette = float(silhouette_score(distances, labels[kept], metric="precomputed"))
     return _Partition(parameters, labels, noise_share, silhouette, n_clusters)
-
-
-def _silhouette(labels: IntArray, kept: Any, customers: Customers) -> float | None:
-    return mean_silhouette(
-        customers.values[kept],
-        np.ones(int(kept.sum()), dtype=np.int64),
-        labels[kept],
-        distances=customers.distances[np.ix_(kept, kept)],
-    )
 
 
 def _describe(
@@ -364,7 +314,7 @@ def _describe(
         "silhouette": result.silhouette,
         "calinski_harabasz": ratio,
         "davies_bouldin": overlap,
-        "ari_to_kmeans": adjusted_rand(result.labels, published, ones),
+        "ari_to_kmeans": adjusted_rand_score(published, result.labels),
         "parameters": json.dumps(result.parameters, separators=(",", ":")),
         "score": result.score,
     }
@@ -385,70 +335,6 @@ def _by_count(customers: Customers) -> Grid:
     return {"n_clusters": customers.n_segments}
 
 
-def _by_radius(customers: Customers) -> Grid:
-    reach = customers.neighbour_distances(5)
-    return {
-        "eps": _lengths(np.quantile(reach, (0.5, 0.6, 0.7, 0.8, 0.9, 0.95))),
-        "min_samples": (3, 5, 10),
-    }
-
-
-def _by_density(customers: Customers) -> Grid:
-    return {
-        "min_cluster_size": _sizes(customers, (0.025, 0.05, 0.1)),
-        "min_samples": (1, 3, 5),
-    }
-
-
-def _by_steepness(customers: Customers) -> Grid:
-    return {
-        "min_samples": [min(10, len(customers.values))],
-        "min_cluster_size": _sizes(customers, (0.05,)),
-        "xi": (0.01, 0.03, 0.05, 0.1),
-    }
-
-
-def _by_bandwidth(customers: Customers) -> Grid:
-    # Climbs begin where customers are dense; from elsewhere they end on strays.
-    return {
-        "bandwidth": _lengths(
-            customers.neighbour_distances(size).mean()
-            for size in _sizes(customers, (0.075, 0.1, 0.125))
-        ),
-        "min_bin_freq": [max(1, round(0.02 * len(customers.values)))],
-    }
-
-
-def _by_preference(customers: Customers) -> Grid:
-    farthest = float((customers.distances**2).max())
-    return {
-        "preference": [
-            float(f"{-factor * farthest:.6g}") for factor in (0.25, 0.5, 1.0, 2.0)
-        ]
-    }
-
-
-def _by_kernel(customers: Customers) -> Grid:
-    return {
-        "gamma": _lengths(factor / customers.spread**2 for factor in (4, 16)),
-        "n_clusters": customers.n_segments,
-    }
-
-
-def _by_threshold(customers: Customers) -> Grid:
-    return {
-        "threshold": _lengths(share * customers.spread for share in (0.05, 0.1, 0.15)),
-        "n_clusters": customers.n_segments,
-    }
-
-
-def _by_covariance(customers: Customers) -> Grid:
-    return {
-        "covariance_type": ("full", "diag"),
-        "n_components": customers.n_segments,
-    }
-
-
 ALGORITHMS: Final[dict[str, Algorithm]] = {
     "bisecting_kmeans": Algorithm(BisectingKMeans, _by_count, {}),
     "ward": Algorithm(AgglomerativeClustering, _by_count, {"linkage": "ward"}),
@@ -457,17 +343,78 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
         _by_count,
         {"linkage": "average", "metric": "precomputed"},
     ),
-    "dbscan": Algorithm(DBSCAN, _by_radius, {"metric": "precomputed"}),
-    "hdbscan": Algorithm(HDBSCAN, _by_density, {"copy": True}),
-    "optics": Algorithm(OPTICS, _by_steepness, {}),
-    "mean_shift": Algorithm(MeanShift, _by_bandwidth, {"bin_seeding": True}),
+    "dbscan": Algorithm(
+        DBSCAN,
+        lambda own: {
+            "eps": _lengths(
+                np.quantile(own.neighbour_distances(5), (0.5, 0.6, 0.7, 0.8, 0.9, 0.95))
+            ),
+            "min_samples": (3, 5, 10),
+        },
+        {"metric": "precomputed"},
+    ),
+    "hdbscan": Algorithm(
+        HDBSCAN,
+        lambda own: {
+            "min_cluster_size": _sizes(own, (0.025, 0.05, 0.1)),
+            "min_samples": (1, 3, 5),
+        },
+        {"copy": True},
+    ),
+    "optics": Algorithm(
+        OPTICS,
+        lambda own: {
+            "min_samples": [min(10, len(own.values))],
+            "min_cluster_size": _sizes(own, (0.05,)),
+            "xi": (0.01, 0.03, 0.05, 0.1),
+        },
+        {},
+    ),
+    # Climbs begin where customers are dense; from elsewhere they end on strays.
+    "mean_shift": Algorithm(
+        MeanShift,
+        lambda own: {
+            "bandwidth": _lengths(
+                own.neighbour_distances(size).mean()
+                for size in _sizes(own, (0.075, 0.1, 0.125))
+            ),
+            "min_bin_freq": [max(1, round(0.02 * len(own.values)))],
+        },
+        {"bin_seeding": True},
+    ),
     "affinity_propagation": Algorithm(
-        AffinityPropagation, _by_preference, {"damping": 0.9, "max_iter": 500}
+        AffinityPropagation,
+        lambda own: {
+            "preference": [
+                float(f"{-factor * (own.distances**2).max():.6g}")
+                for factor in (0.25, 0.5, 1.0, 2.0)
+            ]
+        },
+        {"damping": 0.9, "max_iter": 500},
     ),
     "spectral": Algorithm(
-        SpectralClustering, _by_kernel, {"assign_labels": "cluster_qr"}
+        SpectralClustering,
+        lambda own: {
+            "gamma": _lengths(factor / own.spread**2 for factor in (4, 16)),
+            **_by_count(own),
+        },
+        {"assign_labels": "cluster_qr"},
     ),
-    "birch": Algorithm(Birch, _by_threshold, {}),
-    "gaussian_mixture": Algorithm(GaussianMixture, _by_covariance, {}),
+    "birch": Algorithm(
+        Birch,
+        lambda own: {
+            "threshold": _lengths(share * own.spread for share in (0.05, 0.1, 0.15)),
+            **_by_count(own),
+        },
+        {},
+    ),
+    "gaussian_mixture": Algorithm(
+        GaussianMixture,
+        lambda own: {
+            "covariance_type": ("full", "diag"),
+            "n_components": own.n_segments,
+        },
+        {},
+    ),
 }
 """The table of estimators, by the name that is published."""

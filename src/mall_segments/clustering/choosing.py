@@ -48,6 +48,9 @@ STRAY_COUNTS: Final = (2, 3)
 STRAY_ROUNDS: Final = 3
 """How often strays are looked for among those who are left."""
 
+LEAST_AVERAGE: Final = 3
+"""Customers per segment, on average, below which a number is not chosen."""
+
 LEAST_OTHERS: Final = 20
 """Points below which everybody is kept."""
 
@@ -111,18 +114,20 @@ def score_cluster_counts(
     previous = previous_counts or {}
     rows: list[dict[str, Any]] = []
     for segmentation, values, weights in each_fitted(points, parsed):
+        least, n = segmentation.min_segments, int(weights.sum())
+        most = max(LEAST_SCORED, segmentation.max_segments, segmentation.least_segments)
         scores = score_counts(
             values,
             weights,
-            max_segments=min(len(values), _largest_count(segmentation)),
+            max_segments=min(len(values), most),
             random_seed=segmentation.random_seed,
         )
         if segmentation.n_segments == "auto":
             share = segmentation.min_segment_share
             choice = choose_count(
                 scores_without_strays(values, weights, scores, segmentation),
-                low=segmentation.min_segments,
-                high=segmentation.max_segments,
+                low=least,
+                high=min(segmentation.max_segments, max(least, n // LEAST_AVERAGE)),
                 least_share=parsed.min_segment_share if share is None else share,
                 previous=previous.get(segmentation.name),
             )
@@ -141,26 +146,13 @@ def _row(
 ) -> dict[str, Any]:
     names = [each for each, choice in criteria.items() if choice == score.n_segments]
     return {
+        **vars(score),
         "segmentation": name,
-        "n_segments": score.n_segments,
         "inertia": score.fit.inertia,
-        "silhouette": score.silhouette,
-        "calinski_harabasz": score.calinski_harabasz,
-        "davies_bouldin": score.davies_bouldin,
-        "gap": score.gap,
-        "gap_standard_error": score.gap_standard_error,
         "stability_ari": score.stability,
-        "lowest_jaccard": score.lowest_jaccard,
-        "separation": score.separation,
-        "smallest_segment_share": score.smallest_segment_share,
-        "is_exact": score.is_exact,
         "is_chosen": score.n_segments == chosen,
         "chosen_by": ", ".join(names) or None,
     }
-
-
-def _largest_count(segmentation: Segmentation) -> int:
-    return max(LEAST_SCORED, segmentation.max_segments, segmentation.least_segments)
 
 
 def choose_count(
@@ -171,25 +163,12 @@ def choose_count(
     least_share: float = 0.0,
     previous: int | None = None,
 ) -> Choice:
-    """Choose a number of segments by the vote of criteria.
+    """Choose a number of segments from ``low`` to ``high`` by the vote of criteria.
 
-    Parameters
-    ----------
-    scores : sequence of CountScore
-        For ascending numbers of segments.
-    low, high : int
-        Range to choose from, both included.
-    least_share : float
-        Numbers with a smaller segment are left out, unless that leaves none.
-    previous : int, optional
-        The number published last.
-
-    Returns
-    -------
-    Choice
-        The number most of :data:`VOTERS` choose among those allowed; of several, the
-        one of the highest silhouette. The published number stays if it has a vote and
-        another leads by one only, or if no silhouette is higher by more than 0.03.
+    Numbers with a smaller segment than ``least_share`` are left out, unless that leaves
+    none. The number most of :data:`VOTERS` choose is taken; of several, the one of the
+    highest silhouette. The ``previous`` number stays if it has a vote and another leads
+    by one only, or if no silhouette is higher by more than 0.03.
     """
     allowed = [score for score in scores if low <= score.n_segments <= high]
     if not allowed:
@@ -223,21 +202,7 @@ def scores_without_strays(
 
     Every partition gives a customer far from all others a segment of its own, and the
     best of two segments is then that customer and all the rest. So the others are
-    scored without such customers, as partitions into one segment fewer.
-
-    Parameters
-    ----------
-    points, weights
-        Sorted, merged points and their customers.
-    scores : sequence of CountScore
-        Scores of all customers, returned where nobody stands alone.
-    segmentation : Segmentation
-        Its range and seed.
-
-    Returns
-    -------
-    sequence of CountScore
-        Their number of segments counts one for all who stand alone.
+    scored without such customers, and all who stand alone count as one segment more.
     """
     fits = [score.fit for score in scores if score.n_segments in STRAY_COUNTS]
     is_kept = _without_strays(points, weights, fits, segmentation.random_seed)
@@ -266,20 +231,19 @@ def _without_strays(
     """Which points are left when those of one or two customers far away are gone."""
     is_kept = np.ones(len(points), dtype=np.bool_)
     for _ in range(STRAY_ROUNDS):
-        is_stray = np.zeros(int(is_kept.sum()), dtype=np.bool_)
-        for fit in fits:
-            is_stray |= fit.sizes[fit.labels] <= MOST_STRAYS
+        is_stray = np.any(
+            [fit.sizes[fit.labels] <= MOST_STRAYS for fit in fits], axis=0
+        )
         if not is_stray.any():
             break
         is_kept[np.flatnonzero(is_kept)[is_stray]] = False
         if is_kept.sum() < LEAST_OTHERS:
             break
-        fits = list(
-            fit_kmeans_range(
-                points[is_kept],
-                weights[is_kept],
-                n_segments=STRAY_COUNTS,
-                random_seed=random_seed,
-            ).values()
+        found = fit_kmeans_range(
+            points[is_kept],
+            weights[is_kept],
+            n_segments=STRAY_COUNTS,
+            random_seed=random_seed,
         )
+        fits = list(found.values())
     return is_kept

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
-from mall_segments.clustering.coordinates import (
-    coordinate_values,
-    each_segmentation,
-)
+from mall_segments.clustering.coordinates import each_segmentation
+from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.threads import use_one_thread
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mall_segments.clustering import FloatArray, IntArray
+    import pandas as pd
 
-TABLE_DIMENSIONS: Final = 2
+    from mall_segments.clustering import FloatArray, IntArray
 
 _RELATIVE_TIE: Final = 1e-9
 
 _TYPES: Final = {
-    "segmentation": "string",
+    "segmentation": "text",
     "component": "int64",
-    "feature": "string",
+    "feature": "text",
     "loading": "float64",
     "explained_variance": "float64",
     "explained_variance_ratio": "float64",
@@ -35,44 +31,17 @@ _TYPES: Final = {
 }
 
 
-@dataclass(frozen=True)
-class Components:
-    """Directions in which customers differ most, in that order.
-
-    Attributes
-    ----------
-    loadings : array of shape (n_features, n_features)
-        A unit vector per row: what each feature adds to the component.
-    variances : array of shape (n_features,)
-        Sample variance (divisor ``n_customers - 1``) along each component, in squared
-        scaled units.
-    """
-
-    loadings: FloatArray
-    variances: FloatArray
-
-
-def find_components(values: FloatArray, weights: IntArray) -> Components:
-    """Principal components of weighted points, as if repeated once per customer.
-
-    Parameters
-    ----------
-    values : array of shape (n_points, n_features)
-        Points in scaled units.
-    weights : array of shape (n_points,)
-        Customers per point, 0 or more.
+def find_components(
+    values: FloatArray, weights: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Principal components [1]_ of points, as if repeated once per customer.
 
     Returns
     -------
-    Components
-        All ``n_features`` of them. A component points to where its largest loading,
-        by size, is positive; of equally large ones the first counts.
-
-    Raises
-    ------
-    ValueError
-        If the shapes disagree, a weight is negative, or there are fewer than 2
-        customers, who have no variance.
+    tuple of arrays of shape (n_features, n_features) and (n_features,)
+        A unit vector per row, which points to where its largest loading, by size, is
+        positive (of equally large ones the first counts), and the sample variance
+        along it, in descending order.
 
     References
     ----------
@@ -81,35 +50,20 @@ def find_components(values: FloatArray, weights: IntArray) -> Components:
     Examples
     --------
     >>> found = find_components(np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([1, 1]))
-    >>> found.loadings[0].round(12).tolist(), found.variances.round(12).tolist()
+    >>> found[0][0].round(12).tolist(), found[1].round(12).tolist()
     ([0.6, 0.8], [12.5, 0.0])
     """
-    if values.ndim != TABLE_DIMENSIONS or weights.shape != (len(values),):
-        raise ValueError(
-            f"values has shape {values.shape} and weights {weights.shape}; a table and "
-            "one weight per row are needed"
-        )
-    if (weights < 0).any():
-        raise ValueError(f"weights holds {weights.min()}; none may be negative")
-    n_customers = int(weights.sum())
-    if n_customers < 2:  # noqa: PLR2004 - one customer has no variance
-        raise ValueError(f"weights sums to {n_customers} customers; 2 are needed")
-    shares = weights[:, None] / n_customers
-    centered = values - (shares * values).sum(axis=0)
-    rows = centered * np.sqrt(weights / (n_customers - 1))[:, None]
     use_one_thread()
-    eigenvalues, eigenvectors = np.linalg.eigh(rows.T @ rows)
-    loadings = eigenvectors.T[::-1]
+    spread = np.atleast_2d(np.cov(values.T, fweights=weights))
+    variances, vectors = np.linalg.eigh(spread)
+    loadings = vectors.T[::-1]
     sizes = np.abs(loadings)
     largest = (sizes >= sizes.max(axis=1, keepdims=True) * (1 - _RELATIVE_TIE)).argmax(
         axis=1
     )
     signs = np.sign(loadings[np.arange(len(loadings)), largest])
-    return Components(
-        loadings=loadings * signs[:, None],
-        # Rounding can leave a variance of 0 a little below it.
-        variances=np.maximum(eigenvalues[::-1], 0),
-    )
+    # Rounding can leave a variance of 0 a little below it.
+    return loadings * signs[:, None], np.maximum(variances[::-1], 0)
 
 
 def principal_components(
@@ -144,27 +98,24 @@ def principal_components(
     for segmentation, axes, own in each_segmentation(
         points, coordinates, read_settings(settings)
     ):
-        found = find_components(
+        found, variances = find_components(
             coordinate_values(own), own["n_fitted"].to_numpy(np.int64)
         )
-        total = float(found.variances.sum())
-        ratios = found.variances / (total or np.nan)
+        ratios = variances / (variances.sum() or np.nan)
         cumulative = np.cumsum(ratios)
-        names = [
-            axis.feature if axis.level is None else f"{axis.feature}={axis.level}"
-            for _, axis in axes
+        rows += [
+            {
+                "segmentation": segmentation.name,
+                "component": component + 1,
+                "feature": axis.feature
+                if axis.level is None
+                else f"{axis.feature}={axis.level}",
+                "loading": loading,
+                "explained_variance": variances[component],
+                "explained_variance_ratio": ratios[component],
+                "cumulative_variance_ratio": cumulative[component],
+            }
+            for component, loadings in enumerate(found)
+            for (_, axis), loading in zip(axes, loadings, strict=True)
         ]
-        for component, loadings in enumerate(found.loadings):
-            rows.extend(
-                {
-                    "segmentation": segmentation.name,
-                    "component": component + 1,
-                    "feature": name,
-                    "loading": loading,
-                    "explained_variance": found.variances[component],
-                    "explained_variance_ratio": ratios[component],
-                    "cumulative_variance_ratio": cumulative[component],
-                }
-                for name, loading in zip(names, loadings, strict=True)
-            )
-    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+    return typed_frame(rows, _TYPES)

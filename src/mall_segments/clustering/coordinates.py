@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from mall_segments.engine import text_type
+from mall_segments.clustering.frames import typed_frame
+from mall_segments.clustering.metrics import weighted_quantile
 from mall_segments.model import Coordinate
-from mall_segments.scoring.assignment import transform
+from mall_segments.scoring.assignment import transform, yeo_johnson
 from mall_segments.settings import Feature, Segmentation, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -53,20 +54,15 @@ class Values:
 
     def quantile(self, share: float) -> float:
         """Interpolate linearly between the two customers around, as numpy does."""
-        reached = np.cumsum(self.counts)
-        place = (reached[-1] - 1) * share
-        below, above = np.floor(place), np.ceil(place)
-        low = self.values[np.searchsorted(reached, below, side="right")]
-        high = self.values[np.searchsorted(reached, above, side="right")]
-        return float(low + (high - low) * (place - below))
+        return weighted_quantile(self.values, self.counts, share)
 
-    def mean(self, values: FloatArray) -> float:
-        """Return the mean of what became of the values."""
-        return float((self.counts * values).sum() / self.counts.sum())
+    def mean(self) -> float:
+        """Return the mean over customers."""
+        return float((self.counts * self.values).sum() / self.counts.sum())
 
-    def deviation(self, values: FloatArray) -> float:
-        """Return the population standard deviation of what became of the values."""
-        squared = (values - self.mean(values)) ** 2
+    def deviation(self) -> float:
+        """Return the population standard deviation over customers."""
+        squared = (self.values - self.mean()) ** 2
         return float(np.sqrt((self.counts * squared).sum() / self.counts.sum()))
 
 
@@ -125,30 +121,27 @@ def fit_coordinates(
         for name in segmentation.features:
             feature = read.feature(name)
             weight = segmentation.weights.get(name, 1.0)
-            if feature.type == "category":
-                axes = _category_axes(feature, feature_values, weight)
-                steps = [0.0] * len(axes)
-            else:
-                axes, step = _number_axis(
+            axes = (
+                _category_axes(feature, feature_values, weight)
+                if feature.type == "category"
+                else _number_axis(
                     feature, numbers[name], segmentation, weight, n_numbers
                 )
-                steps = [step]
-            for number, (axis, step) in enumerate(
-                zip(axes, steps, strict=True), start=first
-            ):
+            )
+            for number, (axis, step) in enumerate(axes, start=first):
                 row |= {f"c{number}_{key}": getattr(axis, key) for key in _AXIS_KEYS}
                 row[f"c{number}_step"] = step
             first += n_coordinates(feature)
         rows.append(row)
-    return _frame(rows, [*shared], most_coordinates(read))
+    types = {"segmentation": "text"} | dict.fromkeys(shared, "float64")
+    for number in range(1, most_coordinates(read) + 1):
+        types |= {f"c{number}_{key}": "text" for key in ("feature", "level")}
+        types |= {f"c{number}_{key}": "float64" for key in (*_AXIS_KEYS[2:], "step")}
+    return typed_frame(rows, types)
 
 
 def n_coordinates(feature: Feature) -> int:
-    """Return how many coordinates a feature is given, known before anything is fitted.
-
-    A category has one for each level it lists and one for unknown values, or
-    :data:`MOST_LEVELS`.
-    """
+    """Return how many coordinates a feature is given, known before it is fitted."""
     if feature.type == "number":
         return 1
     return len(feature.levels) + 1 if feature.levels else MOST_LEVELS
@@ -165,14 +158,7 @@ def most_coordinates(settings: Settings) -> int:
 def coordinates_of(
     fitted: Mapping[str, Any], segmentation: Segmentation, settings: Settings
 ) -> list[tuple[int, Coordinate]]:
-    """Read the coordinates of a segmentation from its row of :func:`fit_coordinates`.
-
-    Returns
-    -------
-    list of (int, Coordinate)
-        The number of each coordinate, from 1, and what was fitted to it. Levels that
-        nobody has have no coordinate.
-    """
+    """Read the numbers and coordinates of a segmentation; unused levels have none."""
     axes = []
     number = 0
     for name in segmentation.features:
@@ -186,43 +172,20 @@ def coordinates_of(
     return axes
 
 
-def segmentation_points(
-    points: pd.DataFrame, axes: Sequence[tuple[int, Coordinate]], name: str
-) -> pd.DataFrame:
-    """Return a segmentation's points in the order of their ids, with own columns only.
-
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Rows of ``int_points``.
-    axes : sequence of (int, Coordinate)
-        See :func:`coordinates_of`.
-    name : str
-        Name of the segmentation.
-    """
-    own = points[points["segmentation"] == name].sort_values("point_id")
-    columns = [f"coordinate_{number}" for number, _ in axes]
-    rest = [name for name in own if not str(name).startswith("coordinate_")]
-    return own[[*rest, *columns]].reset_index(drop=True)
-
-
 def each_segmentation(
     points: pd.DataFrame, coordinates: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[Segmentation, list[tuple[int, Coordinate]], pd.DataFrame]]:
-    """Yield each segmentation with its coordinates and its points."""
+    """Yield each segmentation with its coordinates and its points, by their ids."""
     fitted: dict[str, Any] = {
         row["segmentation"]: row for row in coordinates.to_dict("records")
     }
     for segmentation in settings.segmentations:
         axes = coordinates_of(fitted[segmentation.name], segmentation, settings)
-        yield segmentation, axes, segmentation_points(points, axes, segmentation.name)
-
-
-def coordinate_values(points: pd.DataFrame) -> FloatArray:
-    """Return the coordinates of points, of shape (n_points, n_coordinates)."""
-    columns = [name for name in points if str(name).startswith("coordinate_")]
-    values: FloatArray = points[columns].to_numpy(np.float64)
-    return values
+        own = points[points["segmentation"] == segmentation.name]
+        columns = [f"coordinate_{number}" for number, _ in axes]
+        rest = [name for name in own if not str(name).startswith("coordinate_")]
+        own = own.sort_values("point_id")[[*rest, *columns]].reset_index(drop=True)
+        yield segmentation, axes, own
 
 
 def to_original(axis: Coordinate, value: float) -> float:
@@ -242,17 +205,7 @@ def to_new_scale(
 ) -> list[float]:
     """Return where a place in a former build's coordinates lies in these.
 
-    Parameters
-    ----------
-    axes, old_axes : sequence of Coordinate
-        Those of this build and of the former one.
-    place : sequence of float
-        One value per old axis.
-
-    Returns
-    -------
-    list of float
-        One value per axis. A level that the former build did not know had a share of 0.
+    A level that the former build did not know had a share of 0.
     """
     values = {
         (old.feature, old.level): to_original(old, value)
@@ -280,7 +233,7 @@ _AXIS_KEYS: Final = (
 
 
 def _present(cell: Any) -> Any:
-    return None if cell is None or cell is pd.NA or cell != cell else cell  # noqa: PLR0124
+    return None if pd.isna(cell) else cell
 
 
 def _rounded(value: float) -> float:
@@ -304,10 +257,10 @@ def _number_axis(
     segmentation: Segmentation,
     weight: float,
     n_numbers: int,
-) -> tuple[list[Coordinate], float]:
-    """Fit one number; a feature that nobody has is refused after it is counted."""
+) -> list[tuple[Coordinate, float]]:
+    """Fit one number and its step; one that nobody has is refused once counted."""
     if values is None:
-        return [Coordinate(feature=feature.name, center=0.0, scale=1.0)], 0.0
+        return [(Coordinate(feature=feature.name, center=0.0, scale=1.0), 0.0)]
     low = high = power = None
     if feature.clip:
         low, high = (_rounded(values.quantile(share)) for share in feature.clip)
@@ -326,21 +279,21 @@ def _number_axis(
     )
     moved = Values(transform(draft, values.values), values.counts)
     center, scale = _scaler(segmentation.scaler, moved)
-    deviation = moved.deviation(moved.values) / scale * weight
+    deviation = moved.deviation() / scale * weight
     step = 0.0
     if len(values.values) > FEW_VALUES and values.counts.sum() > FEW_CUSTOMERS:
         step = STEPS.get(n_numbers, COARSEST_STEP) * deviation
     axis = draft.model_copy(
         update={"center": _rounded(center), "scale": _rounded(scale)}
     )
-    return [axis], _rounded(step)
+    return [(axis, _rounded(step))]
 
 
 def _scaler(scaler: str, moved: Values) -> tuple[float, float]:
     """Return the center and the scale; the scale is 1 where values do not differ."""
     center, scale = 0.0, 1.0
     if scaler == "standard":
-        center, scale = moved.mean(moved.values), moved.deviation(moved.values)
+        center, scale = moved.mean(), moved.deviation()
     elif scaler == "minmax":
         center = float(moved.values.min())
         scale = float(moved.values.max()) - center
@@ -353,7 +306,7 @@ def _scaler(scaler: str, moved: Values) -> tuple[float, float]:
 
 def _category_axes(
     feature: Feature, feature_values: pd.DataFrame, weight: float
-) -> list[Coordinate]:
+) -> list[tuple[Coordinate, float]]:
     """One indicator per level, the most frequent levels first."""
     own = feature_values[feature_values["feature"] == feature.name]
     counts = sorted(
@@ -364,12 +317,15 @@ def _category_axes(
     )[: n_coordinates(feature)]
     total = int(own["n_customers"].sum())
     return [
-        Coordinate(
-            feature=feature.name,
-            level=level,
-            center=-count / total,
-            scale=float(np.sqrt(-count / total)),
-            weight=weight,
+        (
+            Coordinate(
+                feature=feature.name,
+                level=level,
+                center=-count / total,
+                scale=float(np.sqrt(-count / total)),
+                weight=weight,
+            ),
+            0.0,
         )
         for count, level in counts
     ]
@@ -378,22 +334,10 @@ def _category_axes(
 def fit_yeo_johnson(values: FloatArray, counts: FloatArray) -> float:
     """Find the power that makes weighted values most nearly normal.
 
-    Parameters
-    ----------
-    values : array of shape (n,)
-        Distinct values, in any unit.
-    counts : array of shape (n,)
-        Customers with each.
-
-    Returns
-    -------
-    float
-        The maximum likelihood estimate, as scikit-learn's ``PowerTransformer`` finds
-        it with each value repeated; 1, which changes nothing, where all are the same.
+    The maximum likelihood estimate, as scikit-learn's ``PowerTransformer`` finds it
+    with each value repeated; 1, which changes nothing, where all are the same.
     """
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - heavy
-
-    from mall_segments.scoring.assignment import yeo_johnson  # noqa: PLC0415
 
     if np.ptp(values) == 0:
         return 1.0
@@ -420,20 +364,3 @@ def _inverse_yeo_johnson(t: float, power: float) -> float:
     if abs(power - 2) < 1e-12:  # noqa: PLR2004
         return float(-np.expm1(-t))
     return float(1 - (1 - (2 - power) * t) ** (1 / (2 - power)))
-
-
-def _frame(
-    rows: Sequence[Mapping[str, Any]], shared: Sequence[str], n_most: int
-) -> pd.DataFrame:
-    """Give every column one type, also where all its values are missing."""
-    types: dict[str, Any] = {"segmentation": text_type()}
-    types |= dict.fromkeys(shared, "float64")
-    for number in range(1, n_most + 1):
-        types |= {f"c{number}_{key}": text_type() for key in ("feature", "level")}
-        types |= {f"c{number}_{key}": "float64" for key in (*_AXIS_KEYS[2:], "step")}
-    return pd.DataFrame(
-        {
-            name: pd.Series([row.get(name) for row in rows], dtype=dtype)
-            for name, dtype in types.items()
-        }
-    )

@@ -23,7 +23,6 @@ from mall_segments.clustering.metrics import (
     compactness,
     separation,
     silhouettes,
-    weighted_mean,
 )
 from mall_segments.clustering.references import (
     is_simulated_whole,
@@ -61,25 +60,9 @@ _STREAM = 1
 class CountScore:
     """What one number of segments achieves; ``None`` where a score is undefined.
 
-    Attributes
-    ----------
-    n_segments : int
-        Number of segments, from 1.
-    fit : KMeansFit
-        The partition that was scored.
-    silhouette, calinski_harabasz, davies_bouldin : float or None
-        Measures of the partition; see :mod:`mall_segments.clustering.metrics`.
-    gap, gap_standard_error : float or None
-        Gap statistic; see :func:`gap_statistics`.
-    stability, lowest_jaccard : float or None
-        Mean adjusted Rand index, and the mean Jaccard index of the segment that has
-        the lowest; see :mod:`mall_segments.clustering.stability`.
-    separation : float or None
-        See :func:`mall_segments.clustering.metrics.separation`.
-    smallest_segment_share : float
-        Customers of the smallest segment, as a share of all fitted customers.
-    is_exact : bool
-        Whether every measure used every customer.
+    ``stability`` is the mean adjusted Rand index, ``lowest_jaccard`` the mean Jaccard
+    index of the least stable segment; ``is_exact`` says whether every measure used
+    every customer.
     """
 
     n_segments: int
@@ -99,29 +82,7 @@ class CountScore:
 def score_counts(
     points: FloatArray, weights: IntArray, *, max_segments: int, random_seed: int
 ) -> list[CountScore]:
-    """Fit and score 1 to ``max_segments`` segments.
-
-    Parameters
-    ----------
-    points : array of shape (n_points, n_features)
-        Points in scaled units, in any order.
-    weights : array of shape (n_points,)
-        Customers per point.
-    max_segments : int
-        Largest number, at most the number of distinct points with customers.
-    random_seed : int
-        Seed of the fits and of the simulations.
-
-    Returns
-    -------
-    list of CountScore
-        One per number of segments, ascending; the same for any order of the points.
-
-    Raises
-    ------
-    ValueError
-        As :func:`mall_segments.clustering.kmeans.fit_kmeans`.
-    """
+    """Fit and score 1 to ``max_segments`` segments, for any order of points alike."""
     distinct, counts = merge_points(points, weights)
     numbers = range(1, max_segments + 1)
     fits = fit_kmeans_range(
@@ -130,28 +91,32 @@ def score_counts(
     tables = [fits[number].centroids for number in numbers]
     gaps = gap_statistics(distinct, counts, tables, random_seed=random_seed)
     stable = stabilities(distinct, counts, tables, random_seed=random_seed)
-    compared = sample_for_silhouettes(distinct, counts)
-    averages = _mean_silhouettes(*compared, tables)
+    compared, compared_counts = sample_for_silhouettes(distinct, counts)
+    labelings = [assign_points(compared, table) for table in tables]
+    compared_values = silhouettes(compared, compared_counts, labelings)
     scores = []
-    for number, gap, stability, silhouette in zip(
-        numbers, gaps, stable, averages, strict=True
-    ):
-        fit = fits[number]
+    for place, number in enumerate(numbers):
+        fit, values = fits[number], compared_values[place]
+        jaccard, rand = stable[place]
         ratio, overlap = compactness(distinct, counts, fit.labels)
         scores.append(
             CountScore(
                 n_segments=number,
                 fit=fit,
-                silhouette=silhouette,
+                silhouette=None
+                if values is None
+                else float(np.average(values, weights=compared_counts)),
                 calinski_harabasz=ratio,
                 davies_bouldin=overlap,
-                gap=gap[0],
-                gap_standard_error=gap[1],
-                stability=stability.adjusted_rand if number > 1 else None,
-                lowest_jaccard=stability.lowest_jaccard if number > 1 else None,
-                separation=separation(
-                    *compared, assign_points(compared[0], fit.centroids)
+                gap=gaps[place][0],
+                gap_standard_error=gaps[place][1],
+                stability=rand if number > 1 else None,
+                lowest_jaccard=(
+                    None
+                    if number == 1 or np.isnan(jaccard).all()
+                    else float(np.nanmin(jaccard))
                 ),
+                separation=separation(compared, compared_counts, labelings[place]),
                 smallest_segment_share=float(fit.sizes.min() / counts.sum()),
                 is_exact=is_simulated_whole(counts) and len(distinct) <= EXACT_LIMIT,
             )
@@ -167,30 +132,13 @@ def gap_statistics(
     random_seed: int,
     n_references: int = N_REFERENCES,
 ) -> list[tuple[float | None, float | None]]:
-    """Compare the inertia with that of customers spread evenly over the same box.
+    """Compare the inertia with that of customers spread evenly over the same box [1]_.
 
-    Parameters
-    ----------
-    points : array of shape (n_points, n_features)
-        Sorted, merged points in scaled units.
-    weights : array of shape (n_points,)
-        Customers per point, at least 1.
-    tables : sequence of arrays of shape (n_segments, n_features)
-        Centroids for 1, 2, ... segments.
-    random_seed : int
-        Seed of the reference customers and of their fits.
-    n_references : int
-        Reference data sets.
+    ``tables`` holds the centroids of 1, 2, ... segments. Returns the gap of each in
+    units of the natural logarithm, and its simulation error
+    ``sd * sqrt(1 + 1 / n_references)``; ``None`` where an inertia is 0.
 
-    Returns
-    -------
-    list of (gap, standard error)
-        Gap in units of the natural logarithm, and its simulation error
-        ``sd * sqrt(1 + 1 / n_references)``; ``None`` where an inertia is 0.
-
-    Notes
-    -----
-    References fill the box along the principal axes, variant (b) of [1]_, with as many
+    References fill the box along the principal axes, variant (b), with as many
     customers as the inertia is of: all, or 1,000 sampled evenly of more, to whom the
     centroids are then fitted anew.
 
@@ -239,9 +187,9 @@ def sample_for_silhouettes(
     points: FloatArray, weights: IntArray
 ) -> tuple[FloatArray, IntArray]:
     """Take all points where silhouettes are exact, else those of sampled customers."""
-    return sample_customers(
-        points, weights, limit=EXACT_LIMIT, n_customers=SAMPLED_CUSTOMERS
-    )
+    if len(points) <= EXACT_LIMIT:
+        return points, weights
+    return sample_customers(points, weights, SAMPLED_CUSTOMERS)
 
 
 def choices_by_criterion(
@@ -249,24 +197,12 @@ def choices_by_criterion(
 ) -> dict[str, int | None]:
     """Say which number of segments each criterion would choose.
 
-    Parameters
-    ----------
-    scores : sequence of CountScore
-        For ascending numbers of segments.
-    with_one : bool
-        Whether the gap statistic may choose 1, as it alone can.
-
-    Returns
-    -------
-    dict of str to (int or None)
-        ``silhouette``: the highest. ``calinski_harabasz``: the highest, unless that is
-        the last number, where it only shows that the measure still rises.
-        ``davies_bouldin``: the lowest. ``gap``: see :func:`choice_by_gap`.
-        ``jaccard``: the largest number whose segments all reach 0.75, see
-        :mod:`mall_segments.clustering.stability`. ``separation``: the largest number
-        of which no two segments are closer than 3.4, see
-        :func:`mall_segments.clustering.metrics.separation`. Scores within 1e-9 are
-        equal, and the smaller number wins.
+    ``silhouette``: the highest. ``calinski_harabasz``: the highest, unless that is the
+    last number, where it only shows that the measure still rises. ``davies_bouldin``:
+    the lowest. ``gap``: see :func:`choice_by_gap`, which alone can choose 1, unless
+    ``with_one`` is false. ``jaccard``: the largest number whose segments all reach
+    0.75. ``separation``: the largest of which no two are closer than 3.4. Scores within
+    1e-9 are equal, and the smaller number wins.
     """
     several = [score for score in scores if score.n_segments > 1]
     last = max((score.n_segments for score in several), default=None)
@@ -306,16 +242,7 @@ def choice_by_gap(
 ) -> int | None:
     """Return the first number whose gap reaches the next one less its standard error.
 
-    Parameters
-    ----------
-    gaps : sequence of (n_segments, gap, standard error)
-        For 1, 2, ... segments.
-
-    Returns
-    -------
-    int or None
-        1 where the customers look as if spread evenly; ``None`` where no scored
-        number fulfils the rule.
+    1 where the customers look as if spread evenly; ``None`` where no number fulfils it.
 
     Examples
     --------
@@ -333,13 +260,7 @@ def choice_by_gap(
 
 
 def highest(values: Mapping[int, float | None]) -> int | None:
-    """Return the smallest number whose value is the highest, within 1e-9.
-
-    Examples
-    --------
-    >>> highest({2: 0.5, 3: None, 4: 0.5 + 1e-12, 5: 0.1})
-    2
-    """
+    """Return the smallest number whose value is the highest, within 1e-9."""
     known = {number: value for number, value in values.items() if value is not None}
     if not known:
         return None
@@ -350,13 +271,3 @@ def highest(values: Mapping[int, float | None]) -> int | None:
 def _inertia(points: FloatArray, weights: IntArray, table: FloatArray) -> float:
     own = table[assign_points(points, table)]
     return float((weights * ((points - own) ** 2).sum(axis=1)).sum())
-
-
-def _mean_silhouettes(
-    points: FloatArray, weights: IntArray, tables: Sequence[FloatArray]
-) -> list[float | None]:
-    labelings = [assign_points(points, table) for table in tables]
-    return [
-        None if values is None else weighted_mean(values, weights)
-        for values in silhouettes(points, weights, labelings)
-    ]

@@ -113,17 +113,10 @@ def segment_differences(
 def kruskal_wallis(counts: FloatArray) -> tuple[float, float, float]:
     """Test whether the ranks of a number differ between groups.
 
-    Parameters
-    ----------
-    counts : array of shape (n_groups, n_values)
-        Customers per group and value, values ascending; no row or column is empty.
-
-    Returns
-    -------
-    tuple of float
-        H with its correction for ties, its p-value, and epsilon squared of the ranks,
-        ``(H - n_groups + 1) / (n_customers - n_groups)``: the share of their variance
-        that the groups explain, less what they would explain by chance; at least 0.
+    ``counts`` holds the customers per group and value, values ascending, no row or
+    column empty. Returns H with its correction for ties, its p-value, and epsilon
+    squared of the ranks, ``(H - n_groups + 1) / (n_customers - n_groups)``: the share
+    of their variance that the groups explain, less what chance would; at least 0.
 
     Examples
     --------
@@ -145,17 +138,7 @@ def kruskal_wallis(counts: FloatArray) -> tuple[float, float, float]:
 
 
 def chi_squared(counts: FloatArray) -> tuple[float, float, float]:
-    """Test whether the levels of a category are spread alike over groups.
-
-    Parameters
-    ----------
-    counts : array of shape (n_groups, n_levels)
-        Customers; no row or column is empty.
-
-    Returns
-    -------
-    tuple of float
-        Pearson's statistic, its p-value and Cramér's V.
+    """Pearson's statistic, its p-value and Cramér's V of customers by group and level.
 
     Examples
     --------
@@ -178,12 +161,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.04, 0.01])
     [0.04, 0.02]
     """
-    corrected = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(np.argsort(p_values, kind="stable").tolist()):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = highest
-    return corrected
+    order = np.argsort(p_values, kind="stable")
+    steps = np.arange(len(p_values), 0, -1) * np.array(p_values)[order]
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(value) for value in corrected]
 
 
 def _tables(

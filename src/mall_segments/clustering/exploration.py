@@ -5,13 +5,14 @@ This works on distinct values with customer counts, never on customers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
+
+from mall_segments.clustering.frames import typed_frame
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import ArrayLike
 
     from mall_segments.clustering import FloatArray, IntArray
@@ -23,10 +24,10 @@ MODERATE_INDEX: Final = 0.1
 MAJOR_INDEX: Final = 0.25
 """Where the usual reading of the population stability index changes."""
 
-_DRIFT_TYPES: Final = {
-    "feature": "string",
+_TYPES: Final = {
+    "feature": "text",
     "population_stability_index": "float64",
-    "reading": "string",
+    "reading": "text",
     "ks_statistic": "float64",
     "ks_p_value": "float64",
     "previous_n_customers": "Int64",
@@ -34,136 +35,6 @@ _DRIFT_TYPES: Final = {
     "previous_mean": "float64",
     "current_mean": "float64",
 }
-
-
-@dataclass(frozen=True)
-class KolmogorovSmirnov:
-    """The two-sample test: the statistic, from 0 to 1, and its asymptotic p-value."""
-
-    statistic: float
-    p_value: float
-
-
-def population_stability_index(
-    previous_counts: ArrayLike, current_counts: ArrayLike
-) -> float:
-    """Measure how far the customers have moved between bins.
-
-    Parameters
-    ----------
-    previous_counts, current_counts : array-like of shape (n_bins,)
-        Customers per bin in two generations, 0 or more.
-
-    Returns
-    -------
-    float
-        0 for equal shares, no upper limit, no unit. Shares below
-        :data:`SMALLEST_SHARE` count as that.
-
-    Raises
-    ------
-    ValueError
-        If the shapes disagree, or a generation has no customers.
-
-    References
-    ----------
-    .. [1] Siddiqi (2006), "Credit Risk Scorecards", Wiley, chapter 9.
-
-    Examples
-    --------
-    >>> population_stability_index([50, 50], [50, 50])
-    0.0
-    >>> round(population_stability_index([50, 50], [75, 25]), 4)
-    0.2747
-    """
-    previous = np.asarray(previous_counts, dtype=np.float64)
-    current = np.asarray(current_counts, dtype=np.float64)
-    if previous.shape != current.shape:
-        raise ValueError(
-            f"previous_counts has shape {previous.shape} and current_counts "
-            f"{current.shape}; both need the same bins"
-        )
-    if previous.sum() <= 0 or current.sum() <= 0:
-        raise ValueError(
-            f"previous_counts sums to {previous.sum():g} and current_counts to "
-            f"{current.sum():g}; both need customers"
-        )
-    before = np.maximum(previous / previous.sum(), SMALLEST_SHARE)
-    after = np.maximum(current / current.sum(), SMALLEST_SHARE)
-    return float(((after - before) * np.log(after / before)).sum())
-
-
-def read_stability_index(index: float) -> str:
-    """Read a population stability index: ``stable``, ``moderate`` or ``major``.
-
-    Below 0.1 nothing of note has changed, up to 0.25 it is worth a look, and above
-    that the population is another one [1]_.
-
-    References
-    ----------
-    .. [1] Siddiqi (2006), "Credit Risk Scorecards", Wiley, chapter 9.
-
-    Examples
-    --------
-    >>> [read_stability_index(index) for index in (0.0999, 0.1, 0.25, 0.2501)]
-    ['stable', 'moderate', 'moderate', 'major']
-    """
-    if index < MODERATE_INDEX:
-        return "stable"
-    return "moderate" if index <= MAJOR_INDEX else "major"
-
-
-def kolmogorov_smirnov(
-    previous_values: ArrayLike,
-    previous_counts: ArrayLike,
-    current_values: ArrayLike,
-    current_counts: ArrayLike,
-) -> KolmogorovSmirnov:
-    """Test whether two samples could come from the same distribution.
-
-    Parameters
-    ----------
-    previous_values, current_values : array-like of shape (n_values,)
-        Values of two samples, in the same unit and any order.
-    previous_counts, current_counts : array-like of the same shape
-        Customers with each value.
-
-    Returns
-    -------
-    KolmogorovSmirnov
-        The largest difference of the two cumulative shares, and the two-sided
-        asymptotic p-value. Two single customers, for whom it has no value, have the
-        p-value 1 of the exact test.
-
-    Raises
-    ------
-    ValueError
-        If a sample has no customers.
-
-    References
-    ----------
-    .. [1] Hodges (1958), "The significance probability of the Smirnov two-sample
-       test", Arkiv för Matematik 3, 469-486.
-
-    Examples
-    --------
-    >>> kolmogorov_smirnov([1, 2], [1, 1], [2, 3], [1, 1]).statistic
-    0.5
-    """
-    from scipy.stats import kstwo  # noqa: PLC0415 - half a second, for drift alone
-
-    before = _sorted_sample(previous_values, previous_counts)
-    after = _sorted_sample(current_values, current_counts)
-    values = np.union1d(before.values, after.values)
-    differences = before.shares_up_to(values) - after.shares_up_to(values)
-    statistic = float(np.abs(differences).max())
-    n_effective = np.round(
-        before.n_customers
-        * after.n_customers
-        / (before.n_customers + after.n_customers)
-    )
-    p_value = kstwo.sf(statistic, n_effective) if n_effective else 1.0
-    return KolmogorovSmirnov(statistic, float(np.clip(p_value, 0, 1)))
 
 
 def feature_drift(
@@ -192,97 +63,138 @@ def feature_drift(
     values above one decile up to the next, and the outer ones all values beyond.
     Equal deciles make fewer bins.
     """
-    rows = [
-        _drift_of_feature(
-            feature,
-            _sample_of_feature(previous_values, feature),
-            _sample_of_feature(current_values, feature),
+    return typed_frame(
+        [
+            _drift_of_feature(
+                feature,
+                _sample(previous_values, feature),
+                _sample(current_values, feature),
+            )
+            for feature in sorted(current_values["feature"].unique())
+        ],
+        _TYPES,
+    )
+
+
+def population_stability_index(
+    previous_counts: ArrayLike, current_counts: ArrayLike
+) -> float:
+    """Measure how far the customers have moved between bins [1]_.
+
+    0 for equal shares, no upper limit, no unit. Shares below :data:`SMALLEST_SHARE`
+    count as that.
+
+    References
+    ----------
+    .. [1] Siddiqi (2006), "Credit Risk Scorecards", Wiley, chapter 9.
+
+    Examples
+    --------
+    >>> population_stability_index([50, 50], [50, 50])
+    0.0
+    >>> round(population_stability_index([50, 50], [75, 25]), 4)
+    0.2747
+    """
+    before, after = (
+        np.maximum(np.divide(counts, np.sum(counts)), SMALLEST_SHARE)
+        for counts in (previous_counts, current_counts)
+    )
+    return float(((after - before) * np.log(after / before)).sum())
+
+
+def read_stability_index(index: float) -> str:
+    """Read a population stability index as Siddiqi does.
+
+    Examples
+    --------
+    >>> [read_stability_index(index) for index in (0.0999, 0.1, 0.25, 0.2501)]
+    ['stable', 'moderate', 'moderate', 'major']
+    """
+    if index < MODERATE_INDEX:
+        return "stable"
+    return "moderate" if index <= MAJOR_INDEX else "major"
+
+
+def kolmogorov_smirnov(
+    previous_values: ArrayLike,
+    previous_counts: ArrayLike,
+    current_values: ArrayLike,
+    current_counts: ArrayLike,
+) -> tuple[float, float]:
+    """Test whether two weighted samples could come from the same distribution.
+
+    Returns
+    -------
+    tuple of float
+        The largest difference of the two cumulative shares, and the two-sided
+        asymptotic p-value [1]_; 1 for two single customers, as of the exact test.
+
+    References
+    ----------
+    .. [1] Hodges (1958), "The significance probability of the Smirnov two-sample
+       test", Arkiv för Matematik 3, 469-486.
+
+    Examples
+    --------
+    >>> kolmogorov_smirnov([1, 2], [1, 1], [2, 3], [1, 1])[0]
+    0.5
+    """
+    from scipy.stats import kstwo  # noqa: PLC0415 - half a second, for drift alone
+
+    values = np.union1d(previous_values, current_values)
+    before, after = (
+        np.cumsum(np.bincount(np.searchsorted(values, own), counts, len(values)))
+        for own, counts in (
+            (previous_values, previous_counts),
+            (current_values, current_counts),
         )
-        for feature in sorted(current_values["feature"].unique())
-    ]
-    return pd.DataFrame(rows, columns=list(_DRIFT_TYPES)).astype(_DRIFT_TYPES)
+    )
+    statistic = float(np.abs(before / before[-1] - after / after[-1]).max())
+    n_effective = np.round(before[-1] * after[-1] / (before[-1] + after[-1]))
+    p_value = kstwo.sf(statistic, n_effective) if n_effective else 1.0
+    return statistic, float(np.clip(p_value, 0, 1))
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """Values in ascending order and the customers with each."""
-
-    values: FloatArray
-    counts: IntArray
-
-    @property
-    def n_customers(self) -> int:
-        return int(self.counts.sum())
-
-    @property
-    def mean(self) -> float:
-        return float((self.values * self.counts).sum() / self.n_customers)
-
-    def shares_up_to(self, values: FloatArray) -> FloatArray:
-        """Share of the customers at or below each value, (n_values,)."""
-        reached = np.concatenate([[0], np.cumsum(self.counts)])
-        places = np.searchsorted(self.values, values, side="right")
-        shares: FloatArray = reached[places] / self.n_customers
-        return shares
-
-    def deciles(self) -> FloatArray:
-        """Smallest values that a tenth, two tenths ... of the customers do not exceed.
-
-        Each is listed once.
-        """
-        reached = 10 * np.cumsum(self.counts)
-        wanted = self.n_customers * np.arange(1, 10)
-        return np.unique(self.values[np.searchsorted(reached, wanted)])
-
-    def counts_between(self, edges: FloatArray) -> IntArray:
-        """Count customers up to the first edge, the next ... and above the last."""
-        bins = np.searchsorted(edges, self.values)
-        between: IntArray = np.zeros(len(edges) + 1, dtype=np.int64)
-        np.add.at(between, bins, self.counts)
-        return between
-
-
-def _sorted_sample(values: ArrayLike, counts: ArrayLike) -> _Sample:
-    found = np.asarray(values, dtype=np.float64)
-    customers = np.asarray(counts, dtype=np.int64)
-    if customers.sum() < 1:
-        raise ValueError("a sample has no customers; both need at least 1")
-    order = np.argsort(found, kind="stable")
-    return _Sample(found[order], customers[order])
-
-
-def _sample_of_feature(table: pd.DataFrame, feature: str) -> _Sample | None:
+def _sample(table: pd.DataFrame, feature: str) -> tuple[FloatArray, IntArray] | None:
+    """Values of a feature in ascending order and the customers with each."""
     own = table[(table["feature"] == feature) & table["value"].notna()]
-    return None if own.empty else _sorted_sample(own["value"], own["n_customers"])
+    if own.empty:
+        return None
+    own = own.sort_values("value")
+    return own["value"].to_numpy(np.float64), own["n_customers"].to_numpy(np.int64)
 
 
 def _drift_of_feature(
-    feature: str, previous: _Sample | None, current: _Sample | None
+    feature: str,
+    previous: tuple[FloatArray, IntArray] | None,
+    current: tuple[FloatArray, IntArray] | None,
 ) -> dict[str, Any]:
     """Columns of one feature; those that cannot be known are left out."""
     row: dict[str, Any] = {"feature": feature, "current_n_customers": 0}
-    if previous:
-        row |= {
-            "previous_n_customers": previous.n_customers,
-            "previous_mean": previous.mean,
-        }
-    if current:
-        row |= {
-            "current_n_customers": current.n_customers,
-            "current_mean": current.mean,
-        }
+    for when, sample in (("previous", previous), ("current", current)):
+        if sample:
+            row[f"{when}_n_customers"] = int(sample[1].sum())
+            row[f"{when}_mean"] = float(np.average(sample[0], weights=sample[1]))
     if previous and current:
-        edges = previous.deciles()
+        edges = _deciles(*previous)
         index = population_stability_index(
-            previous.counts_between(edges), current.counts_between(edges)
+            *(
+                np.bincount(np.searchsorted(edges, values), counts, len(edges) + 1)
+                for values, counts in (previous, current)
+            )
         )
-        test = kolmogorov_smirnov(
-            previous.values, previous.counts, current.values, current.counts
-        )
+        statistic, p_value = kolmogorov_smirnov(*previous, *current)
         row |= {
             "population_stability_index": index,
             "reading": read_stability_index(index),
-            "ks_statistic": test.statistic,
-            "ks_p_value": test.p_value,
+            "ks_statistic": statistic,
+            "ks_p_value": p_value,
         }
     return row
+
+
+def _deciles(values: FloatArray, counts: IntArray) -> FloatArray:
+    """Smallest values that a tenth, two tenths ... of the customers do not exceed."""
+    reached = 10 * np.cumsum(counts)
+    wanted = reached[-1] // 10 * np.arange(1, 10)
+    return np.unique(values[np.searchsorted(reached, wanted)])

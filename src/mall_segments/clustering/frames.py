@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,49 +18,21 @@ if TYPE_CHECKING:
     from mall_segments.settings import Segmentation, Settings
 
 
-def _coordinate_columns(frame: pd.DataFrame) -> list[str]:
-    """Columns ``coordinate_1``, ``coordinate_2``, ... that hold a value, by number."""
-    numbered = {
-        int(match[1]): str(column)
-        for column in frame.columns
-        if (match := re.fullmatch(r"coordinate_(\d+)", str(column)))
-    }
-    return [
-        numbered[place]
-        for place in sorted(numbered)
-        if len(frame) and frame[numbered[place]].notna().any()
-    ]
-
-
-def known_coordinates(frame: pd.DataFrame) -> FloatArray:
-    """Coordinates of one segmentation's rows, of shape (n_rows, n_features)."""
-    columns = _coordinate_columns(frame)
+def coordinate_values(frame: pd.DataFrame) -> FloatArray:
+    """Coordinates that hold a value, by number, of shape (n_rows, n_coordinates)."""
+    numbers = sorted(
+        int(str(name).removeprefix("coordinate_"))
+        for name in frame
+        if str(name).startswith("coordinate_") and frame[name].notna().any()
+    )
+    columns = [f"coordinate_{number}" for number in numbers]
     return np.ascontiguousarray(frame[columns].to_numpy(dtype=np.float64))
 
 
 def each_fitted(
     points: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[Segmentation, FloatArray, IntArray]]:
-    """Yield each segmentation with its fitted points, sorted, merged and checked.
-
-    Parameters
-    ----------
-    points : DataFrame
-        Rows of ``int_points``, in any order.
-    settings : Settings
-        The settings of the build; their order is that of the result.
-
-    Yields
-    ------
-    tuple of Segmentation, array (n_points, n_features) and array (n_points,)
-        The segmentation, its distinct points with fitted customers, and how many
-        these are.
-
-    Raises
-    ------
-    InputError
-        If there are fewer distinct points than segments are asked for.
-    """
+    """Yield each segmentation with its fitted points, sorted, merged and checked."""
     for segmentation in settings.segmentations:
         yield (segmentation, *fitted_points(points, segmentation))
 
@@ -69,11 +40,17 @@ def each_fitted(
 def fitted_points(
     points: pd.DataFrame, segmentation: Segmentation
 ) -> tuple[FloatArray, IntArray]:
-    """Points of a segmentation to fit; see :func:`each_fitted`."""
+    """Sorted, merged points of a segmentation and their fitted customers.
+
+    Raises
+    ------
+    InputError
+        If there are fewer distinct points than segments are asked for.
+    """
     is_own = points["segmentation"].to_numpy() == segmentation.name
     own = points[is_own & (points["n_fitted"].to_numpy() > 0)]
     weights = own["n_fitted"].to_numpy(dtype=np.int64)
-    values = known_coordinates(own)
+    values = coordinate_values(own)
     if not values.shape[1]:
         values = np.zeros((len(own), 1))
     distinct, counts = merge_points(values, weights)
@@ -92,15 +69,7 @@ def fitted_points(
 def typed_frame(
     rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]
 ) -> pd.DataFrame:
-    """Give every column one type, also where all its values are missing.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        Values by column; a column that a row lacks is missing there.
-    types : mapping of str to {"text", "int64", "Int64", "float64", "bool"}
-        The columns in their order.
-    """
+    """Give every column one type, also where all its values are missing."""
     return pd.DataFrame(
         {
             column: pd.Series(

@@ -28,16 +28,9 @@ REACH: Final = 0.5
 
 @dataclass(frozen=True)
 class Identity:
-    """Who a new segment is.
+    """Who a new segment is, which published one it continues, and how far it moved.
 
-    Attributes
-    ----------
-    segment_id : int
-        Id of the segment, from 1.
-    previous_segment_id : int or None
-        The published segment it continues, with the same id; ``None`` if it is new.
-    distance_moved : float or None
-        Distance between the two centroids, in the scaled units of the new fit.
+    The distance is between the two centroids, in the scaled units of the new fit.
     """
 
     segment_id: int
@@ -97,34 +90,16 @@ def match_identities(
 ) -> list[Identity]:
     """Give new segments the ids of the former ones they continue.
 
-    Parameters
-    ----------
-    centroids : array of shape (n_segments, n_coordinates)
-        Centroids of the new fit, in its scaled units.
-    published : sequence of (int, sequence of float)
-        Id and centroid of each published segment, scaled as the new fit scales.
-    retired : sequence of (int, sequence of float)
-        The same of those given up before.
+    Former ones are the published and those retired before: their ids and their
+    centroids, scaled as the new fit scales.
 
-    Returns
-    -------
-    list of Identity
-        One per new segment, in the order given. New ids continue above the highest
-        id ever used.
-
-    Raises
-    ------
-    ValueError
-        If an id occurs twice.
-
-    Notes
-    -----
     A segment may continue a former one if its centroid has moved at most half the way
     from there to the nearest other published centroid: farther, and it would be in
     another segment's territory. Among the pairs allowed, as many as possible are
     matched, with the least sum of squared distances [1]_. What continues no published
-    segment may continue one that was retired, within the same reach. A segment alone
-    in its generation has no neighbour and is always continued by the nearest.
+    segment may continue one that was retired, within the same reach; new ids go on
+    above the highest ever used. A segment alone in its generation has no neighbour and
+    is always continued by the nearest.
 
     References
     ----------

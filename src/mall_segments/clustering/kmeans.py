@@ -35,17 +35,10 @@ CHUNK_POINTS = 16_384
 class KMeansFit:
     """A fixed point of weighted K-means.
 
-    Attributes
-    ----------
-    centroids : array of shape (n_segments, n_features)
-        Means of the segments, in scaled units; by customers descending, then by
-        coordinates ascending.
-    labels : array of shape (n_points,)
-        Row of ``centroids`` nearest to each point, ties to the lower row.
-    sizes : array of shape (n_segments,)
-        Customers per segment, at least 1.
-    inertia : float
-        Sum of the customers' squared distances to their centroid.
+    ``centroids`` are the means of the segments in scaled units, by customers
+    descending, then by coordinates ascending; ``labels`` is the nearest row of these
+    for each point, ties to the lower row; ``sizes`` the customers of each segment, at
+    least 1; ``inertia`` the sum of the customers' squared distances.
     """
 
     centroids: FloatArray
@@ -59,43 +52,17 @@ def fit_kmeans(
 ) -> KMeansFit:
     """Partition weighted points into the segments of least inertia found.
 
-    Parameters
-    ----------
-    points : array of shape (n_points, n_features)
-        Points in scaled units, in any order, repeated or not.
-    weights : array of shape (n_points,)
-        Customers per point; points without customers are labelled, not fitted.
-    n_segments : int
-        From 1 to the number of distinct points with customers.
-    random_seed : int
-        From 0 to 2**32 - 1. Decides where the search starts, not how it ends.
-
-    Returns
-    -------
-    KMeansFit
-        Bit-identical for any order of the points and any number of threads.
+    The points are in scaled units, in any order, repeated or not; those without
+    customers are labelled, not fitted. The result is bit-identical for any order of the
+    points and any number of threads; the seed decides where the search starts, not how
+    it ends. Of partitions with equal inertia, the table of centroids that comes first
+    in ascending order wins.
 
     Raises
     ------
     ValueError
         If a value is not finite or beyond 1e100, a weight is negative, or a setting
         is outside its range.
-
-    Notes
-    -----
-    K-means has many local optima. Some k-means++ starts [1]_ are followed by rounds of
-    relocation: each segment in turn is dissolved and its centroid moved to each of the
-    places where it would help most, and Lloyd's iteration [2]_ is run from all of these
-    at once. With more than 2,000 points this happens on a sample, and the best
-    partitions of that are finished on all points.
-    Partitions with equal inertia are told apart by their centroids: the table that
-    comes first in ascending order wins.
-
-    References
-    ----------
-    .. [1] Arthur and Vassilvitskii (2007), "k-means++", SODA, 1027-1035.
-    .. [2] Lloyd (1982), "Least squares quantization in PCM", IEEE Trans. Inf.
-       Theory 28, 129-137.
 
     Examples
     --------
@@ -120,11 +87,7 @@ def fit_kmeans_range(
     n_segments: Iterable[int],
     random_seed: int,
 ) -> dict[int, KMeansFit]:
-    """Fit several numbers of segments, sharing the preparation of the points.
-
-    Each fit is the one :func:`fit_kmeans` returns for that number; the parameters
-    and errors are the same.
-    """
+    """Fit several numbers of segments, each as :func:`fit_kmeans` does."""
     numbers = list(n_segments)
     _check_points(points, weights)
     distinct, counts = merge_points(points, weights)
@@ -157,18 +120,6 @@ def assign_points(points: FloatArray, centroids: FloatArray) -> IntArray:
     Squared distances are summed feature by feature in column order, as the SQL of
     the project does, so both agree to the last bit.
 
-    Parameters
-    ----------
-    points : array of shape (n_points, n_features)
-        Points in scaled units.
-    centroids : array of shape (n_segments, n_features)
-        Centroids in the same units.
-
-    Returns
-    -------
-    array of shape (n_points,)
-        Rows of ``centroids``.
-
     Examples
     --------
     >>> assign_points(np.array([[1.0], [4.0]]), np.array([[0.0], [2.0]])).tolist()
@@ -190,14 +141,7 @@ def assign_points(points: FloatArray, centroids: FloatArray) -> IntArray:
 
 
 def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, IntArray]:
-    """Sort points, merge equal ones and drop those without customers.
-
-    Returns
-    -------
-    tuple of arrays of shape (n_distinct, n_features) and (n_distinct,)
-        Points in ascending order, first feature first, and their customers, row
-        after row in memory.
-    """
+    """Sort points, merge equal ones and drop those without customers."""
     used = weights > 0
     kept, counts = points[used] + 0.0, weights[used].astype(np.int64)
     order = np.lexsort(kept.T[::-1])
@@ -209,30 +153,21 @@ def merge_points(points: FloatArray, weights: IntArray) -> tuple[FloatArray, Int
 
 
 def sample_customers(
-    points: FloatArray, weights: IntArray, *, limit: int, n_customers: int
+    points: FloatArray, weights: IntArray, most: int
 ) -> tuple[FloatArray, IntArray]:
-    """Take every so many-th customer along the sorted points.
+    """Take every so many-th customer along the sorted points, or all if few [1]_.
 
-    Parameters
+    Nothing is random, and a point with many customers is drawn in proportion.
+
+    References
     ----------
-    points, weights
-        Sorted, merged points and their customers.
-    limit : int
-        Points that are few enough to be taken all.
-    n_customers : int
-        Customers to take of more points.
-
-    Returns
-    -------
-    tuple of arrays of shape (n_sampled, n_features) and (n_sampled,)
-        The points themselves when they are few enough; otherwise those of the
-        customers taken, with how many of these each has. Nothing is random.
+    .. [1] Madow and Madow (1944), "On the theory of systematic sampling", Annals of
+       Mathematical Statistics 15, 1-24.
     """
-    if len(points) <= limit:
-        return points, weights
     ends = np.cumsum(weights)
-    steps = 2 * np.arange(n_customers, dtype=np.int64) + 1
-    places = steps * int(ends[-1]) // (2 * n_customers)
+    if not len(ends) or ends[-1] <= most:
+        return points, weights
+    places = (2 * np.arange(most, dtype=np.int64) + 1) * int(ends[-1]) // (2 * most)
     chosen, counts = np.unique(
         np.searchsorted(ends, places, side="right"), return_counts=True
     )
@@ -244,21 +179,9 @@ def settle_centroids(
 ) -> KMeansFit:
     """Iterate assignment and means from the given centroids to a fixed point.
 
-    Parameters
-    ----------
-    points : array of shape (n_points, n_features)
-        Sorted, merged points in scaled units.
-    weights : array of shape (n_points,)
-        Customers per point, at least 1.
-    centroids : array of shape (n_segments, n_features)
-        Where to start, at most one per point. Their order is kept: a tie goes to
-        the lower row.
-
-    Returns
-    -------
-    KMeansFit
-        A segment that loses all its customers on the way restarts at the point
-        that is farthest from its centroid, so none is empty.
+    The points are sorted and merged. The order of the centroids is kept: a tie goes to
+    the lower row. A segment that loses all its customers on the way restarts at the
+    point that is farthest from its centroid, so none is empty.
     """
     customers = weights.astype(np.float64)
     columns = np.ascontiguousarray(points.T)

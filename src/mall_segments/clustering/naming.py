@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import SettingsError
@@ -41,15 +42,9 @@ NO_ACTION: Final = "None: these customers do not form segments."
 class Traits:
     """What a segment is named by.
 
-    Attributes
-    ----------
-    z_scores : mapping of str to float
-        Per number: centroid less the mean of all customers, in their standard
-        deviations, both in the unit that distances are taken in.
-    means : mapping of str to float
-        Per number: the mean in original units.
-    shares : mapping of str to mapping of str to (float, float)
-        Per category and level: its share of the segment and of all customers.
+    ``z_scores`` and ``means`` are per number: centroid less the mean of all customers,
+    in their standard deviations, and the mean in original units. ``shares`` are per
+    category and level: its share of the segment and of all customers.
     """
 
     z_scores: Mapping[str, float]
@@ -85,16 +80,7 @@ class Traits:
 def level_of(z_score: float) -> str:
     """Say whether a centroid is low, average or high among all customers.
 
-    Parameters
-    ----------
-    z_score : float
-        Centroid less the mean of all customers, in their standard deviations.
-
-    Returns
-    -------
-    str
-        ``low`` below -0.5, ``high`` above 0.5, else ``average``. About a third of
-        normally distributed customers fall on each level.
+    About a third of normally distributed customers fall on each level.
 
     Examples
     --------
@@ -113,25 +99,10 @@ def name_segments(
 ) -> list[str]:
     """Name the segments of one segmentation, no two alike.
 
-    Parameters
-    ----------
-    segments : sequence of Traits
-        What each segment is like.
-    features : sequence of Feature
-        Settings of the features in use.
-    previous_names : sequence of str or None
-        What each segment was called before; kept as long as it is true.
-
-    Returns
-    -------
-    list of str
-        Such as "High income and low spending". Segments that would share a name are
-        told apart by their centroid: "Average income and spending (age 52)".
-
-    Notes
-    -----
-    A level is named by its own word and the feature's label ("low income"). Another
-    word in ``level_words`` replaces both ("older", "frequent visits").
+    A level is named by its own word and the feature's label ("low income"); another
+    word in ``level_words`` replaces both ("older"). Segments that would share a name
+    are told apart by their centroid: "Average income (age 52)". A former name is kept
+    as long as it is true.
 
     Examples
     --------
@@ -168,24 +139,30 @@ def name_parts(segments: Sequence[Traits], features: Sequence[Feature]) -> list[
 
     The feature is the number in which they differ most; parts are counted by its mean.
     """
-    numbers = [feature for feature in features if feature.type == "number"]
-    if not numbers:
+    feature = _most_spread(segments, features)
+    if feature is None:
         return [
             f"Part {place + 1} of {len(segments)}" for place in range(len(segments))
         ]
+    scores = [traits.z_scores[feature.name] for traits in segments]
+    order = sorted(range(len(segments)), key=scores.__getitem__)
+    return [
+        f"Part {order.index(place) + 1} of {len(segments)} along {feature.label}"
+        for place in range(len(segments))
+    ]
+
+
+def _most_spread(
+    segments: Sequence[Traits], features: Sequence[Feature]
+) -> Feature | None:
+    """Return the number in which segments differ most, if there is a number."""
+    numbers = [feature for feature in features if feature.type == "number"]
 
     def spread(feature: Feature) -> float:
         scores = [traits.z_scores[feature.name] for traits in segments]
         return max(scores) - min(scores)
 
-    feature = max(numbers, key=spread)
-    order = sorted(
-        range(len(segments)), key=lambda place: segments[place].z_scores[feature.name]
-    )
-    return [
-        f"Part {order.index(place) + 1} of {len(segments)} along {feature.label}"
-        for place in range(len(segments))
-    ]
+    return max(numbers, key=spread, default=None)
 
 
 def choose_personas(
@@ -196,24 +173,11 @@ def choose_personas(
 ) -> list[tuple[str, str]]:
     """Find the persona and the recommended action for each segment of a segmentation.
 
-    Parameters
-    ----------
-    segments : sequence of Traits
-        What each segment is like.
-    names : sequence of str
-        Their names, of which a persona is made where no rule fits.
-    features : sequence of Feature
-        Settings of the features in use.
-    personas : pandas.DataFrame
-        Rows of ``seeds/segment_personas.csv``: ``priority``, one column per feature
-        holding a level or nothing for any, ``persona``, ``recommended_action``.
-
-    Returns
-    -------
-    list of (str, str)
-        Persona and recommended action of the first row by priority whose levels all
-        hold; a row without any level fits no segment, but its absence would leave
-        some without: those are called by their name. No two personas are alike.
+    ``personas`` are rows of ``seeds/segment_personas.csv``: ``priority``, one column
+    per feature holding a level or nothing for any, ``persona``, ``recommended_action``.
+    The first row by priority whose levels all hold is taken; a row without any level
+    fits no segment. Segments that no row fits are called by their name. No two are
+    alike.
 
     Raises
     ------
@@ -279,23 +243,16 @@ def _plain_name(traits: Traits, features: Sequence[Feature]) -> str:
             key=lambda feature: -traits.unusualness(feature),
         )[:MAX_FEATURES_NAMED]
         mentioned = [feature for feature in mentioned if feature in unusual]
-    phrases: list[str] = []
-    average: list[str] = []
-    for feature in mentioned:
-        phrase = _phrase(traits, feature)
-        if phrase == f"average {feature.label}":
-            average.append(feature.label)
-            continue
-        phrases += _average_phrase(average)
-        average = []
-        phrases.append(phrase)
-    phrases += _average_phrase(average)
+    phrases = []
+    for is_average, run in groupby(
+        mentioned, lambda each: _phrase(traits, each) == f"average {each.label}"
+    ):
+        if is_average:
+            phrases.append(f"average {_enumerate([each.label for each in run])}")
+        else:
+            phrases += [_phrase(traits, each) for each in run]
     text = _enumerate(phrases) or "average customers"
     return text[0].upper() + text[1:]
-
-
-def _average_phrase(labels: Sequence[str]) -> list[str]:
-    return [f"average {_enumerate(labels)}"] if labels else []
 
 
 def _enumerate(texts: Sequence[str]) -> str:
@@ -318,14 +275,8 @@ def _qualified_name(
     used: Collection[str],
 ) -> str:
     """Add the value of the number in which segments of the same name differ most."""
-    numbers = [feature for feature in features if feature.type == "number"]
-
-    def spread(feature: Feature) -> float:
-        scores = [segments[other].z_scores[feature.name] for other in alike]
-        return max(scores) - min(scores)
-
-    if numbers:
-        feature = max(numbers, key=spread)
+    feature = _most_spread([segments[other] for other in alike], features)
+    if feature is not None:
         values = [segments[other].means[feature.name] for other in alike]
         value = segments[place].means[feature.name]
         for digits in range(2, MAX_DIGITS + 1):

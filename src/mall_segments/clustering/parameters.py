@@ -12,6 +12,7 @@ from mall_segments.clustering.coordinates import (
     most_coordinates,
     to_new_scale,
 )
+from mall_segments.clustering.frames import typed_frame
 from mall_segments.model import (
     Model,
     ModelColumn,
@@ -59,9 +60,9 @@ def wide_parameters(
         slots: dict[str, Any] = {
             "precision": precision_of(float(own["variance"].iloc[0]))
         }
-        ordered = own.sort_values("segment_id").to_dict("records")
-        for slot in range(1, n_slots + 1):
-            segment = ordered[slot - 1] if slot <= len(ordered) else {}
+        ordered: list[dict[Any, Any]] = own.sort_values("segment_id").to_dict("records")
+        empty: list[dict[Any, Any]] = [{}] * (n_slots - len(ordered))
+        for slot, segment in enumerate([*ordered, *empty], start=1):
             slots[f"s{slot}_id"] = segment.get("segment_id")
             slots[f"s{slot}_share"] = segment.get("share")
             slots[f"s{slot}_outlier_distance"] = segment.get("outlier_distance")
@@ -73,23 +74,16 @@ def wide_parameters(
                 slots[f"s{slot}_c{number}"] = value
         rows.append(slots)
     types = {name: "Int64" if name.endswith("_id") else "float64" for name in rows[0]}
-    wide = pd.DataFrame(
+    # A coordinate that no level has is 0 for everybody.
+    unused = {"center": 0.0, "scale": 1.0, "weight": 1.0}
+    filled = coordinates.reset_index(drop=True).fillna(
         {
-            name: pd.Series([row[name] for row in rows], dtype=dtype)
-            for name, dtype in types.items()
+            f"c{number}_{key}": value
+            for number in range(1, n_most + 1)
+            for key, value in unused.items()
         }
     )
-    return pd.concat([_complete(coordinates, n_most), wide], axis=1)
-
-
-def _complete(coordinates: pd.DataFrame, n_most: int) -> pd.DataFrame:
-    """Let coordinates that no level has be 0 for everybody."""
-    filled = coordinates.reset_index(drop=True).copy()
-    for number in range(1, n_most + 1):
-        for key, value in (("center", 0.0), ("scale", 1.0), ("weight", 1.0)):
-            name = f"c{number}_{key}"
-            filled[name] = filled[name].fillna(value)
-    return filled
+    return pd.concat([filled, typed_frame(rows, types)], axis=1)
 
 
 def build_model(
@@ -111,11 +105,8 @@ def build_model(
         Settings of the build.
     coordinates, segments : pandas.DataFrame
         As :func:`wide_parameters`.
-    sizes : pandas.DataFrame
-        Rows of ``dim_segments``: ``segmentation``, ``segment_id``, ``n_customers`` and
-        ``customer_share``.
-    verdicts : pandas.DataFrame
-        Rows of ``fct_segmentation_verdicts``.
+    sizes, verdicts : pandas.DataFrame
+        Rows of ``dim_segments`` and of ``fct_segmentation_verdicts``.
     previous : Model or None
         The published model, whose ids are not used again.
     build_id, settings_sha256 : str

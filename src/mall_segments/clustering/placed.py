@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from mall_segments.clustering.coordinates import (
-    coordinate_values,
-    each_segmentation,
-)
+from mall_segments.clustering.coordinates import each_segmentation
+from mall_segments.clustering.frames import coordinate_values
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.scoring.assignment import precision_of
 from mall_segments.settings import read_settings
@@ -71,7 +69,7 @@ def place_points(
         rows = rows.sort_values("segment_id")
         columns = [f"coordinate_{number}" for number, _ in axes]
         values = coordinate_values(own)
-        placed = _place(values, rows[columns].to_numpy(np.float64), rows)
+        placed = nearest_segments(values, rows[columns].to_numpy(np.float64), rows)
         placed.insert(0, "segmentation", segmentation.name)
         placed.insert(1, "point_id", own["point_id"].to_numpy())
         placed["silhouette"] = _silhouettes(own, values, placed["segment_id"])
@@ -79,9 +77,10 @@ def place_points(
     return pd.concat(tables, ignore_index=True)[list(_TYPES)].astype(_TYPES)
 
 
-def _place(
+def nearest_segments(
     values: FloatArray, centroids: FloatArray, rows: pd.DataFrame
 ) -> pd.DataFrame:
+    """Assign points to centroids; ``rows`` are those of ``segments``, in that order."""
     squared = np.zeros((len(values), len(centroids)))
     for axis in range(values.shape[1]):
         squared += (values[:, axis, None] - centroids[None, :, axis]) ** 2

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
 from mall_segments.clustering.kmeans import sample_customers
 from mall_segments.clustering.threads import use_one_thread
@@ -28,29 +29,16 @@ LEAST_SKEWNESS = 0.5
 LEAST_WIDTH = 1e-12
 """Width of a box below which it counts as flat in that direction."""
 
+RARE = 0.05
+"""Chance that the farthest of one cloud lies no farther, below which it is none."""
+
 BISECTIONS = 40
 """Halvings in search of the shift that leaves no skewness."""
 
 
 def simulated_customers(points: FloatArray, weights: IntArray) -> FloatArray:
-    """Take the customers that simulations run on.
-
-    Parameters
-    ----------
-    points, weights
-        Sorted, merged points and their customers.
-
-    Returns
-    -------
-    array of shape (n_customers, n_features)
-        Every customer, or 1,000 of more, evenly along the sorted points.
-    """
-    n_customers = int(weights.sum())
-    if n_customers > SIMULATED_CUSTOMERS:
-        points, weights = sample_customers(
-            points, weights, limit=0, n_customers=SIMULATED_CUSTOMERS
-        )
-    return np.repeat(points, weights, axis=0)
+    """Rows of the customers that simulations run on, of sorted, merged points."""
+    return np.repeat(*sample_customers(points, weights, SIMULATED_CUSTOMERS), axis=0)
 
 
 def is_simulated_whole(weights: IntArray) -> bool:
@@ -61,21 +49,9 @@ def is_simulated_whole(weights: IntArray) -> bool:
 def uniform_sets(
     customers: FloatArray, *, n_sets: int, random_seed: Sequence[int]
 ) -> FloatArray:
-    """Draw sets spread evenly over the box along the customers' principal axes.
+    """Draw sets spread evenly over the box along the customers' principal axes [1]_.
 
-    Parameters
-    ----------
-    customers : array of shape (n_customers, n_features)
-        A row per customer.
-    n_sets : int
-        Sets to draw.
-    random_seed : sequence of int
-        Seed of the draws.
-
-    Returns
-    -------
-    array of shape (n_sets, n_customers, n_features)
-        As many customers in each set as there are.
+    The result has the shape (n_sets, n_customers, n_features).
 
     References
     ----------
@@ -104,10 +80,6 @@ def cloud_sets(
 ) -> FloatArray:
     """Draw sets from one cloud with the customers' covariance and skewness.
 
-    Parameters and result are those of :func:`uniform_sets`.
-
-    Notes
-    -----
     A coordinate that is skewed, as money is, is taken as a shifted logarithm without
     skewness, in which the cloud is normal; one that is not, as it is. Without that,
     the long tail of a single cloud would pass for a segment.
@@ -121,7 +93,10 @@ def cloud_sets(
     sets: FloatArray = (drawn * spread) @ axes + center
     for place, (column, sign, shift) in enumerate(straight):
         if sign:
-            logarithms = _fold(sets[:, :, place], column)
+            logarithms = sets[:, :, place]
+            farthest = (column.max() - column.mean()) / column.std()
+            if farthest < ndtri(RARE ** (1 / len(column))):
+                logarithms = _fold(logarithms, column)
             sets[:, :, place] = sign * (np.exp(logarithms) - shift)
     return sets
 
@@ -130,7 +105,8 @@ def _fold(drawn: FloatArray, column: FloatArray) -> FloatArray:
     """Mirror what was drawn beyond the customers' range back into it.
 
     Where groups lie apart, the normal distribution reaches farther than they do, and
-    the exponential makes single values of that which no customer is near.
+    the exponential makes single values of that which no customer is near. Where they
+    do not, the farthest customers are as chance has them, and so must the cloud's be.
     """
     low, high = float(column.min()), float(column.max())
     folded = high - np.abs(high - drawn)
@@ -161,9 +137,8 @@ def _straighten(column: FloatArray) -> tuple[FloatArray, int, float]:
 
 
 def _skewness(column: FloatArray) -> float:
-    offsets = column - column.mean()
-    spread = float((offsets**2).mean())
-    return float((offsets**3).mean()) / spread**1.5 if spread > 0 else 0.0
+    offsets, spread = column - column.mean(), float(column.std())
+    return float((offsets**3).mean()) / spread**3 if spread > 0 else 0.0
 
 
 def _principal_axes(customers: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
+from mall_segments.clustering.frames import typed_frame
 from mall_segments.publishing.tables import quote_text
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
-    from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.clustering import BoolArray, FloatArray, IntArray
     from mall_segments.settings import Feature
 
 MAX_LEAVES: Final = 8
@@ -36,12 +37,12 @@ _TREE_SEED: Final = 0
 _MOST_DIGITS: Final = 15
 
 _TYPES: Final = {
-    "segmentation": "string",
+    "segmentation": "text",
     "segment_id": "int64",
-    "segment_name": "string",
+    "segment_name": "text",
     "rule_id": "int64",
-    "rule_sql": "string",
-    "rule_text": "string",
+    "rule_sql": "text",
+    "rule_text": "text",
     "precision": "float64",
     "coverage": "float64",
     "n_customers": "int64",
@@ -61,10 +62,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Points:
-    """The points of one segmentation, in ascending order.
-
-    ``ranks`` counts the distinct values of each column from 0.
-    """
+    """The points of one segmentation; ``ranks`` counts distinct values from 0."""
 
     columns: Sequence[_Column]
     values: FloatArray
@@ -72,13 +70,14 @@ class _Points:
     weights: IntArray
     segment_ids: IntArray
 
+    def customers(self, members: BoolArray, segment_id: int) -> int:
+        """Count the members who are in a segment."""
+        return int(self.weights[members & (self.segment_ids == segment_id)].sum())
+
 
 @dataclass(frozen=True)
 class _Threshold:
-    """A number between two values of a feature.
-
-    ``belongs_above`` says whether the number itself is with the values above it.
-    """
+    """A number between two values, and whether it is itself with those above it."""
 
     value: float
     belongs_above: bool
@@ -88,20 +87,16 @@ class _Threshold:
 
 
 @dataclass(frozen=True)
-class _Bounds:
-    """Where a rule's values of one feature begin and end, if it asks for them."""
-
-    lower: _Threshold | None = None
-    upper: _Threshold | None = None
-
-
-@dataclass(frozen=True)
 class _Leaf:
-    """A part of the tree that speaks for one segment, and the points on it."""
+    """A part of the tree that speaks for one segment, and the points on it.
+
+    ``lower`` and ``upper`` bound the values by the number of their column.
+    """
 
     segment_id: int
-    bounds: tuple[_Bounds, ...]
-    members: NDArray[np.bool_]
+    lower: Mapping[int, _Threshold]
+    upper: Mapping[int, _Threshold]
+    members: BoolArray
 
 
 def describe_segments(
@@ -126,8 +121,8 @@ def describe_segments(
     settings : mapping of str to object
         The settings of the build, as dbt hands them over.
     max_leaves : int
-        Leaves of each tree at most. A segmentation with more segments gets a leaf
-        for each.
+        Leaves of each tree at most, from 2. A segmentation with more segments gets a
+        leaf for each.
 
     Returns
     -------
@@ -141,24 +136,16 @@ def describe_segments(
         segmentation; ``fidelity`` is the share of customers whose rule names their
         own segment. A segment for which no leaf speaks has no row.
 
-    Raises
-    ------
-    ValueError
-        If ``max_leaves`` is below 2.
-
     Notes
     -----
     The tree is grown best first, weighted by customers [1]_, and stops as soon as it
-    has a rule for every segment and a fidelity of at least :data:`TARGET_FIDELITY`:
-    more leaves would be right about a few customers more and tell a reader less. If
-    it gets there with no number of leaves, a tree with equal weight for every segment
-    is tried; if that does not either, the one with rules for the most segments and
-    then the highest fidelity is kept. Leaves that say the same as their sibling are
-    merged with it. Trees are grown on the ranks of the values: only their order
-    matters for a split, and ranks are exact where scikit-learn's single-precision
-    copies of the values would not be.
-
-    A threshold has the fewest digits that separate the two values around it.
+    has a rule for every segment and a fidelity of :data:`TARGET_FIDELITY`: more leaves
+    would be right about a few customers more and tell a reader less. If no number of
+    leaves gets there, a tree with equal weight for every segment is tried, and else the
+    one with rules for the most segments and then the highest fidelity is kept. Trees
+    are grown on the ranks of the values, which are exact where scikit-learn's
+    single-precision copies of the values would not be. A threshold has the fewest
+    digits that separate the two values around it.
 
     References
     ----------
@@ -182,36 +169,21 @@ def describe_segments(
     rows: list[dict[str, Any]] = []
     for segmentation in read.segmentations:
         own = labelled[labelled["segmentation"] == segmentation.name]
-        columns, values = _columns(
-            own, [read.feature(name) for name in segmentation.features]
-        )
-        rules = _rules(
-            _Points(
-                columns=columns,
-                values=values,
-                ranks=np.column_stack(
-                    [np.unique(column, return_inverse=True)[1] for column in values.T]
-                ),
-                weights=own["n_customers"].to_numpy(np.int64),
-                segment_ids=own["segment_id"].to_numpy(np.int64),
-            ),
-            max_leaves,
-        )
-        for rule_id, rule in enumerate(rules, start=1):
-            rows.append(
-                {
-                    "segmentation": segmentation.name,
-                    "segment_name": names[segmentation.name, rule["segment_id"]],
-                    "rule_id": rule_id,
-                    **rule,
-                }
-            )
-    return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
+        features = [read.feature(name) for name in segmentation.features]
+        rules = _rules(_points(own, features), max_leaves)
+        rows += [
+            {
+                "segmentation": segmentation.name,
+                "segment_name": names[segmentation.name, rule["segment_id"]],
+                "rule_id": rule_id,
+                **rule,
+            }
+            for rule_id, rule in enumerate(rules, start=1)
+        ]
+    return typed_frame(rows, _TYPES)
 
 
-def _columns(
-    own: pd.DataFrame, features: Sequence[Feature]
-) -> tuple[list[_Column], FloatArray]:
+def _points(own: pd.DataFrame, features: Sequence[Feature]) -> _Points:
     """List what a tree can ask of points: each number, each level of a category."""
     columns: list[_Column] = []
     values: list[FloatArray] = []
@@ -226,17 +198,24 @@ def _columns(
         for level in sorted(set(levels)):
             columns.append(_Column(feature, level=level))
             values.append((levels == level).astype(np.float64))
-    return columns, np.column_stack(values)
+    ranks = [np.unique(column, return_inverse=True)[1] for column in values]
+    return _Points(
+        columns,
+        np.column_stack(values),
+        np.column_stack(ranks),
+        own["n_customers"].to_numpy(np.int64),
+        own["segment_id"].to_numpy(np.int64),
+    )
 
 
 def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
     """Columns of a segmentation's rules, in the order of their ids."""
     leaves = _choose_leaves(points, max_leaves)
+    everyone = np.ones(len(points.weights), dtype=np.bool_)
     rules: list[dict[str, Any]] = []
     for leaf in leaves:
-        own = points.segment_ids == leaf.segment_id
         n_customers = int(points.weights[leaf.members].sum())
-        n_in_segment = int(points.weights[leaf.members & own].sum())
+        n_in_segment = points.customers(leaf.members, leaf.segment_id)
         rule_sql, rule_text = _write(leaf, points.columns)
         rules.append(
             {
@@ -244,16 +223,16 @@ def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
                 "rule_sql": rule_sql,
                 "rule_text": rule_text,
                 "precision": n_in_segment / n_customers,
-                "coverage": n_in_segment / int(points.weights[own].sum()),
+                "coverage": n_in_segment / points.customers(everyone, leaf.segment_id),
                 "n_customers": n_customers,
                 "n_in_segment": n_in_segment,
                 "fidelity": _fidelity(leaves, points),
             }
         )
-    rules.sort(
-        key=lambda rule: (rule["segment_id"], -rule["n_customers"], rule["rule_sql"])
+    return sorted(
+        rules,
+        key=lambda rule: (rule["segment_id"], -rule["n_customers"], rule["rule_sql"]),
     )
-    return rules
 
 
 def _choose_leaves(points: _Points, max_leaves: int) -> list[_Leaf]:
@@ -263,7 +242,9 @@ def _choose_leaves(points: _Points, max_leaves: int) -> list[_Leaf]:
     best: list[_Leaf] = []
     best_score = (0, 0.0)
     for weights in (points.weights, points.weights / sizes[codes]):
-        for leaves in _growing_trees(points, weights, len(segments), max_leaves):
+        # A tree with a leaf more is the same tree with one leaf split.
+        for n_leaves in range(len(segments), max(max_leaves, len(segments)) + 1):
+            leaves = _grow(points, weights, n_leaves)
             score = (_n_spoken_for(leaves), _fidelity(leaves, points))
             if score > best_score:
                 best, best_score = leaves, score
@@ -277,95 +258,43 @@ def _n_spoken_for(leaves: Sequence[_Leaf]) -> int:
 
 
 def _fidelity(leaves: Sequence[_Leaf], points: _Points) -> float:
-    n_faithful = sum(
-        int(
-            points.weights[leaf.members & (points.segment_ids == leaf.segment_id)].sum()
-        )
-        for leaf in leaves
-    )
-    return n_faithful / int(points.weights.sum())
+    faithful = (points.customers(leaf.members, leaf.segment_id) for leaf in leaves)
+    return sum(faithful) / int(points.weights.sum())
 
 
-def _growing_trees(
-    points: _Points, weights: NDArray[Any], n_segments: int, max_leaves: int
-) -> Iterator[list[_Leaf]]:
-    """Yield the leaves of a tree as it grows, from one leaf per segment on."""
+def _grow(points: _Points, weights: NDArray[Any], n_leaves: int) -> list[_Leaf]:
+    """Grow a tree and merge leaves that speak for the same segment as their sibling."""
     model = DecisionTreeClassifier(
-        max_leaf_nodes=max(max_leaves, n_segments, 2), random_state=_TREE_SEED
+        max_leaf_nodes=max(n_leaves, 2), random_state=_TREE_SEED
     )
     model.fit(points.ranks, points.segment_ids, sample_weight=weights)
-    splits = _splits_in_order(model.tree_)
-    for n_splits in range(min(n_segments - 1, len(splits)), len(splits) + 1):
-        yield _read_leaves(model, frozenset(splits[:n_splits]), points)
-
-
-def _splits_in_order(tree: Any) -> list[int]:
-    """Nodes in the order in which a best-first tree splits them.
-
-    The next to be split is the one that takes away the most impurity.
-    """
-    impurities = tree.weighted_n_node_samples * tree.impurity
-    frontier = {0}
-    splits = []
-    while frontier := {node for node in frontier if tree.children_left[node] >= 0}:
-        gains = {
-            node: impurities[node]
-            - impurities[tree.children_left[node]]
-            - impurities[tree.children_right[node]]
-            for node in frontier
-        }
-        chosen = min(frontier, key=lambda node: (-gains[node], node))
-        splits.append(chosen)
-        frontier.remove(chosen)
-        frontier |= {int(tree.children_left[chosen]), int(tree.children_right[chosen])}
-    return splits
-
-
-def _read_leaves(
-    model: DecisionTreeClassifier, splits: frozenset[int], points: _Points
-) -> list[_Leaf]:
-    """Leaves of a tree of which only these nodes are split.
-
-    Leaves that speak for the same segment as their sibling are merged with it.
-    """
     tree = model.tree_
     spoken_for = model.classes_[tree.value[:, 0, :].argmax(axis=1)]
 
-    def below(
-        node: int, bounds: tuple[_Bounds, ...], members: NDArray[np.bool_]
-    ) -> list[_Leaf]:
-        if node not in splits:
-            return [_Leaf(int(spoken_for[node]), bounds, members)]
+    def below(node: int, leaf: _Leaf) -> list[_Leaf]:
+        if tree.children_left[node] < 0:
+            return [replace(leaf, segment_id=int(spoken_for[node]))]
         column = int(tree.feature[node])
-        left = members & (points.ranks[:, column] <= tree.threshold[node])
-        right = members & ~left
+        left = leaf.members & (points.ranks[:, column] <= tree.threshold[node])
+        right = leaf.members & ~left
         threshold = _threshold(
             float(points.values[left, column].max()),
             float(points.values[right, column].min()),
             points.columns[column],
         )
-        before, after = bounds[:column], bounds[column + 1 :]
+        upper = {**leaf.upper, column: threshold}
+        lower = {**leaf.lower, column: threshold}
         leaves = [
+            *below(tree.children_left[node], replace(leaf, upper=upper, members=left)),
             *below(
-                int(tree.children_left[node]),
-                (*before, replace(bounds[column], upper=threshold), *after),
-                left,
-            ),
-            *below(
-                int(tree.children_right[node]),
-                (*before, replace(bounds[column], lower=threshold), *after),
-                right,
+                tree.children_right[node], replace(leaf, lower=lower, members=right)
             ),
         ]
         if _n_spoken_for(leaves) == 1:
-            return [_Leaf(leaves[0].segment_id, bounds, members)]
+            return [replace(leaf, segment_id=leaves[0].segment_id)]
         return leaves
 
-    return below(
-        0,
-        tuple(_Bounds() for _ in points.columns),
-        np.ones(len(points.values), dtype=np.bool_),
-    )
+    return below(0, _Leaf(0, {}, {}, np.ones(len(points.weights), dtype=np.bool_)))
 
 
 def _threshold(low: float, high: float, column: _Column) -> _Threshold:
@@ -390,30 +319,25 @@ def _write(leaf: _Leaf, columns: Sequence[_Column]) -> tuple[str, str]:
     """Write a rule as SQL and in words."""
     predicates = []
     statements = []
-    for column, bounds in zip(columns, leaf.bounds, strict=True):
-        if bounds.lower is None and bounds.upper is None:
+    for place, column in enumerate(columns):
+        lower, upper = leaf.lower.get(place), leaf.upper.get(place)
+        if lower is None and upper is None:
             continue
         feature = column.feature
         if column.level is not None:
-            has_level = bounds.lower is not None
-            sign = "=" if has_level else "<>"
+            sign, verb = ("=", "is") if lower else ("<>", "is not")
             predicates.append(f"{feature.name} {sign} {quote_text(column.level)}")
-            verb = "is" if has_level else "is not"
             statements.append(f"{feature.label} {verb} {column.level}")
             continue
         words = []
-        if bounds.lower:
-            is_included = bounds.lower.belongs_above
-            predicates.append(
-                f"{feature.name} {'>=' if is_included else '>'} {bounds.lower}"
-            )
-            words.append(f"{'at least' if is_included else 'above'} {bounds.lower}")
-        if bounds.upper:
-            is_included = not bounds.upper.belongs_above
-            predicates.append(
-                f"{feature.name} {'<=' if is_included else '<'} {bounds.upper}"
-            )
-            words.append(_upper_words(column, bounds.upper))
+        if lower:
+            sign, word = (">=", "at least") if lower.belongs_above else (">", "above")
+            predicates.append(f"{feature.name} {sign} {lower}")
+            words.append(f"{word} {lower}")
+        if upper:
+            sign = "<" if upper.belongs_above else "<="
+            predicates.append(f"{feature.name} {sign} {upper}")
+            words.append(_upper_words(column, upper))
         statements.append(f"{feature.label} is {' and '.join(words)}")
     if not predicates:
         return "true", "Every customer"

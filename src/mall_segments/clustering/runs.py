@@ -34,14 +34,8 @@ PART_CELLS = 400_000
 class SetFits:
     """The best partition found of each set into one number of segments.
 
-    Attributes
-    ----------
-    centroids : array of shape (n_sets, n_segments, n_features)
-        Means of the segments.
-    inertias : array of shape (n_sets,)
-        Sums of squared distances to them.
-    labels : array of shape (n_sets, n_points)
-        Segment of each point.
+    Centroids of shape (n_sets, n_segments, n_features), the inertia of each set and
+    labels of shape (n_sets, n_points).
     """
 
     centroids: FloatArray
@@ -58,34 +52,14 @@ def fit_sets(
 ) -> list[SetFits]:
     """Fit 1 to ``max_segments`` segments to each of many sets.
 
-    Parameters
-    ----------
-    points : array of shape (n_sets, n_points, n_features)
-        Points in scaled units.
-    weights : array of shape (n_sets, n_points)
-        Customers per point, 0 or more. Points or weights may have one set only, which
-        all sets then share.
-    max_segments : int
-        Largest number of segments. Where a set has fewer distinct points, segments
-        without customers are left over.
-    random_seed : sequence of int
-        Seed of the starts. Each set draws from its own stream, so results depend
-        neither on the other sets nor on threads.
+    Points have the shape (n_sets, n_points, n_features) and weights (n_sets, n_points);
+    either may have one set only, which all sets then share. Where a set has fewer
+    distinct points, segments without customers are left over. Each set draws from its
+    own stream, so results depend neither on the other sets nor on threads.
 
-    Returns
-    -------
-    list of SetFits
-        For 1, 2, ... segments.
-
-    Notes
-    -----
     Each number of segments is tried from four k-means++ starts, each place being the
-    best of a few drawn [1]_, and from the partition into one segment fewer with a
-    place drawn likewise. The partition of least inertia is kept.
-
-    References
-    ----------
-    .. [1] Arthur and Vassilvitskii (2007), "k-means++", SODA, 1027-1035.
+    best of a few drawn, and from the partition into one segment fewer with a place
+    drawn likewise. The partition of least inertia is kept.
     """
     n_sets = max(len(points), len(weights))
     cells = points.shape[1] * max_segments * (N_STARTS + 1)
@@ -122,7 +96,7 @@ def _fit_part(
     """Fit some sets, each number of segments starting from the one before."""
     n_sets, n_runs = len(generators), N_STARTS + 1
     columns = np.ascontiguousarray(points.transpose(0, 2, 1))
-    draw = Draws(columns, weights, generators)
+    draw = _Draws(columns, weights, generators)
     # Runs of the same set follow each other.
     if len(points) > 1:
         columns = np.repeat(columns, n_runs, axis=0)
@@ -136,7 +110,7 @@ def _fit_part(
             + [draw.grow(centroids[:, :0], n_segments) for _ in range(N_STARTS)],
             axis=1,
         ).reshape(n_sets * n_runs, n_segments, points.shape[2])
-        tables, inertias, labels = run_lloyd(columns, weights, starts)
+        tables, inertias, labels = _run_lloyd(columns, weights, starts)
         best = inertias.reshape(n_sets, n_runs).argmin(axis=1)
         rows = best + n_runs * np.arange(n_sets)
         centroids = tables[rows]
@@ -144,16 +118,11 @@ def _fit_part(
     return results
 
 
-class Draws:
+class _Draws:
     """k-means++ draws for many sets at once, each from its own generator.
 
-    Parameters
-    ----------
-    columns : array of shape (n_sets, n_features, n_points)
-    weights : array of shape (n_sets, n_points)
-        Either may have one set, which all generators share.
-    generators : sequence of numpy.random.Generator
-        One for each set.
+    Columns of shape (n_sets, n_features, n_points) and weights of shape (n_sets,
+    n_points) may have one set, which all generators share.
     """
 
     def __init__(
@@ -202,7 +171,7 @@ class Draws:
 
     def _distances(self, targets: FloatArray) -> FloatArray:
         """Squared distances, (n_sets, n_targets, n_points)."""
-        distances = multiply(targets, self.columns)
+        distances = _multiply(targets, self.columns)
         distances *= -2
         distances += self.squares[:, None]
         distances += (targets**2).sum(axis=2)[:, :, None]
@@ -210,7 +179,7 @@ class Draws:
         return distances
 
 
-def multiply(tables: FloatArray, columns: FloatArray) -> FloatArray:
+def _multiply(tables: FloatArray, columns: FloatArray) -> FloatArray:
     """Products of rows and points, (n_runs, n_rows, n_points); one set is shared."""
     if len(columns) > 1:
         return tables @ columns
@@ -219,32 +188,18 @@ def multiply(tables: FloatArray, columns: FloatArray) -> FloatArray:
     return products.reshape(n_runs, n_rows, -1)
 
 
-def run_lloyd(
+def _run_lloyd(
     columns: FloatArray,
     weights: FloatArray,
     starts: FloatArray,
-    *,
-    max_iterations: int = MAX_ITERATIONS,
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Iterate runs of K-means side by side.
 
-    Parameters
-    ----------
-    columns : array of shape (n_runs, n_features, n_points)
-        Points in scaled units.
-    weights : array of shape (n_runs, n_points)
-        Customers per point. All runs share the columns or weights of one.
-    starts : array of shape (n_runs, n_segments, n_features)
-        Where each run starts.
-    max_iterations : int
-        Iterations after which a run stops although it still moves.
-
-    Returns
-    -------
-    tuple of arrays of shape (n_runs, n_segments, n_features), (n_runs,) and
-    (n_runs, n_points)
-        Centroids, their inertia and the nearest centroid of each point, ties to the
-        lower row. A segment that loses its customers keeps its centroid.
+    ``columns`` has the shape (n_runs, n_features, n_points), ``weights`` (n_runs,
+    n_points), ``starts`` (n_runs, n_segments, n_features); all runs share the columns
+    or weights of one. Returns centroids, their inertia and the nearest centroid of
+    each point, ties to the lower row. A segment that loses its customers keeps its
+    centroid.
     """
     centroids = starts.copy()
     squares = (columns**2).sum(axis=1)
@@ -252,7 +207,7 @@ def run_lloyd(
     labels = np.full((len(starts), columns.shape[2]), -1)
     inertias = np.zeros(len(starts))
     active = np.arange(len(starts))
-    for iteration in range(max_iterations):
+    for iteration in range(MAX_ITERATIONS):
         found, nearest = _label(_of(columns, active), centroids[active])
         inertias[active] = (
             (nearest + _of(squares, active)) * _of(weights, active)
@@ -260,9 +215,9 @@ def run_lloyd(
         has_changed = (found != labels[active]).any(axis=1)
         labels[active] = found
         active = active[has_changed]
-        if not len(active) or iteration == max_iterations - 1:
+        if not len(active) or iteration == MAX_ITERATIONS - 1:
             break
-        centroids[active] = means_of(
+        centroids[active] = _means_of(
             _of(weighted, active),
             _of(weights, active),
             found[has_changed],
@@ -278,7 +233,7 @@ def _of(values: FloatArray, runs: IntArray) -> FloatArray:
 
 def _label(columns: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatArray]:
     """Nearest centroid and squared distance less the point's own square."""
-    products = multiply(centroids, columns)
+    products = _multiply(centroids, columns)
     products *= -2
     products += (centroids**2).sum(axis=2)[:, :, None]
     nearest = products[:, 0].copy()
@@ -290,7 +245,7 @@ def _label(columns: FloatArray, centroids: FloatArray) -> tuple[IntArray, FloatA
     return labels, nearest
 
 
-def means_of(
+def _means_of(
     weighted: FloatArray,
     weights: FloatArray,
     labels: IntArray,

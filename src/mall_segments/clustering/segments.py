@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
 from mall_segments.clustering.coordinates import (
-    coordinate_values,
     each_segmentation,
     most_coordinates,
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
+from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.identity import (
     LEAST_RETURNING,
     Identity,
@@ -28,11 +27,7 @@ from mall_segments.clustering.kmeans import (
     merge_points,
     settle_centroids,
 )
-from mall_segments.clustering.metrics import (
-    outlier_fence,
-    silhouettes,
-    weighted_mean,
-)
+from mall_segments.clustering.metrics import outlier_fence, silhouettes
 from mall_segments.clustering.naming import (
     NO_ACTION,
     Traits,
@@ -40,12 +35,13 @@ from mall_segments.clustering.naming import (
     name_parts,
     name_segments,
 )
-from mall_segments.clustering.stability import segment_stability
-from mall_segments.engine import text_type
+from mall_segments.clustering.stability import stabilities
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    import pandas as pd
 
     from mall_segments.clustering import FloatArray, IntArray
     from mall_segments.model import Coordinate, Model, ModelSegmentation
@@ -54,18 +50,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Known:
-    """What a fit starts from besides points.
+    """What a fit starts from besides points: rows of seeds and models, by their names.
 
-    Attributes
-    ----------
-    personas : pandas.DataFrame
-        Rows of ``seeds/segment_personas.csv``.
-    counts, verdicts : pandas.DataFrame
-        Rows of ``fct_cluster_count_scores`` and ``fct_segmentation_verdicts``.
-    previous : Model or None
-        The published model.
-    returning_share : float
-        Share of the last customers who are among these, from 0 to 1.
+    ``previous`` is the published model, ``returning_share`` the share of the last
+    customers who are among these, from 0 to 1.
     """
 
     personas: pd.DataFrame
@@ -271,20 +259,20 @@ def _traits(inputs: _Inputs, members: Any) -> Traits:
             levels = column.astype(str).to_numpy()
             shares[feature.name] = {
                 level: (
-                    float(own[levels == level].sum() / own.sum()),
-                    float(weights[levels == level].sum() / weights.sum()),
+                    float(np.average(levels == level, weights=own)),
+                    float(np.average(levels == level, weights=weights)),
                 )
                 for level in sorted(set(levels))
             }
             continue
         number = next(n for n, axis in inputs.axes if axis.feature == feature.name)
         scaled = inputs.frame[f"coordinate_{number}"].to_numpy(np.float64)
-        overall = (weights * scaled).sum() / weights.sum()
-        spread = np.sqrt((weights * (scaled - overall) ** 2).sum() / weights.sum())
-        mean = (own * scaled).sum() / own.sum()
-        z_scores[feature.name] = float((mean - overall) / spread) if spread > 0 else 0.0
+        overall = np.average(scaled, weights=weights)
+        spread = np.average((scaled - overall) ** 2, weights=weights) ** 0.5
+        moved = np.average(scaled, weights=own) - overall
+        z_scores[feature.name] = float(moved / spread) if spread > 0 else 0.0
         means[feature.name] = float(
-            (own * column.to_numpy(np.float64)).sum() / own.sum()
+            np.average(column.to_numpy(np.float64), weights=own)
         )
     return Traits(z_scores, means, shares)
 
@@ -328,33 +316,29 @@ def _measures(inputs: _Inputs, fit: KMeansFit) -> list[dict[str, float | None]]:
     squared = np.zeros(len(inputs.points))
     for column, targets in zip(inputs.points.T, fit.centroids.T, strict=True):
         squared += (column - targets[fit.labels]) ** 2
-    distances = np.sqrt(squared)
     sample, counts = sample_for_silhouettes(inputs.points, inputs.weights)
     labels = assign_points(sample, fit.centroids)
     values = silhouettes(sample, counts, [labels])[0]
-    stability = segment_stability(
+    ((stability, _),) = stabilities(
         inputs.points,
         inputs.weights,
-        fit.centroids,
+        [fit.centroids],
         random_seed=inputs.segmentation.random_seed,
     )
     measures: list[dict[str, float | None]] = []
     for row in range(len(fit.centroids)):
-        members = fit.labels == row
-        inertia = float((squared[members] * inputs.weights[members]).sum())
-        sampled = labels == row
+        members, sampled = fit.labels == row, labels == row
+        own, weights = squared[members], inputs.weights[members]
         measures.append(
             {
-                "inertia_share": inertia / fit.inertia if fit.inertia else 0.0,
+                "inertia_share": float(own @ weights) / (fit.inertia or 1.0),
                 "mean_silhouette": (
-                    weighted_mean(values[sampled], counts[sampled])
+                    float(np.average(values[sampled], weights=counts[sampled]))
                     if values is not None and sampled.any()
                     else None
                 ),
                 "stability_jaccard": float(stability[row]),
-                "outlier_distance": outlier_fence(
-                    distances[members], inputs.weights[members]
-                ),
+                "outlier_distance": outlier_fence(np.sqrt(own), weights),
             }
         )
     return measures
@@ -411,12 +395,4 @@ def _frame(rows: Sequence[Mapping[str, Any]], settings: Settings) -> pd.DataFram
         types[f"centroid_{feature.name}"] = "float64" if is_number else "text"
         if is_number:
             types[f"scaled_centroid_{feature.name}"] = "float64"
-    return pd.DataFrame(
-        {
-            name: pd.Series(
-                [row.get(name) for row in rows],
-                dtype=text_type() if dtype == "text" else dtype,
-            )
-            for name, dtype in types.items()
-        }
-    )
+    return typed_frame(rows, types)

@@ -8,14 +8,12 @@ whatever was put in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mall_segments.clustering.kmeans import (
     assign_points,
-    merge_points,
     sample_customers,
 )
 from mall_segments.clustering.references import SIMULATED_CUSTOMERS
@@ -35,92 +33,30 @@ STABLE = 0.75
 _STREAM = 2
 
 
-@dataclass(frozen=True)
-class Stability:
-    """Agreement of a partition with those of resampled customers.
-
-    Attributes
-    ----------
-    jaccard : array of shape (n_segments,)
-        Per segment, the mean over resamples of its Jaccard index with the most
-        similar segment found there; 1 at best.
-    adjusted_rand : float
-        Mean adjusted Rand index of the whole partitions; 1 for one segment.
-    """
-
-    jaccard: FloatArray
-    adjusted_rand: float
-
-    @property
-    def lowest_jaccard(self) -> float | None:
-        """Jaccard index of the least stable segment."""
-        lowest = float(np.nanmin(self.jaccard))
-        return None if np.isnan(lowest) else lowest
-
-
-def segment_stability(
-    values: FloatArray, weights: IntArray, centroids: FloatArray, random_seed: int
-) -> FloatArray:
-    """Mean Jaccard index of each segment over bootstrap resamples.
-
-    Parameters
-    ----------
-    values : array of shape (n_points, n_features)
-        Points in scaled units, in any order.
-    weights : array of shape (n_points,)
-        Customers per point.
-    centroids : array of shape (n_segments, n_features)
-        The partition to judge.
-    random_seed : int
-        Seed of the resamples and of their fits.
-
-    Returns
-    -------
-    array of shape (n_segments,)
-        From 0 to 1. Valid, stable segments reach 0.75 or more; below 0.6 a segment
-        should not be trusted, below 0.5 it is dissolved [1]_. Segments of 1,000
-        sampled customers where there are more; NaN for a segment none of them is in.
-
-    References
-    ----------
-    .. [1] Hennig (2007), "Cluster-wise assessment of cluster stability", Comput.
-       Stat. Data Anal. 52, 258-271.
-    """
-    distinct, counts = merge_points(values, weights)
-    return stabilities(distinct, counts, [centroids], random_seed=random_seed)[
-        0
-    ].jaccard
-
-
 def stabilities(
     points: FloatArray,
     weights: IntArray,
     tables: Sequence[FloatArray],
     *,
     random_seed: int,
-) -> list[Stability]:
-    """Judge partitions into different numbers of segments on the same resamples.
+) -> list[tuple[FloatArray, float]]:
+    """Judge partitions of sorted, merged points on the same resamples.
 
-    Parameters
-    ----------
-    points, weights
-        Sorted, merged points and their customers.
-    tables : sequence of arrays of shape (n_segments, n_features)
-        Centroids of the partitions.
-    random_seed : int
-        Seed of the resamples and of their fits.
+    Returns, per partition, the mean over resamples of each segment's Jaccard index with
+    the most similar segment there [1]_, and of the adjusted Rand index of the whole.
+    Valid, stable segments reach 0.75 or more; below 0.6 a segment should not be
+    trusted, below 0.5 it is dissolved. NaN for a segment that no customer is in.
 
-    Notes
-    -----
     As many customers as there are, or 1,000 sampled evenly of more, are drawn with
-    replacement 30 times. That many customers waver more than all of a large shop
-    would, so the result is then on the careful side.
+    replacement 30 times. That many customers waver more than all of a large shop would,
+    so the result is then on the careful side.
+
+    References
+    ----------
+    .. [1] Hennig (2007), "Cluster-wise assessment of cluster stability", Comput.
+       Stat. Data Anal. 52, 258-271.
     """
-    n_customers = int(weights.sum())
-    if n_customers > SIMULATED_CUSTOMERS:
-        points, weights = sample_customers(
-            points, weights, limit=0, n_customers=SIMULATED_CUSTOMERS
-        )
+    points, weights = sample_customers(points, weights, SIMULATED_CUSTOMERS)
     n_drawn = int(weights.sum())
     generator = np.random.default_rng([random_seed, _STREAM])
     drawn = generator.multinomial(n_drawn, weights / n_drawn, size=N_RESAMPLES)
@@ -140,7 +76,7 @@ def stabilities(
 
 def _compare(
     labels: IntArray, fits: SetFits, weights: IntArray, n_segments: int
-) -> Stability:
+) -> tuple[FloatArray, float]:
     n_sets = len(fits.labels)
     cells = (
         np.arange(n_sets)[:, None] * n_segments + labels
@@ -156,7 +92,7 @@ def _compare(
     overlap = together / np.where(union > 0, union, 1)
     jaccard = overlap.max(axis=2).mean(axis=0)
     jaccard[own[0, :, 0] == 0] = np.nan
-    return Stability(jaccard, float(_adjusted_rand(together).mean()))
+    return jaccard, float(_adjusted_rand(together).mean())
 
 
 def _adjusted_rand(together: FloatArray) -> FloatArray:

@@ -23,10 +23,6 @@ def use_one_thread() -> None:
     Several threads split a sum between them, and its last digits then depend on how
     many there are. OpenMP has a limit for each thread that calls it, BLAS one for the
     process. It stays: whoever set it back would do so for all threads that compute.
-
-    Examples
-    --------
-    >>> use_one_thread()
     """
     with _LOADING:
         controller = _controller()
@@ -36,20 +32,9 @@ def use_one_thread() -> None:
 def in_parallel(
     function: Callable[[Part], Result], parts: Sequence[Part]
 ) -> list[Result]:
-    """Apply a function to each part, on every processor.
+    """Apply a function to each part, on every processor; results in their order.
 
-    Parameters
-    ----------
-    function : callable
-        Spends its time in libraries that let other threads run meanwhile. Within it,
-        BLAS and OpenMP have one thread.
-    parts : sequence
-        What to apply it to.
-
-    Returns
-    -------
-    list
-        The results, in the order of the parts.
+    The function spends its time in libraries that let other threads run meanwhile.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from mall_segments.clustering.counts import choice_by_gap, sample_for_silhouettes
 from mall_segments.clustering.frames import each_fitted, typed_frame
 from mall_segments.clustering.kmeans import assign_points, fit_kmeans
-from mall_segments.clustering.metrics import mean_silhouette, silhouettes
+from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
     simulated_customers,
@@ -71,12 +71,7 @@ _TYPES: Final = {
 class NullComparison:
     """The best silhouette over the numbers of segments, and what chance achieves.
 
-    Attributes
-    ----------
-    best : float
-        Of the customers.
-    uniform, gaussian : float
-        What one reference set in 20 of each kind exceeds.
+    ``uniform`` and ``gaussian`` are what one reference set in 20 of each kind exceeds.
     """
 
     best: float
@@ -88,20 +83,17 @@ class NullComparison:
         """What has to be exceeded: the higher of both."""
         return max(self.uniform, self.gaussian)
 
+    def is_exceeded(self, silhouette: float | None) -> bool:
+        """Whether a silhouette is above chance."""
+        return silhouette is not None and silhouette > self.highest
+
 
 @dataclass(frozen=True)
 class Slivers:
-    """Segments too small to say anything of the customers.
+    """Segments too small to say anything of the customers, and how many they hold.
 
-    Far away, a few of them give any partition a high silhouette, though all others may
-    be one cloud.
-
-    Attributes
-    ----------
-    n_segments, n_customers : int
-        How many segments these are, and how many customers they hold.
-    silhouette : float or None
-        Of the published partition, slivers included.
+    Far away, a few customers give any partition a high silhouette, though all others
+    may be one cloud. ``silhouette`` is that of the published partition with them.
     """
 
     n_segments: int
@@ -113,28 +105,10 @@ class Slivers:
 class Evidence:
     """The measures that a verdict rests on, of the published number of segments.
 
-    Attributes
-    ----------
-    n_segments : int
-        The published number.
-    silhouette : float or None
-        Of the published partition without slivers; ``None`` where one segment is left.
-    lowest_jaccard : float or None
-        Of the published partition.
-    null : NullComparison
-        What chance achieves where the customers of slivers are left out.
-    slivers : Slivers or None
-        ``None`` where every segment holds a share of :data:`SLIVER`.
-    gap_choice : int or None
-        What the gap statistic answers, 1 included.
-    smallest_segment_share : float
-        Of the fitted customers.
-    n_customers : int
-        Fitted customers.
-    least_share : float
-        The setting ``min_segment_share``.
-    steadier : tuple of int
-        Numbers whose partitions are above chance and stable in every segment.
+    ``silhouette`` and ``null`` are of customers outside of slivers, ``None`` where one
+    segment is left; ``slivers`` is ``None`` where there are none. ``gap_choice`` is
+    what the gap statistic answers, 1 included; ``steadier`` are the numbers whose
+    partitions are above chance and stable in every segment.
     """
 
     n_segments: int
@@ -147,6 +121,11 @@ class Evidence:
     n_customers: int
     least_share: float
     steadier: tuple[int, ...]
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether every segment comes back."""
+        return (self.lowest_jaccard or 0.0) >= STABLE
 
 
 def judge_segmentations(
@@ -178,28 +157,24 @@ def judge_segmentations(
     parsed = read_settings(settings)
     rows: list[dict[str, Any]] = []
     for segmentation, values, weights in each_fitted(points, parsed):
-        own = _scores_of(cluster_counts, segmentation.name)
         share = segmentation.min_segment_share
-        evidence = gather_evidence(
+        evidence = _evidence(
             values,
             weights,
-            own,
+            _scores_of(cluster_counts, segmentation.name),
             random_seed=segmentation.random_seed,
             least_share=parsed.min_segment_share if share is None else share,
         )
         null, slivers = evidence.null, evidence.slivers
         rows.append(
             {
+                **vars(evidence),
                 "segmentation": segmentation.name,
                 "verdict": read_verdict(evidence),
                 "sentence": write_sentence(evidence),
-                "n_segments": evidence.n_segments,
                 "silhouette": slivers.silhouette if slivers else evidence.silhouette,
                 "null_uniform_p95": null.uniform,
                 "null_gaussian_p95": null.gaussian,
-                "gap_choice": evidence.gap_choice,
-                "lowest_jaccard": evidence.lowest_jaccard,
-                "smallest_segment_share": evidence.smallest_segment_share,
                 "hopkins": hopkins(
                     values, weights, random_seed=segmentation.random_seed
                 ),
@@ -229,23 +204,21 @@ def read_verdict(evidence: Evidence) -> str:
     customers' best. ``clear segments``: the published partition is above them as well,
     and every one of its segments is stable. ``weak segments``: what is between.
     """
-    if evidence.null.best <= evidence.null.highest:
+    if not evidence.null.is_exceeded(evidence.null.best):
         return NONE
-    is_stable = (evidence.lowest_jaccard or 0.0) >= STABLE
-    is_above = (evidence.silhouette or -1.0) > evidence.null.highest
-    return CLEAR if is_stable and is_above else WEAK
+    is_above = evidence.null.is_exceeded(evidence.silhouette)
+    return CLEAR if evidence.is_stable and is_above else WEAK
 
 
 def write_sentence(evidence: Evidence) -> str:
     """Say the verdict and what it rests on in plain words."""
-    null, number = evidence.null, evidence.n_segments
-    verdict = read_verdict(evidence)
+    null, number, verdict = evidence.null, evidence.n_segments, read_verdict(evidence)
+    jaccard = evidence.lowest_jaccard
+    lowest = f"lowest Jaccard {'unknown' if jaccard is None else f'{jaccard:.2f}'}"
     chance = (
         f"evenly spread customers reach {null.uniform:.2f} and a single cloud "
         f"{null.gaussian:.2f}"
     )
-    jaccard = evidence.lowest_jaccard
-    steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
     if verdict == NONE:
         text = (
             f"There are no segments here: the best silhouette is {null.best:.2f}, and "
@@ -256,39 +229,42 @@ def write_sentence(evidence: Evidence) -> str:
         text = (
             f"The {number} segments are clear: their silhouette is "
             f"{evidence.silhouette:.2f}, where {chance}, and each comes back when the "
-            f"customers are drawn anew (lowest Jaccard {steady})."
+            f"customers are drawn anew ({lowest})."
         )
     else:
+        if evidence.silhouette is None:
+            weakness = "all but a few of them are in one segment."
+        elif null.is_exceeded(evidence.silhouette):
+            weakness = (
+                "not every segment comes back when the customers are drawn anew "
+                f"({lowest}, below {STABLE})."
+            )
+        else:
+            found = f"{evidence.silhouette:.2f}"
+            weakness = f"these segments are no better than chance ({found})."
         text = (
             f"The {number} segments are weak: the customers do group (silhouette "
-            f"{null.best:.2f} at best, where {chance}), but {_weakness(evidence)}"
+            f"{null.best:.2f} at best, where {chance}), but {weakness}"
         )
+        if evidence.steadier:
+            numbers = ", ".join(str(other) for other in evidence.steadier)
+            text += f" Each would come back with this many: {numbers}."
     return " ".join([text, *_remarks(evidence)])
-
-
-def _weakness(evidence: Evidence) -> str:
-    jaccard = evidence.lowest_jaccard
-    steady = "unknown" if jaccard is None else f"{jaccard:.2f}"
-    if evidence.silhouette is None:
-        text = "all but a few of them are in one segment."
-    elif evidence.silhouette <= evidence.null.highest:
-        text = f"these segments are no better than chance ({evidence.silhouette:.2f})."
-    else:
-        text = (
-            "not every segment comes back when the customers are drawn anew (lowest "
-            f"Jaccard {steady}, below {STABLE})."
-        )
-    if evidence.steadier:
-        numbers = ", ".join(str(other) for other in evidence.steadier)
-        text += f" Each would come back with this many: {numbers}."
-    return text
 
 
 def _remarks(evidence: Evidence) -> list[str]:
     """Say what the gap statistic finds, and what the smallest segment is."""
     share, slivers = evidence.smallest_segment_share, evidence.slivers
     are_strays = share * evidence.n_customers < STRAYS
-    parts = [_gap_sentence(evidence.gap_choice)]
+    parts = [
+        {
+            None: "The gap statistic has no answer among the numbers scored.",
+            1: "The gap statistic finds no more than one group.",
+        }.get(
+            evidence.gap_choice,
+            f"The gap statistic finds {evidence.gap_choice} groups.",
+        )
+    ]
     if are_strays:
         parts.append("The smallest segment is one or two customers who stand alone.")
     if slivers:
@@ -316,21 +292,13 @@ def _sliver_sentence(slivers: Slivers, n_customers: int) -> str:
     )
 
 
-def _gap_sentence(choice: int | None) -> str:
-    if choice is None:
-        return "The gap statistic has no answer among the numbers scored."
-    if choice == 1:
-        return "The gap statistic finds no more than one group."
-    return f"The gap statistic finds {choice} groups."
-
-
 def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str, Any]]:
     """Scores of one segmentation by number of segments, ``None`` where missing."""
-    is_own = cluster_counts["segmentation"].to_numpy() == segmentation
-    own = cluster_counts[is_own].sort_values("n_segments")
-    rows = [
-        {name: None if value != value else value for name, value in row.items()}  # noqa: PLR0124  NaN
-        for row in own.to_dict("records")
+    own = cluster_counts[cluster_counts["segmentation"].to_numpy() == segmentation]
+    own = own.sort_values("n_segments")
+    rows: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()}
+        for row in own.astype(object).where(own.notna(), None).to_dict("records")
     ]
     n_chosen = sum(bool(row["is_chosen"]) for row in rows)
     if n_chosen != 1:
@@ -341,7 +309,7 @@ def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str
     return rows
 
 
-def gather_evidence(
+def _evidence(
     points: FloatArray,
     weights: IntArray,
     scores: list[dict[str, Any]],
@@ -349,19 +317,7 @@ def gather_evidence(
     random_seed: int,
     least_share: float,
 ) -> Evidence:
-    """Measure what the verdict on a segmentation rests on.
-
-    Parameters
-    ----------
-    points, weights
-        Sorted, merged points and their customers.
-    scores : list of dict
-        Rows of ``fct_cluster_count_scores``, one of them chosen.
-    random_seed : int
-        Seed of the segmentation.
-    least_share : float
-        The setting ``min_segment_share``.
-    """
+    """Measure what the verdict on a segmentation rests on."""
     (chosen,) = (row for row in scores if row["is_chosen"])
     n_segments, n_customers = int(chosen["n_segments"]), int(weights.sum())
     silhouette, slivers = chosen["silhouette"], None
@@ -379,7 +335,10 @@ def gather_evidence(
             points, weights = points[is_kept], weights[is_kept]
             sample, sizes = sample_for_silhouettes(points, weights)
             labels = assign_points(sample, fit.centroids[~is_sliver])
-            silhouette = mean_silhouette(sample, sizes, labels)
+            (values,) = silhouettes(sample, sizes, [labels])
+            silhouette = (
+                None if values is None else float(np.average(values, weights=sizes))
+            )
     null = compare_with_chance(points, weights, random_seed=random_seed)
     gaps = [
         (row["n_segments"], row["gap"], row["gap_standard_error"]) for row in scores
@@ -399,7 +358,7 @@ def gather_evidence(
             for row in scores
             if row["smallest_segment_share"] >= SLIVER
             and (row["lowest_jaccard"] or 0.0) >= STABLE
-            and (row["silhouette"] or -1.0) > null.highest
+            and null.is_exceeded(row["silhouette"])
         ),
     )
 
@@ -409,24 +368,19 @@ def compare_with_chance(
 ) -> NullComparison:
     """Compare the best silhouette with that of customers without segments."""
     customers = simulated_customers(points, weights)
-    max_segments = min(MOST_COMPARED, len(points))
+    seed = [random_seed, _STREAM]
+    kinds = (
+        customers[None],
+        uniform_sets(customers, n_sets=N_REFERENCES, random_seed=[*seed, 1]),
+        cloud_sets(customers, n_sets=N_REFERENCES, random_seed=[*seed, 2]),
+    )
     best = []
-    for place, sets in enumerate(
-        (
-            customers[None],
-            uniform_sets(
-                customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 1]
-            ),
-            cloud_sets(
-                customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM, 2]
-            ),
-        )
-    ):
+    for place, sets in enumerate(kinds):
         fits = fit_sets(
             sets,
             np.ones((1, len(customers))),
-            max_segments=max_segments,
-            random_seed=[random_seed, _STREAM, 3, place],
+            max_segments=min(MOST_COMPARED, len(points)),
+            random_seed=[*seed, 3, place],
         )
         best.append(_best_silhouettes(sets, fits))
     (own,), uniform, cloud = best
@@ -446,8 +400,6 @@ def upper_bound(values: Sequence[float]) -> float:
     0.487
     """
     found = np.array(values)
-    if len(found) == 1:
-        return float(found[0])
     error = float(found.std(ddof=1)) * (1 + 1 / len(found)) ** 0.5
     quantile = float(stdtrit(len(found) - 1, 0.95))
     return max(float(found.max()), float(found.mean() + quantile * error))

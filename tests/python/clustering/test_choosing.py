@@ -169,6 +169,13 @@ def test_duplicates_build():
     assert 2 <= chosen(frame) <= 10
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_seven_customers_are_no_six_segments(seed):
+    places = np.random.default_rng(seed).normal(size=(7, 2))
+    points = line_points(places[:, 0], coordinate_2=places[:, 1])
+    assert chosen(score_cluster_counts(points, line_settings(), {})) == 2
+
+
 def test_two_distinct_points_are_two_segments():
     points = line_points([1.0, 2.0], n_fitted=[30, 70])
     frame = score_cluster_counts(points, line_settings(), {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -62,6 +62,7 @@ def test_fitted_features_have_an_effect_but_no_p_value(differences):
     assert differences["effect_size"].is_monotonic_decreasing
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(st.integers(0, 6), min_size=3, max_size=3), min_size=2, max_size=4

@@ -45,26 +45,22 @@ def test_silhouettes_equal_scikit_learn_on_the_expanded_rows(data):
         rows, row_labels = expand(points, weights, labels)
         if not is_defined(row_labels):
             assert values is None
-            assert metrics.mean_silhouette(points, weights, labels) is None
             continue
         expected = sklearn_metrics.silhouette_samples(
             cdist(rows, rows), row_labels, metric="precomputed"
         )
         assert np.repeat(values, weights) == close(expected)
-        mean = metrics.mean_silhouette(points, weights, labels)
-        assert mean == close(expected.mean())
 
 
 @settings(max_examples=200, deadline=None)
 @given(weighted_data())
-def test_inertia_and_calinski_harabasz_equal_the_expanded_rows(data):
+def test_calinski_harabasz_equals_the_expanded_rows(data):
     points, weights, labels, _ = data
     rows, row_labels = expand(points, weights, labels)
     within = sum(
         ((members - members.mean(axis=0)) ** 2).sum()
         for members in (rows[row_labels == label] for label in np.unique(labels))
     )
-    assert metrics.inertia(points, weights, labels) == close(within)
     value = metrics.compactness(points, weights, labels)[0]
     if not is_defined(row_labels) or within < 1e-20:
         assert value is None
@@ -87,16 +83,6 @@ def test_davies_bouldin_equals_scikit_learn_on_the_expanded_rows(data):
     if separations.min() > 1e-12:
         expected = sklearn_metrics.davies_bouldin_score(rows, row_labels)
         assert value == close(expected)
-
-
-@settings(max_examples=200, deadline=None)
-@given(weighted_data())
-def test_adjusted_rand_equals_scikit_learn_on_the_expanded_rows(data):
-    points, weights, first, second = data
-    _, row_first = expand(points, weights, first)
-    _, row_second = expand(points, weights, second)
-    expected = sklearn_metrics.adjusted_rand_score(row_first, row_second)
-    assert metrics.adjusted_rand(first, second, weights) == close(expected)
 
 
 def test_silhouette_of_a_lone_customer_is_zero_and_of_repeated_ones_is_exact():
@@ -124,14 +110,13 @@ def test_undefined_measures_are_none(labels):
     points, weights = np.array([[0.0], [1.0], [2.5]]), np.array([1, 1, 1])
     partition = np.array(labels)
     assert metrics.silhouettes(points, weights, [partition]) == [None]
-    assert metrics.mean_silhouette(points, weights, partition) is None
     assert metrics.compactness(points, weights, partition) == (None, None)
 
 
 def test_ratios_without_a_value_are_none():
     points = np.array([[0.1], [0.7]])
     stacked, labels = np.array([3, 3]), np.array([0, 1])
-    assert metrics.compactness(points, stacked, labels) == (None, 0)
+    assert metrics.compactness(points, stacked, labels) == (None, close(0))
     concentric = np.array([[-1.0], [0.0], [1.0]])
     ring = np.array([0, 1, 0])
     assert metrics.compactness(concentric, np.array([1, 2, 1]), ring)[1] is None
@@ -175,6 +160,7 @@ def test_customers_as_far_as_each_other_are_treated_alike_despite_rounding():
     assert not (distances > fence).any()
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-9, 9), st.integers(1, 5)), min_size=1, max_size=9),
     st.floats(0, 1),
@@ -183,24 +169,3 @@ def test_weighted_quantiles_equal_numpy_on_the_expanded_rows(pairs, share):
     values, weights = (np.array(side) for side in zip(*pairs, strict=True))
     expected = np.quantile(np.repeat(values, weights), share)
     assert metrics.weighted_quantile(values, weights, share) == close(expected)
-
-
-def test_adjusted_rand_is_exact_for_a_hundred_million_customers():
-    weights = np.array([60_000_000, 39_999_999, 1])
-    value = metrics.adjusted_rand(np.array([0, 1, 1]), np.array([0, 1, 0]), weights)
-    assert 0.99999 < value < 1
-
-
-@pytest.mark.parametrize(
-    ("points", "weights", "labels", "message"),
-    [
-        (np.zeros((2, 1)), [1], [0, 1], r"weights has shape \(1,\)"),
-        (np.zeros((2, 1)), [1, 1], [0], r"labels \(1,\)"),
-        (np.zeros((2, 1)), [1, 0], [0, 1], "at least 1 customer"),
-        (np.zeros((0, 1)), [], [], "one or more rows"),
-        (np.zeros(2), [1, 1], [0, 1], "one or more rows"),
-    ],
-)
-def test_refuses_arrays_that_do_not_fit(points, weights, labels, message):
-    with pytest.raises(ValueError, match=message):
-        metrics.inertia(points, np.array(weights, dtype=int), np.array(labels))

