@@ -144,6 +144,25 @@ def _check(
         _count(connection, f"{relation} where {is_imputed or 'false'}")
         for relation in ("canonical", REJECTED)
     )
+    names = unique_names(opened.header, ())
+    return CheckedRows(
+        n_rows=n_rows,
+        n_rejected=n_rejected,
+        n_imputed=n_imputed - n_others,
+        reasons=reasons,
+        scored=f"({told(segmentation, assigned)})",
+        cells=dict(zip(names, cells.values(), strict=True)),
+        texts=_risky(connection, _texts(connection, opened, model, cells)),
+    )
+
+
+def _texts(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedCustomers,
+    model: Model,
+    cells: Mapping[str, str],
+) -> dict[str, str]:
+    """Return the cells of text, with the SQL of whether one is no number."""
     types = {
         name: kind
         for name, kind, *_ in connection.execute("describe canonical").fetchall()
@@ -153,21 +172,11 @@ def _check(
         for name, found in opened.columns.items()
         if name == "customer_id" or model.column(name).type == "number"
     }
-    texts = {
+    return {
         cell: f"{numbers[name]} is null" if name in numbers else "true"
         for name, cell in cells.items()
         if types[cell] == "VARCHAR"
     }
-    names = unique_names(opened.header, ())
-    return CheckedRows(
-        n_rows=n_rows,
-        n_rejected=n_rejected,
-        n_imputed=n_imputed - n_others,
-        reasons=reasons,
-        scored=f"({told(segmentation, assigned)})",
-        cells=dict(zip(names, cells.values(), strict=True)),
-        texts=_risky(connection, texts),
-    )
 
 
 def _risky(
