@@ -19,6 +19,33 @@ accepted as (
 
 ),
 
+{%- if has_orders() %}
+
+order_lines as (
+
+    select
+        case when not is_accepted then rejection_reasons end as reasons,
+
+        count(*) as n_lines
+
+    from {{ ref('int_orders_checked') }}
+
+    group by reasons
+
+),
+
+ordered as (
+
+    select
+        sum(n_orders) as n_orders,
+        sum(n_returns) as n_returns,
+        sum(case when has_orders then 1 else 0 end) as n_customers
+
+    from {{ ref('int_customer_orders') }}
+
+),
+{%- endif %}
+
 counts as (
 
     select
@@ -105,8 +132,8 @@ counts as (
     select
         'order lines' as measure,
         '' as subject,
-        count(*) as n
-    from {{ ref('stg_mall__orders') }}
+        sum(n_lines) as n
+    from order_lines
 
     union all
 
@@ -114,40 +141,41 @@ counts as (
         'rejected order lines' as measure,
         '' as subject,
         sum(n_lines) as n
-    from {{ ref('fct_rejected_orders') }}
+    from order_lines
+    where reasons is not null
 
     union all
 
     select
         'order lines rejected because' as measure,
-        rejection_reasons as subject,
-        sum(n_lines) as n
-    from {{ ref('fct_rejected_orders') }}
-    group by rejection_reasons
+        reasons as subject,
+        n_lines as n
+    from order_lines
+    where reasons is not null
 
     union all
 
     select
         'orders' as measure,
         '' as subject,
-        sum(n_orders) as n
-    from {{ ref('int_customer_orders') }}
+        n_orders as n
+    from ordered
 
     union all
 
     select
         'returns' as measure,
         '' as subject,
-        sum(n_returns) as n
-    from {{ ref('int_customer_orders') }}
+        n_returns as n
+    from ordered
 
     union all
 
     select
         'customers with orders' as measure,
         '' as subject,
-        sum(case when has_orders then 1 else 0 end) as n
-    from {{ ref('int_customer_orders') }}
+        n_customers as n
+    from ordered
     {%- endif %}
 
     {%- for layout in segmentations() %}

@@ -196,15 +196,7 @@ def _view(
     by_id = marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
     segments = best_first(by_id) if claims else in_line(by_id)
     labels = segment_labels([row.content for row in segments], claims=claims)
-    profiles = [
-        row
-        for row in marts.rows(
-            "fct_segment_profiles",
-            ["segmentation", "segment_id", "feature"],
-            where=where,
-        )
-        if row["feature"] in features
-    ]
+    profiles = [row for row in _by_feature(marts, where) if row["feature"] in features]
     read = read_profiles(marts, segmentation.name, labels, profiles, features)
     moves = marts.rows(
         "fct_segment_migrations",
@@ -239,6 +231,12 @@ def _view(
         changes=changes,
         **_tables(marts, where),
     )
+
+
+def _by_feature(marts: Marts, where: Mapping[str, Any]) -> Sequence[Row]:
+    """Read the profiles of one segmentation."""
+    keys = ["segmentation", "segment_id", "feature"]
+    return marts.rows("fct_segment_profiles", keys, where=where)
 
 
 def _tables(marts: Marts, where: Mapping[str, Any]) -> dict[str, Any]:
