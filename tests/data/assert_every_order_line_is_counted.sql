@@ -1,14 +1,18 @@
 {{ config(enabled=has_orders()) }}
--- Every line of the orders was accepted or is among the rejected.
+-- Every line that was read is counted, and every one that was rejected.
 with
 
 lines as (
 
-    select count(*) as n_accepted
+    select count(*) as n_lines from {{ ref('stg_mall__orders') }}
 
-    from {{ ref('int_orders_checked') }}
+),
 
-    where is_accepted
+rejected as (
+
+    select coalesce(sum(n_lines), 0) as n_rejected
+
+    from {{ ref('fct_rejected_orders') }}
 
 ),
 
@@ -24,12 +28,17 @@ counts as (
 )
 
 select
-    lines.n_accepted,
-    counts.n_lines,
-    counts.n_rejected
+    lines.n_lines,
+    rejected.n_rejected,
+    counts.n_lines as n_lines_counted,
+    counts.n_rejected as n_rejected_counted
 
 from lines
 
+cross join rejected
+
 cross join counts
 
-where lines.n_accepted + counts.n_rejected <> counts.n_lines
+where
+    lines.n_lines <> counts.n_lines
+    or rejected.n_rejected <> counts.n_rejected
