@@ -25,7 +25,13 @@ from mall_segments.publishing.sealed_json import (
     read_sealed,
     write_sealed,
 )
-from mall_segments.settings.values import MissingValues, Name, Scaler, Transform
+from mall_segments.settings.values import (
+    MissingValues,
+    Name,
+    Scaler,
+    Transform,
+    column_name,
+)
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
@@ -39,6 +45,11 @@ def _not_empty(text: str) -> str:
     if not text.strip():
         raise ValueError("text that is not empty")
     return text
+
+
+def _model_column(name: str) -> str:
+    # The gender is no feature, and its name is ours.
+    return name if name == "gender" else column_name(name)
 
 
 Text = Annotated[str, AfterValidator(_not_empty)]
@@ -63,7 +74,7 @@ class ModelColumn(_Part):
     a number, None for a category, whose missing values are a level of their own.
     """
 
-    name: Name
+    name: Annotated[Name, AfterValidator(_model_column)]
     label: Text
     unit: str = ""
     type: Literal["number", "category"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.errors import InputError
@@ -109,17 +110,20 @@ def _refuse_no_orders(counts: Counts, settings: Settings) -> None:
 
 def _reasons(counts: Counts) -> str:
     """List the most frequent reasons with their numbers and a row to look at."""
-    reasons = sorted(
-        (-n, reason)
-        for (measure, reason), n in counts.items()
-        if measure == "rejected because"
-    )
+    n_rows: Counter[str] = Counter()
+    first_row: dict[str, int] = {}
+    for (measure, reasons), n in counts.items():
+        if measure == "rejected because":
+            row = counts["first row rejected because", reasons]
+            for reason in reasons.split("; "):
+                n_rows[reason] += n
+                first_row[reason] = min(row, first_row.get(reason, row))
+    ranked = sorted(n_rows, key=lambda reason: (-n_rows[reason], reason))
     shown = [
-        f"{-n:,} for {reason!r} (row {counts['first row rejected because', reason]:,} "
-        "is the first)"
-        for n, reason in reasons[:_MOST_REASONS]
+        f"{n_rows[reason]:,} for {reason!r} (row {first_row[reason]:,} is the first)"
+        for reason in ranked[:_MOST_REASONS]
     ]
-    more = len(reasons) - len(shown)
+    more = len(ranked) - len(shown)
     return "; ".join(shown) + (f"; and {more} more reasons" if more > 0 else "")
 
 

@@ -145,7 +145,8 @@ def _identifier(value: object) -> object:
     return value
 
 
-def _column_name(value: str) -> str:
+def column_name(value: str) -> str:
+    """Refuse a name that the models or SQL have another use for."""
     if (
         value in RESERVED_COLUMNS
         or value.endswith(_RESERVED_ENDINGS)
@@ -164,7 +165,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Aliases = Annotated[Texts, AfterValidator(_aliases)]
 Name = Annotated[str, BeforeValidator(_identifier)]
-ColumnName = Annotated[Name, AfterValidator(_column_name)]
+ColumnName = Annotated[Name, AfterValidator(column_name)]
 
 FeatureType = Annotated[Literal["number", "category"], one_of("number", "category")]
 Transform = Annotated[

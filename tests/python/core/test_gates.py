@@ -121,3 +121,15 @@ def test_names_the_three_most_frequent_reasons():
         check_gates(found, SETTINGS)
     assert "4 for 'c'" in str(refusal.value)
     assert "and 1 more reasons" in str(refusal.value)
+
+
+def test_counts_each_reason_of_rows_that_have_several():
+    found = counts(accepted_customers__=0, rejected_rows__=10)
+    for row, n, reasons in ((2, 5, "a; b"), (1, 3, "b; c")):
+        found["rejected because", reasons] = n
+        found["first row rejected because", reasons] = row
+    with pytest.raises(InputError) as refusal:
+        check_gates(found, SETTINGS)
+    assert (
+        "8 for 'b' (row 1 is the first); 5 for 'a' (row 2 is the first); 3 for 'c'"
+    ) in str(refusal.value)

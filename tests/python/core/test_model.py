@@ -59,6 +59,8 @@ def change(content, path, value):
     [
         (["build_id"], "", "build_id"),
         (["columns", 1, "name"], "x; drop table", "columns.1.name"),
+        (["columns", 1, "name"], "select", "SQL keeps this word for itself"),
+        (["columns", 1, "name"], "customer_id", "a column of their own"),
         (["columns", 1, "minimum"], "1", "columns.1.minimum"),
         (["columns", 1, "surplus"], 1, "columns.1.surplus"),
         (["segmentations", 0, "variance"], -1.0, "variance"),
