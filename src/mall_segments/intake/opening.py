@@ -226,7 +226,7 @@ def open_customers(
         required = [name for name in required if name != "customer_id"]
     paths = find_files(str(path_or_glob))
     context = _Context(
-        connection, settings, tuple(required), encoding, sheet, is_sealed
+        connection, settings, tuple(required), encoding, sheet, numbers, is_sealed
     )
     try:
         of_parquet = [is_parquet(path) for path in paths]
@@ -269,6 +269,7 @@ class _Context:
     required: tuple[str, ...]
     encoding: str | None
     sheet: str | None
+    numbers: Numbers | None
     is_sealed: bool
 
     def recognise(
@@ -384,12 +385,15 @@ def _readable(context: _Context, path: Path) -> tuple[CsvFile, str, Copy | None]
     source = file_name(path)
     if is_workbook(path, source):
         rows, notes = read_sheet(
-            path, context.settings, source=source, sheet=context.sheet
+            path,
+            context.settings,
+            source=source,
+            sheet=context.sheet,
+            numbers=context.numbers,
         )
         file, copy = copy_plainly(rows[1:], len(rows[0]))
         shown = tuple(tuple(row) for row in rows[:_SHOWN_ROWS])
-        has_rows = len(rows) > 1
-        return replace(file, rows=shown, has_rows=has_rows, notes=notes), "", copy
+        return replace(file, rows=shown, has_rows=len(rows) > 1, notes=notes), "", copy
     file = inspect_csv(path, context.settings, source=source, encoding=context.encoding)
     if file.longest_line > LONGEST_LINE:
         raise InputError(

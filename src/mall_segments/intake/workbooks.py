@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mall_segments.intake.columns import ColumnSettings
+    from mall_segments.settings import Numbers
 
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _ZIP: Final = b"PK\x03\x04"
@@ -46,7 +47,12 @@ def is_workbook(path: Path, source: str) -> bool:
 
 
 def read_sheet(
-    path: Path, settings: ColumnSettings, *, source: str, sheet: str | None
+    path: Path,
+    settings: ColumnSettings,
+    *,
+    source: str,
+    sheet: str | None,
+    numbers: Numbers | None = None,
 ) -> tuple[list[list[str]], tuple[str, ...]]:
     """Return the header of a sheet with the rows below it, and notes."""
     try:
@@ -64,8 +70,11 @@ def read_sheet(
                 f"{source} has no sheet {shorten(sheet)}; it has {list_columns(names)}."
             )
         found = book.get_sheet_by_name(sheet or names[0])
+        # Numbers have no separators; they are written as the text beside them is.
+        has_comma = numbers and (numbers.decimal == "," or numbers.thousands == ".")
+        decimal = "," if has_comma else "."
         rows = [
-            [_text(cell) for cell in row]
+            [_text(cell, decimal) for cell in row]
             for row in found.to_python(skip_empty_area=True)
         ]
     except (calamine.CalamineError, IndexError, OSError, ValueError) as error:
@@ -91,13 +100,13 @@ def read_sheet(
     return rows[at:], tuple(notes)
 
 
-def _text(cell: Any) -> str:
+def _text(cell: Any, decimal: str) -> str:
     """Return a cell as CSV would have it: whole numbers without a fraction."""
     if isinstance(cell, bool):
         return str(cell).lower()
     if isinstance(cell, float):
         is_whole = cell.is_integer() and abs(cell) < _LARGEST_WHOLE
-        return str(int(cell)) if is_whole else repr(cell)
+        return str(int(cell)) if is_whole else repr(cell).replace(".", decimal)
     if isinstance(cell, dt.datetime) and cell.time() == dt.time():
         return cell.date().isoformat()
     if isinstance(cell, dt.date | dt.time):

@@ -64,7 +64,8 @@ def render_model_sql(model: Model, dialect: Dialect = "duckdb") -> str:
         # there: the last one would be too long to compute.
         selects = _END_OF_STEP.sub(r"\1 offset 0) as \2", selects)
     columns = ",\n        ".join(["customer_id", *names])
-    return f"""-- The segment of every customer, by the model of build {model.build_id}.
+    build_id = _in_a_line(model.build_id)
+    return f"""-- The segment of every customer, by the model of build {build_id}.
 --
 -- Put your own table in the place of your_customers, and after each "select" of
 -- the first step what your columns are called. A missing value is null: a number
@@ -89,11 +90,16 @@ customers as (
 def _note(column: ModelColumn) -> str:
     if column.type == "category":
         levels = ", ".join([*(column.levels or ["any text"]), "unknown"])
-        return f"--   {column.name}: a text, one of {' '.join(levels.split())}"
+        return f"--   {column.name}: a text, one of {_in_a_line(levels)}"
     bounds = [
         f"{word} {bound:g}"
         for word, bound in (("from", column.minimum), ("to", column.maximum))
         if bound is not None
     ]
-    said = " ".join(["a number", *column.unit.split(), *bounds])
-    return f"--   {column.name}: {said}"
+    said = " ".join(["a number", column.unit, *bounds])
+    return f"--   {column.name}: {_in_a_line(said)}"
+
+
+def _in_a_line(text: str) -> str:
+    """Write a text of the model so that it does not leave its comment."""
+    return " ".join(text.split())

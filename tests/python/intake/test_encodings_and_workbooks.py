@@ -170,6 +170,32 @@ def test_a_sheet_is_read_like_csv(tmp_path: Path) -> None:
     assert "Skipped 1 rows above the header." in customers.notes
 
 
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        Numbers(decimal=",", thousands="."),
+        Numbers(decimal=",", thousands="none"),
+        Numbers(thousands="."),
+    ],
+)
+def test_numbers_beside_text_with_commas_keep_their_values(
+    tmp_path: Path, numbers: Numbers
+) -> None:
+    path = tmp_path / "shop.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, HEADER.split(","))
+        for place in range(1, 31):
+            income = 17.125 if place % 2 else "17,5"
+            page.write_row(place, 0, [place, "f", 20, income, 50])
+
+    customers = opened(path, numbers=numbers)
+
+    column = customers.columns["annual_income_kusd"].number_sql
+    rows = duckdb.execute(f"select distinct {column} from {customers.relation}")
+    assert set(rows.fetchall()) == {(17.125,), (17.5,)}
+
+
 def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = workbook(tmp_path / "shop.xlsx")
 

@@ -174,3 +174,32 @@ def test_model_sql_says_what_to_replace() -> None:
     assert "from your_customers" in text
     assert "--   spending_score: a number from 1 to 100" in text
     assert HEADER not in text
+
+
+def test_model_sql_keeps_what_a_model_says_within_comments_and_texts() -> None:
+    model = example_model()
+    breakout = "x';\ndrop table your_customers; --"
+    income = model.column("annual_income_kusd")
+    columns = [
+        each.model_copy(update={"unit": breakout}) if each == income else each
+        for each in model.columns
+    ]
+    first, *others = model.segmentations
+    segments = [
+        each.model_copy(update={"segment_name": breakout, "persona": breakout})
+        for each in first.segments
+    ]
+    hostile = model.model_copy(
+        update={
+            "build_id": breakout,
+            "columns": columns,
+            "segmentations": [
+                first.model_copy(update={"segments": segments}),
+                *others,
+            ],
+        }
+    )
+
+    statements = duckdb.extract_statements(render_model_sql(hostile))
+
+    assert [each.type for each in statements] == [duckdb.StatementType.SELECT]
