@@ -37,18 +37,20 @@ class Plugin(BasePlugin):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / ".lock").open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                raise
+        except BlockingIOError:
+            raise DbtRuntimeError(
+                f"Another build is working in {folder}; wait until it ends, or set "
+                "MALL_SEGMENTS_HOME to build elsewhere."
+            ) from None
         except OSError as error:
             raise DbtRuntimeError(
                 f"The working folder {folder} cannot be written: {error.strerror}. "
                 "MALL_SEGMENTS_HOME moves it."
-            ) from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            raise DbtRuntimeError(
-                f"Another build is working in {folder}; wait until it ends, or set "
-                "MALL_SEGMENTS_HOME to build elsewhere."
             ) from None
         try:
             _open_once(database)

@@ -273,7 +273,11 @@ def _switch(home: Path, build_id: str) -> None:
     following.unlink(missing_ok=True)
     following.symlink_to(Path("generations") / build_id)
     following.replace(link)
-    _flush_folder(link.parent)
+    with refuse_os_errors(
+        f"{build_id} is current now, but a power cut could undo it: {link.parent} "
+        "cannot be flushed"
+    ):
+        _flush_folder(link.parent)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 import resource
 import subprocess
 import sys
@@ -55,6 +58,17 @@ def test_a_database_is_made_whole_or_not_at_all(database: Path, limit: int) -> N
 
     prepare(database)
     duckdb.connect(database).close()
+
+
+def test_a_folder_without_locks_is_named(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    with pytest.raises(DbtRuntimeError, match="cannot be written: No locks available"):
+        prepare(database)
 
 
 def test_what_the_last_build_left_is_kept(database: Path) -> None:

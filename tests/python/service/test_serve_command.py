@@ -209,6 +209,25 @@ def test_an_access_log_that_nobody_reads_stops_nothing(
         os.close(writing)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serves_with_the_standard_output_closed(home: Path, workers: str) -> None:
+    port = free_port()
+    command = [*MALL_SEGMENTS, "--home", str(home), "serve", "--port", str(port)]
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *command, "--workers", workers],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: is_ready(url) or process.poll() is not None)
+        assert httpx.get(f"{url}/health").status_code == 200
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
 def test_an_access_log_that_cannot_be_written_says_so_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
