@@ -88,9 +88,10 @@ def system_error(error: OSError, path: Path) -> str:
 
 
 def first_lines(error: Exception) -> str:
-    """Return what an engine complains of, without its context."""
+    """Return what an engine complains of, without its context and its own remedies."""
     stripped = (line.strip() for line in str(error).splitlines())
-    lines = [*takewhile(lambda line: not line.startswith("LINE "), stripped)]
+    context = ("LINE ", "Possible solutions")
+    lines = [*takewhile(lambda line: not line.startswith(context), stripped)]
     return shorten(" ".join(" ".join(lines).split()), limit=300)
 
 

@@ -221,6 +221,8 @@ def _explained(text: str, source: str, path: str) -> str:
         text = text.replace(path, _STANDARD_INPUT)
     if "no column is recognised" in text:
         text += f"\n{_ADVICE}"
+    if "Out of Memory" in text and os.environ.get(MEMORY_VARIABLE):
+        text += f"\n  {MEMORY_VARIABLE} is {os.environ[MEMORY_VARIABLE]}: allow more."
     return text
 
 

@@ -266,6 +266,16 @@ def test_a_size_of_memory_that_is_none_is_refused(
         score(tmp_path, GOOD)
 
 
+def test_memory_that_is_not_enough_is_named_with_its_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALL_SEGMENTS_MEMORY", "1MB")
+    with pytest.raises(InputError) as refusal:
+        score(tmp_path, GOOD)
+    assert "MALL_SEGMENTS_MEMORY is 1MB: allow more." in str(refusal.value)
+    assert "SET threads" not in str(refusal.value)
+
+
 def test_tells_how_far_it_is(tmp_path: Path) -> None:
     steps: list[str] = []
 
