@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,24 @@ def test_a_file_with_columns_of_its_own_is_for_init(
 
     assert result.exit_code == 1
     assert result.output.endswith(f"\n  mall-segments init {path}\n")
+
+
+def test_a_private_build_hides_what_an_open_one_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "warehouse"
+    folder.mkdir(mode=0o755)
+    masks: list[int] = []
+
+    def look(*_: Any, **__: Any) -> bool:
+        masks.append(os.umask(0o022))
+        return False
+
+    monkeypatch.setattr(_dbt, "run_dbt", look)
+    CliRunner().invoke(main, ["--home", str(tmp_path), "build", "--private"])
+
+    assert masks == [0o077]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_names_a_file_that_is_not_there(tmp_path: Path) -> None:

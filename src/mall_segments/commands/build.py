@@ -10,6 +10,8 @@ import click
 
 from mall_segments.commands._name import command_name
 from mall_segments.errors import InputError, SettingsError
+from mall_segments.home import warehouse_file
+from mall_segments.publishing.generations import refuse_os_errors
 
 _FILE = click.Path(path_type=str)
 
@@ -57,6 +59,7 @@ def command(
 
     if flags["private"]:
         os.umask(0o077)
+        _make_private(warehouse_file(context.obj).parent)
     variables = _variables(file, orders, settings)
     if not log_level and os.environ.get("VERBOSE", "0") not in ("", "0"):
         log_level = "info"
@@ -81,6 +84,13 @@ def command(
             failed = ended.exit_code != 0
     context.invoke(summary.command, next_steps=True)
     context.exit(1 if failed else 0)
+
+
+def _make_private(folder: Path) -> None:
+    """Hide what an earlier build left open to others, for it is written anew."""
+    with refuse_os_errors(f"{folder} cannot be made private"):
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
 
 
 def _variables(
