@@ -221,6 +221,13 @@ class Model(_Part):
             for feature in segmentation.features:
                 if feature not in names:
                     raise ValueError(f"features among {names}, not {feature!r}")
+            for axis in segmentation.coordinates:
+                column = self.column(axis.feature)
+                is_number = column.type == "number"
+                if is_number != (axis.level is None):
+                    raise ValueError(f"levels of categories only, not {column.name}'s")
+                if is_number and column.imputed is None:
+                    raise ValueError(f"an imputed value of {column.name}")
         return self
 
     def column(self, name: str) -> ModelColumn:

@@ -83,7 +83,10 @@ def read_sheet(
         ) from None
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     if not rows:
-        raise InputError(f"{source}: the sheet {shorten(sheet or names[0])} is empty.")
+        others = f"; `sheet` names another of {list_columns(names)}" * (len(names) > 1)
+        raise InputError(
+            f"{source}: the sheet {shorten(sheet or names[0])} is empty{others}."
+        )
     at = header_below(list(islice(rows, _ROWS_LOOKED_AT)), settings) or 0
     notes = []
     if len(names) > 1 and sheet is None:

@@ -63,7 +63,13 @@ def change(content, path, value):
         (["columns", 1, "name"], "customer_id", "a column of their own"),
         (["columns", 1, "minimum"], "1", "columns.1.minimum"),
         (["columns", 1, "surplus"], 1, "columns.1.surplus"),
+        (["columns", 2, "imputed"], None, "an imputed value of annual_income_kusd"),
         (["segmentations", 0, "variance"], -1.0, "variance"),
+        (
+            ["segmentations", 0, "coordinates", 0, "level"],
+            "x",
+            "levels of categories only",
+        ),
         (["segmentations", 0, "verdict"], "perhaps", "verdict"),
         (["segmentations", 0, "coordinates", 0, "scale"], 0.0, "scale"),
         (["segmentations", 0, "coordinates", 0, "feature"], "gender", "every feature"),

@@ -205,6 +205,16 @@ def test_a_sheet_that_is_not_there_is_named(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_an_empty_sheet_is_named_with_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "shop.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Cover")
+        book.add_worksheet("Data").write(0, 0, "ID")
+
+    with pytest.raises(InputError, match="'Cover' is empty; `sheet` names another of"):
+        opened(path)
+
+
 def test_a_workbook_is_known_whatever_its_name_and_refused_cut_off(
     tmp_path: Path,
 ) -> None:
