@@ -56,7 +56,7 @@ def render_model_sql(model: Model, dialect: Dialect = "duckdb") -> str:
         f"select\n    customer_id,\n    '{each.name}' as segmentation,\n    "
         + ",\n    ".join(_COLUMNS)
         + f"\nfrom (\n{told(each, assignment_sql(model, each, 'customers', double=_DOUBLES[dialect]))}\n"  # noqa: E501
-        f") as {each.name}"
+        ") as told"
         for each in model.segmentations
     )
     if dialect == "postgres":

@@ -194,7 +194,7 @@ def test_model_sql_keeps_what_a_model_says_within_comments_and_texts() -> None:
             "build_id": breakout,
             "columns": columns,
             "segmentations": [
-                first.model_copy(update={"segments": segments}),
+                first.model_copy(update={"name": "order", "segments": segments}),
                 *others,
             ],
         }
