@@ -68,7 +68,7 @@ class _Commands(click.Group):
 @click.version_option(package_name="mall-segments")
 @click.option(
     "--home",
-    type=click.Path(path_type=Path),
+    type=click.Path(file_okay=False, path_type=Path),
     help="Folder that holds warehouse/ and published/ "
     f"[default: ${HOME_VARIABLE}, else the current folder]",
 )

@@ -345,6 +345,9 @@ def test_customers_without_segments_get_parts_and_no_personas(tmp_path: Path) ->
         (name.format(part), name.format(part), NO_ACTION) for part in range(1, 5)
     ]
     assert sentence in html.unescape(report(tmp_path))
+    assert "what to do" not in report(tmp_path).casefold()
+    said = CliRunner().invoke(main, ["--home", str(tmp_path), "summary"]).output
+    assert "0 rows rejected; 4 parts in income_spending" in said
 
 
 @pytest.mark.slow(seconds=120)

@@ -121,6 +121,16 @@ def test_a_mistyped_command_gets_a_suggestion() -> None:
     assert "There is no command 'rolback'. Did you mean 'rollback'?" in result.stderr
 
 
+def test_a_file_is_no_home(tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.touch()
+
+    result = run("--home", file, "report")
+
+    assert result.exit_code == 2
+    assert f"Directory '{file}' is a file." in result.stderr
+
+
 def test_lists_nothing_before_the_first_build(tmp_path: Path) -> None:
     assert run("--home", tmp_path, "generations").output == "nothing is published yet\n"
 

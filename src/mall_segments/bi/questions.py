@@ -25,8 +25,8 @@ _INTRODUCTION = """\
 
 What a marketer asks, in plain SQL on the published tables. `mall-segments questions`
 answers them about your own customers, and with `--sql` shows the queries, to be pasted
-into any tool; dbt compiles the same files from `analyses/questions/`. The answers here
-are those of the shipped customer file.
+into any tool; dbt compiles the same files from `analyses/questions/`. The page in
+`docs/` has the answers of the shipped customer file, built twice.
 """
 
 

@@ -44,7 +44,6 @@ _RESULTS: Final = (
     "LogSnapshotResult",
     "LogNodeResult",
 )
-_NOTES: Final = ("JinjaLogInfo", "JinjaLogWarning")
 
 
 def run_dbt(
@@ -161,7 +160,7 @@ class _Progress:
             self._running[node] = time.monotonic()
         elif name in _RESULTS:
             self._finish(node, data)
-        elif name in _NOTES:
+        elif name == "JinjaLogInfo":
             self._tell(info["msg"].strip())
         elif name in ("RunResultFailure", "RunResultWarning"):
             self._heading = str(data.get("node_name", ""))

@@ -122,7 +122,9 @@ def _counts(generation: Generation) -> str:
 
 def _segments(model: Model) -> str:
     return ", ".join(
-        f"{segmentation.n_segments} segments in {segmentation.name}"
+        f"{segmentation.n_segments} "
+        f"{'parts' if segmentation.verdict == 'no segments' else 'segments'} "
+        f"in {segmentation.name}"
         for segmentation in model.segmentations
     )
 

@@ -38,7 +38,7 @@ LISTS: Final = (
     ("segmented_mall_customers.csv", "every customer with the segment, as CSV"),
     ("parquet/fct_customer_segments.parquet", "the same for BI tools, as Parquet"),
     (MOVEMENTS, "who joined, left or moved, as Parquet"),
-    ("parquet/dim_segments.parquet", "the segments and what to do, as Parquet"),
+    ("parquet/dim_segments.parquet", "what is known of each segment, as Parquet"),
     (REJECTED, "rows that were left out, as Parquet"),
 )
 

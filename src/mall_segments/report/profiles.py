@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from mall_segments.model import ModelSegmentation
     from mall_segments.report.features import FeatureView
     from mall_segments.report.marts import Marts, Row
 
@@ -110,6 +111,31 @@ def read_profiles(
         tuple(_levels(marts, segmentation, features)),
         tuple(_mixes(marts, segmentation, labels)),
     )
+
+
+def with_named_z_scores(
+    segmentation: ModelSegmentation, profiles: Sequence[Row]
+) -> list[tuple[Row, float]]:
+    """Pair profiles with z-scores in the scale that names are made in.
+
+    Of a transformed feature, a few huge values make every other segment average in its
+    own unit, though its name rightly says low.
+    """
+    named = {
+        (segment.segment_id, axis.feature): place / axis.weight
+        for segment in segmentation.segments
+        for axis, place in zip(
+            segmentation.coordinates, segment.coordinates, strict=True
+        )
+        if axis.transform != "none" and segmentation.scaler == "standard"
+    }
+    traits = []
+    for row in profiles:
+        plain = row["z_score"] or 0.0
+        z_score = named.get((row["segment_id"], row["feature"]), plain)
+        # No word may contradict the two means beside it.
+        traits.append((row, z_score if z_score * plain >= 0 else 0.0))
+    return traits
 
 
 def _snake(

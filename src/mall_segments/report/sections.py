@@ -21,7 +21,7 @@ from mall_segments.report.features import (
 from mall_segments.report.finder import finder_data
 from mall_segments.report.marts import Marts, Row, open_marts
 from mall_segments.report.places import Map, read_map, read_pairs
-from mall_segments.report.profiles import Profiles, read_profiles
+from mall_segments.report.profiles import Profiles, read_profiles, with_named_z_scores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ class Card:
     segment: Row
     label: str
     money: Row | None
-    traits: tuple[Row, ...]
+    traits: tuple[tuple[Row, float], ...]
     levels: tuple[Row, ...]
     movements: Mapping[str, Row]
 
@@ -219,7 +219,7 @@ def _view(
         labels=labels,
         values=tuple(name for name in SPENDING if name in by_id[0].content),
         cards=tuple(
-            _card(row, labels, profiles, read, money, came, segmentation.features)
+            _card(row, labels, profiles, read, money, came, segmentation)
             for row in segments
         ),
         finder=finder_data(model, segmentation, features, labels),
@@ -294,11 +294,13 @@ def _card(
     read: Profiles,
     money: Mapping[int, Row],
     moves: Sequence[Row],
-    used: Sequence[str],
+    segmentation: ModelSegmentation,
 ) -> Card:
-    segment_id = segment["segment_id"]
-    own = [row for row in profiles if row["segment_id"] == segment_id]
-    own.sort(key=lambda row: (row["feature"] not in used, -abs(row["z_score"] or 0)))
+    segment_id, used = segment["segment_id"], segmentation.features
+    own = with_named_z_scores(
+        segmentation, [row for row in profiles if row["segment_id"] == segment_id]
+    )
+    own.sort(key=lambda trait: (trait[0]["feature"] not in used, -abs(trait[1])))
     levels = [
         level.cells[segment_id]
         for level in read.levels

@@ -538,6 +538,8 @@ def _moves(segmentation: ModelSegmentation) -> list[dict[str, Any]]:
     moves.append((ends[0], ends[-1], "moved", 3))
     moves.append(((None, None), ends[0], "joined", 5))
     moves.append((ends[-1], (None, None), "left", 2))
+    if segmentation.verdict == "no segments":
+        moves.append(((ends[0][0], "Former kind"), ends[0], "renamed", 7))
     return [
         {
             "segmentation": segmentation.name,

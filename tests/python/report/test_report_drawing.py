@@ -2,10 +2,14 @@
 
 import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sample_generation import Column, Plan, Sample, write_generation
 
+from mall_segments.publishing.generations import DATABASE
+from mall_segments.report import REPORT, write_report
 from mall_segments.report.cells import Cell, Cells, count_cells
 from mall_segments.report.charts import (
     Bin,
@@ -187,3 +191,28 @@ def test_names_do_not_cover_each_other() -> None:
     first, second = label_offsets(["Careful savers"] * 2, centres, [])
     apart_across = abs(first[0] - second[0] - 0.05 * WIDE[0])
     assert apart_across >= 14 * 7.5 or abs(first[1] - second[1]) >= 14
+
+
+def test_words_of_long_tails_agree_with_the_names(tmp_path: Path) -> None:
+    # Next to 1,000,000, small and large spending are both average.
+    spend = [100.0, 110.0] * 100 + [5_000.0, 5_200.0] * 100 + [1e6] * 3
+    write_generation(
+        tmp_path,
+        Sample(
+            columns=(Column("spend", unit="EUR", transform="log"),),
+            customers={"spend": spend},
+            plans=(Plan("spenders", ("spend",), 3),),
+        ),
+    )
+    write_report(tmp_path, tmp_path / DATABASE)
+    cards = re.findall(
+        r'class="arrow" aria-hidden="true">(.).*?class="soft">, ([a-z ]+) \(all',
+        (tmp_path / REPORT).read_text("utf-8"),
+        re.DOTALL,
+    )
+    # The middle ones are above the mean of logarithms and below that of amounts.
+    assert sorted(cards) == [
+        ("≈", "about average"),
+        ("▲", "far above average"),
+        ("▼", "below average"),
+    ]

@@ -122,7 +122,7 @@ def test_without_segments_no_persona_and_no_action_is_claimed(
     )
     assert "Persona" not in text
     assert "What to do" not in text
-    assert "Kind A of weight" in text
+    assert "Former kind is now called Kind A of weight: it is a part of one" in text
 
 
 def test_repeated_personas_are_told_apart_by_name(open_report: Open) -> None:
