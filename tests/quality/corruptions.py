@@ -78,7 +78,7 @@ SEGMENTS = (
     segment("a fence for outliers moved", "model.json", "outlier_distance", "outlier_distance = outlier_distance / 2"),
     segment("a scaled centroid moved", None, "", "scaled_centroid_visits = 9"),
     Corruption("a segment twice", "dim_segments", "segment_id", f"insert into dim_segments select * from dim_segments where {ONE}"),
-    Corruption("a segment that is not listed", "references", "fct_segment_profiles", f"delete from dim_segments where {ONE}"),
+    Corruption("a segment that is not listed", "references", "rows of segments that are not in dim_segments", f"delete from dim_segments where {ONE}"),
 )  # fmt: skip
 
 customer = _update("dim_customers", C7)
