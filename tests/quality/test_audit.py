@@ -384,6 +384,25 @@ def test_differences_that_chance_explains_do_not_count(
     assert audit.count(Outcome.WARNING) == 0
 
 
+def test_too_many_customers_are_not_exported(
+    copy: GenerationCopy, validator: Validator
+) -> None:
+    def failed() -> dict[str, Any]:
+        return failures(
+            audit_generation(
+                copy.home, copy.build_id, suites=[CUSTOMERS_CSV], validator=validator
+            )
+        )
+
+    copy.seal(row_level_exported=False)
+    with_a_file = failed()
+    (copy.folder / CUSTOMERS_CSV).unlink()
+    copy.seal(row_level_exported=False)
+
+    assert set(with_a_file) == {CUSTOMERS_CSV}
+    assert failed() == {}
+
+
 def test_forgotten_customers_are_no_defect(
     copy: GenerationCopy, validator: Validator
 ) -> None:

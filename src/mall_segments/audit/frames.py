@@ -37,6 +37,16 @@ if TYPE_CHECKING:
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 _ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
+_CSV_COUNTS: Final = (
+    "n_misnamed",
+    "n_rows",
+    "n_ids",
+    "n_strangers",
+    "n_other_segments",
+    "n_formulas",
+)
+"""What is counted in the exported customers, and is unknown where there are none."""
+
 _LONGEST_LINE: Final = 2**26
 _CLOSE: Final = 1e-6
 _NOTHING: Final = "nothing"
@@ -355,7 +365,10 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
     path = evidence.generation.folder / CUSTOMERS_CSV
     if not evidence.generation.manifest["row_level_exported"]:
         is_there = CUSTOMERS_CSV in evidence.generation.manifest["files"]
-        return pd.DataFrame([{"file": CUSTOMERS_CSV, "n_surplus": int(is_there)}])
+        uncounted = dict.fromkeys(_CSV_COUNTS)
+        return pd.DataFrame(
+            [{"file": CUSTOMERS_CSV, "n_surplus": int(is_there), **uncounted}]
+        )
     header = _header(path)
     names = [f"column_{place}" for place in range(len(header))]
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
