@@ -226,12 +226,18 @@ def test_tables_beyond_recognition_fail_without_an_exception(
     assert "manifest.json" not in unsound
 
 
-def test_damaged_previous_generation_is_no_fault_of_this_one(
-    copy: GenerationCopy, sample_home: Path, validator: Validator
-) -> None:
+def writable_previous(copy: GenerationCopy, sample_home: Path) -> Path:
+    """The previous generation, to be changed for this copy alone."""
     previous = copy.previous_folder
     previous.unlink()
     copy_writable(generation_folder(sample_home, previous.name), previous)
+    return previous
+
+
+def test_damaged_previous_generation_is_no_fault_of_this_one(
+    copy: GenerationCopy, sample_home: Path, validator: Validator
+) -> None:
+    previous = writable_previous(copy, sample_home)
     (previous / DATABASE).write_bytes(b"")
 
     audit = audit_generation(
@@ -247,9 +253,7 @@ def test_damaged_previous_generation_is_no_fault_of_this_one(
 def test_segmentations_of_other_names_have_no_history(
     copy: GenerationCopy, sample_home: Path, validator: Validator
 ) -> None:
-    previous = copy.previous_folder
-    previous.unlink()
-    copy_writable(generation_folder(sample_home, previous.name), previous)
+    previous = writable_previous(copy, sample_home)
     settings = copy.manifest["settings"]
     others = [
         {**each, "name": f"former_{each['name']}"} for each in settings["segmentations"]
