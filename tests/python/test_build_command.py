@@ -270,7 +270,7 @@ def test_says_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     progress.say_what_runs()
     assert said == []
 
-    monkeypatch.setattr(_dbt, "_SILENCE", 0.0)
+    monkeypatch.setattr(_dbt, "SILENCE", 0.0)
     progress.say_what_runs()
 
     assert said[0].endswith("s: int_points")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
+from mall_segments.commands import _progress
 from mall_segments.commands._progress import ProgressBar
 
 
@@ -40,3 +42,31 @@ def test_nobody_else_sees_anything(
     with ProgressBar(is_shown=not is_terminal) as bar:
         bar.show("reading", 0.25)
     assert stream.getvalue() == ""
+
+
+def test_a_file_gets_a_line_after_each_silence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(_progress, "SILENCE", 0.01)
+    with ProgressBar() as bar:
+        bar.show("customers", 0.25)
+        while stream.getvalue().count("\n") < 2:
+            time.sleep(0.01)
+    said = stream.getvalue()
+
+    assert said.startswith("  ... 0 s: customers\n")
+    assert "\x1b" not in said
+
+
+def test_nothing_is_said_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(_progress, "SILENCE", 0.01)
+    with ProgressBar() as bar:
+        bar.show("customers", 0.25)
+    said = stream.getvalue()
+    time.sleep(0.05)
+
+    assert stream.getvalue() == said

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.boundary import said_by_dbt
+from mall_segments.commands._progress import SILENCE
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-_SILENCE: Final = 15.0
+_TICK: Final = 1.0
 _PUBLISHING_NODE: Final = "fct_published_tables"
 _DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
 
@@ -103,16 +104,15 @@ def run_dbt(
         command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
     ) as process:
         for line in _lines(process):
-            if line is None:
-                progress.say_what_runs()
-            else:
+            if line is not None:
                 progress.hear(line)
+            progress.say_what_runs()
     progress.end(succeeded=process.returncode == 0)
     return process.returncode == 0
 
 
 def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
-    """Yield the lines a process writes, and None whenever it was silent for long."""
+    """Yield the lines a process writes, and None for each second without one."""
     lines: queue.Queue[str | None] = queue.Queue()
 
     def read() -> None:
@@ -123,7 +123,7 @@ def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:
-            line = lines.get(timeout=_SILENCE)
+            line = lines.get(timeout=_TICK)
         except queue.Empty:
             yield None
             continue
@@ -171,8 +171,8 @@ class _Progress:
                 self._refusals[said or f"{self._heading} failed"] = None
 
     def say_what_runs(self) -> None:
-        """Say what takes so long."""
-        if time.monotonic() - self._heard >= _SILENCE:
+        """Say what takes so long, after a silence."""
+        if time.monotonic() - self._heard >= SILENCE:
             names = ", ".join(node.split(".")[2] for node in self._running)
             seconds = time.monotonic() - self._began
             self._tell(f"  ... {seconds:.0f} s: {names or 'dbt reads the project'}")
