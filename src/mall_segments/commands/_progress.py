@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Final, Self
 
-SILENCE: Final = 15.0
+SILENCE: Final = 10.0
 """Seconds after which a line says what takes so long."""
 
 
