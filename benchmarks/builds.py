@@ -4,8 +4,9 @@
 
 `whole` are customers like the shipped ones, in whole numbers; `real` have recency,
 orders and spend, log-normal, with `transform: log`; of `orders` the number is that of
-order lines, of a twentieth as many customers. Each is copied and built by a process of
-its own that finds the file in memory. Results go to ``benchmarks/results/builds.json``.
+order lines, five to an order, of a twentieth as many customers. Each is copied and
+built by a process of its own that finds the file in memory. Results go to
+``benchmarks/results/builds.json``.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ REAL = f"""
     from range({{n}}) as rows(i)
 """
 ORDERS = f"""
-    select hash(i) % ({{n}} // 20) as customer_id, i as order_id,
-        timestamp '2024-01-01' + to_seconds(hash(i, 1) % 47000000) as ordered_at,
+    select hash(i // 5) % ({{n}} // 20) as customer_id, i // 5 as order_id,
+        timestamp '2024-01-01' + to_seconds(hash(i // 5, 1) % 47000000) as ordered_at,
         round(exp(3 + {NORMAL}), 2) as amount
     from range({{n}}) as rows(i)
 """
