@@ -1,16 +1,19 @@
 """The charts of the report: each a pure function from rows to marks."""
 
-from __future__ import annotations
-
 import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from markupsafe import Markup
 
 from mall_segments.report.features import shortened
 from mall_segments.report.labels import PHONE, WIDE, label_offsets
 from mall_segments.report.markers import marker, shape_class, size_number
-from mall_segments.report.plots import Plot, Strip, grid
+from mall_segments.report.plane import Cell, Cells, Line
+from mall_segments.report.plots import Strip, grid
 from mall_segments.report.svg import (
     Axis,
     box,
@@ -22,14 +25,6 @@ from mall_segments.report.svg import (
     tip,
     words,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from markupsafe import Markup
-
-    from mall_segments.report.boundaries import Line
-    from mall_segments.report.cells import Cell, Cells
 
 LABEL_LENGTH: Final = 26
 PHONE_LABEL_LENGTH: Final = 18
@@ -74,115 +69,64 @@ class Bin:
     title: str = ""
 
 
-def map_chart(
+def map_marks(
     cells: Cells,
     axes: tuple[Axis, Axis],
     *,
-    name: str,
-    title: str,
-    titles: tuple[str, str],
-    description: str,
-    height: int,
     says: Callable[[Cell], str],
     lines: Sequence[Line] = (),
     is_slice: bool = False,
     centres: Sequence[Centre] = (),
-    is_shaded: bool = True,
-) -> Plot:
+) -> Markup:
     """Draw customers where they are, in the marker or the colour of their segment.
 
-    Parameters
-    ----------
-    cells : Cells
-        Points are drawn as markers whose area grows with their customers; bins as
-        rectangles in the colour of the segment most of their customers belong to,
-        fainter the fewer they are, or, unless ``is_shaded``, as markers.
-    axes : tuple of Axis
-        Horizontal and vertical; ``titles`` are theirs.
-    name, title, description, height
-        See `Plot`.
-    says : callable
-        What a mark says when pointed at.
-    lines, is_slice
-        Boundaries, and whether they hold only where other features are average.
-    centres : sequence of Centre
-        Centroids.
+    Points are markers whose area grows with their customers; bins of a grid are
+    rectangles in the colour of the segment most frequent in them, fainter the fewer
+    customers they have. Lines of a slice hold only where other features are average.
     """
     style = "boundary slice" if is_slice else "boundary"
     boundaries = [
-        _line(axes, each.x1, each.y1, each.x2, each.y2, style) for each in lines
+        line(100 * x1, 100 - 100 * y1, 100 * x2, 100 - 100 * y2, style)
+        for x1, y1, x2, y2 in lines
     ]
-    return Plot(
-        name=name,
-        title=title,
-        x_title=titles[0],
-        y_title=titles[1],
-        description=description,
-        content=joined(
-            grid(*axes),
-            element("g", *_cell_marks(cells, axes, says, is_shaded), class_="cells"),
-            *boundaries,
-            *_centre_marks(centres, cells, axes),
-        ),
-        n_marks=len(cells.cells),
-        height=height,
+    return joined(
+        grid(*axes),
+        element("g", *_cell_marks(cells, axes, says), class_="cells"),
+        *boundaries,
+        *_centre_marks(centres, cells, axes),
     )
 
 
-def histogram(
-    bins: Sequence[Bin],
-    classes: Sequence[str],
-    *,
-    name: str,
-    title: str,
-    x_title: str,
-    description: str,
-    height: int = 170,
-) -> Plot:
-    """Stack the bins of the groups, in the order of the groups.
-
-    ``classes`` are the style classes of the groups.
-    """
+def histogram_marks(bins: Sequence[Bin], classes: Sequence[str]) -> Markup:
+    """Stack the bins of the groups, whose style classes are given in their order."""
     x_axis = nice_axis(
         min(part.start for part in bins),
         max(part.end for part in bins),
         n_ticks=6,
         is_clipped=True,
     )
-    totals: dict[float, int] = {}
+    totals = Counter[float]()
     for part in bins:
-        totals[part.start] = totals.get(part.start, 0) + part.n_customers
+        totals[part.start] += part.n_customers
     y_axis = nice_axis(0, max(totals.values()), n_ticks=4)
-    stacked: dict[float, int] = {}
+    stacked = Counter[float]()
     bars = []
     for part in sorted(bins, key=lambda part: (part.group, part.start)):
-        below = stacked.get(part.start, 0)
-        stacked[part.start] = below + part.n_customers
+        stacked[part.start] += part.n_customers
         bars.append(
             box(
                 x_axis.percent(part.start),
-                y_axis.down(below + part.n_customers),
+                y_axis.down(stacked[part.start]),
                 x_axis.percent(part.end) - x_axis.percent(part.start),
                 y_axis.percent(part.n_customers),
                 f"mark bar {classes[part.group]}",
                 part.title,
             )
         )
-    return Plot(
-        name=name,
-        title=title,
-        x_title=x_title,
-        y_title="customers",
-        description=description,
-        content=joined(grid(x_axis, y_axis), *bars),
-        n_marks=len(bars),
-        height=height,
-    )
+    return joined(grid(x_axis, y_axis), *bars)
 
 
-def criterion_chart(
-    scores: Sequence[Score], *, name: str, title: str, description: str
-) -> Plot:
+def criterion_marks(scores: Sequence[Score]) -> Markup:
     """Draw a criterion over the number of segments.
 
     The chosen number has a vertical line; the number that the criterion itself prefers
@@ -193,50 +137,27 @@ def criterion_chart(
     counts = [score.n_segments for score in scores]
     first, last = min(counts), max(counts)
     step = max(1, math.ceil((last - first) / 10))
-    x_axis = Axis(
-        first - 0.5, last + 0.5, tuple(map(float, range(first, last + 1, step)))
-    )
+    ticks = tuple(map(float, range(first, last + 1, step)))
+    x_axis = Axis(first - 0.5, last + 0.5, ticks)
     y_axis = nice_axis(low, high, n_ticks=4, padding=0.04, is_clipped=True)
+    places = [
+        (x_axis.percent(score.n_segments), y_axis.down(score.value)) for score in scores
+    ]
     content = [grid(x_axis, y_axis)]
-    for score in scores:
-        x = score.n_segments
+    for score, (x, _) in zip(scores, places, strict=True):
         if score.is_chosen:
-            content.append(
-                _line((x_axis, y_axis), x, y_axis.minimum, x, y_axis.maximum, "chosen")
-            )
+            content.append(line(x, 100, x, 0, "chosen"))
         if score.error:
             below, above = score.value - score.error, score.value + score.error
-            content.append(_line((x_axis, y_axis), x, below, x, above, "error"))
-    content += [
-        _line(
-            (x_axis, y_axis),
-            one.n_segments,
-            one.value,
-            two.n_segments,
-            two.value,
-            "curve",
-        )
-        for one, two in pairwise(scores)
-    ]
-    for score in scores:
-        place = {
-            "cx": share(x_axis.percent(score.n_segments)),
-            "cy": share(y_axis.down(score.value)),
-        }
+            content.append(line(x, y_axis.down(below), x, y_axis.down(above), "error"))
+    content += [line(*one, *two, "curve") for one, two in pairwise(places)]
+    for score, (x, y) in zip(scores, places, strict=True):
+        place = {"cx": share(x), "cy": share(y)}
         if score.is_preferred:
             content.append(element("circle", r=8, class_="ring", **place))
         says = tip(f"{score.n_segments} segments: {score.value:.4g}")
         content.append(element("circle", says, r=3.5, class_="mark point", **place))
-    return Plot(
-        name=name,
-        title=title,
-        x_title="number of segments",
-        y_title=title,
-        description=description,
-        content=joined(*content),
-        n_marks=len(scores),
-        height=150,
-    )
+    return joined(*content)
 
 
 def snake_chart(
@@ -245,18 +166,8 @@ def snake_chart(
 ) -> tuple[Axis, Markup, int]:
     """Draw a line down the features for each segment: how far it is from average.
 
-    Parameters
-    ----------
-    lines : sequence of (int, str, sequence of float)
-        The id and label of a segment, and its mean of each feature in standard
-        deviations from all customers; None where there is none.
-    features : sequence of str
-        The labels of the features, whose rows are equally high.
-
-    Returns
-    -------
-    tuple
-        The horizontal axis, the marks, and how many there are.
+    A line has the id and label of a segment, and its mean of each feature in standard
+    deviations from all customers. Returns the axis, the marks and how many there are.
     """
     scores = [score for *_, values in lines for score in values if score is not None]
     reach = max([1.0, *(abs(score) for score in scores)])
@@ -301,22 +212,19 @@ def silhouette_strip(
     ``slices`` are the share of the segment's customers where a slice begins and where
     it ends, and their mean silhouette.
     """
-    zero = axis.percent(0)
-    bars = []
-    for start, end, value in slices:
-        at = axis.percent(value)
-        bars.append(
-            box(
-                min(zero, at),
-                5 + 90 * start,
-                abs(at - zero),
-                90 * (end - start),
-                f"mark slice {shape_class(segment_id)}",
-                f"{label}: {value:.2f}",
-            )
+    zero, middle = axis.percent(0), axis.percent(mean)
+    bars = [
+        box(
+            min(zero, axis.percent(value)),
+            5 + 90 * start,
+            abs(axis.percent(value) - zero),
+            90 * (end - start),
+            f"mark slice {shape_class(segment_id)}",
+            f"{label}: {value:.2f}",
         )
-    x = axis.percent(mean)
-    bars.append(line(x, 0, x, 100, "segment-mean"))
+        for start, end, value in slices
+    ]
+    bars.append(line(middle, 0, middle, 100, "segment-mean"))
     return Strip(segment_id, label, joined(*bars), len(slices))
 
 
@@ -344,18 +252,8 @@ def mix_strip(
     return Strip(segment_id, label, joined(*content), len(parts))
 
 
-def _line(
-    axes: tuple[Axis, Axis], x1: float, y1: float, x2: float, y2: float, class_: str
-) -> Markup:
-    x, y = axes
-    return line(x.percent(x1), y.down(y1), x.percent(x2), y.down(y2), class_)
-
-
 def _cell_marks(
-    cells: Cells,
-    axes: tuple[Axis, Axis],
-    says: Callable[[Cell], str],
-    is_shaded: bool,  # noqa: FBT001
+    cells: Cells, axes: tuple[Axis, Axis], says: Callable[[Cell], str]
 ) -> Iterator[Markup]:
     x_axis, y_axis = axes
     largest = max(cell.n_customers for cell in cells.cells)
@@ -363,7 +261,7 @@ def _cell_marks(
     for cell in cells.cells:
         segment_id, n = cell.counts[0][0], cell.n_customers
         x, y = x_axis.percent(cell.x), y_axis.down(cell.y)
-        if not is_shaded or width is None or height is None:
+        if width is None or height is None:
             size = size_number(n, largest)
             yield marker(segment_id, share(x), share(y), size, "mark", says(cell))
             continue

@@ -1,12 +1,12 @@
 """Why there are as many segments: every number judged by every criterion."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from mall_segments.report import charts
 from mall_segments.report.charts import Score
-from mall_segments.report.marts import Marts, Row
+from mall_segments.report.marts import Row, Subject
 from mall_segments.report.plots import Plot, StripChart
 from mall_segments.report.svg import nice_axis
 
@@ -92,21 +92,8 @@ STABLE: Final = 0.75
 class Counts:
     """Why there are as many segments: every number scored by every criterion.
 
-    Attributes
-    ----------
-    scores : tuple of Row
-        One per number of segments.
-    chosen : Row or None
-        The number published.
-    plots : tuple of (Criterion, Plot)
-        A chart for each criterion that was computed.
-    agreeing, disagreeing, silent
-        Criteria that prefer the number published, that prefer another, and that prefer
-        none.
-    stablest : Row or None
-        The number whose least stable segment is the most stable.
-    silhouettes : StripChart or None
-        How well each customer is placed.
+    ``chosen`` is the number published, with which criteria agree or not; the silent
+    prefer none. The least stable segment of ``stablest`` is the most stable.
     """
 
     scores: tuple[Row, ...]
@@ -124,18 +111,9 @@ class Counts:
         return bool(self.chosen and "setting" in _chosen_by(self.chosen))
 
 
-def read_counts(
-    marts: Marts,
-    segmentation: str,
-    segments: Sequence[Row],
-    labels: Mapping[int, str],
-) -> Counts:
+def read_counts(subject: Subject, segments: Sequence[Row]) -> Counts:
     """Draw every number of segments scored, and the silhouettes of the chosen one."""
-    scores = marts.rows(
-        "fct_cluster_count_scores",
-        ["segmentation", "n_segments"],
-        where={"segmentation": segmentation},
-    )
+    scores = subject.rows("fct_cluster_count_scores", "n_segments")
     chosen = next((row for row in scores if row["is_chosen"]), None)
     choices = [
         (
@@ -151,7 +129,7 @@ def read_counts(
         plots=tuple(
             (criterion, plot)
             for criterion in CRITERIA
-            if (plot := _criterion_plot(segmentation, criterion, scores))
+            if (plot := _criterion_plot(subject.name, criterion, scores))
         ),
         agreeing=tuple(title for title, rows in choices if chosen in rows),
         disagreeing=tuple(
@@ -163,7 +141,7 @@ def read_counts(
             key=lambda row: row["lowest_jaccard"],
             default=None,
         ),
-        silhouettes=_silhouettes(marts, segmentation, segments, labels),
+        silhouettes=_silhouettes(subject, segments),
     )
 
 
@@ -174,12 +152,11 @@ def _chosen_by(row: Row) -> list[str]:
 def _criterion_plot(
     segmentation: str, criterion: Criterion, rows: Sequence[Row]
 ) -> Plot | None:
-    errors = "gap_standard_error" if criterion.column == "gap" else None
     scores = [
         Score(
             row["n_segments"],
             row[criterion.column],
-            row[errors] if errors else None,
+            row["gap_standard_error"] if criterion.column == "gap" else None,
             bool(row["is_chosen"]),
             criterion.choice in _chosen_by(row),
         )
@@ -190,18 +167,20 @@ def _criterion_plot(
         return None
     preferred = [score.n_segments for score in scores if score.is_preferred]
     prefers = f"It prefers {preferred[0]} segments." if preferred else ""
-    return charts.criterion_chart(
-        scores,
+    return Plot(
         name=f"criterion-{segmentation}-{criterion.column}",
         title=criterion.title,
+        x_title="number of segments",
+        y_title=criterion.title,
         description=f"{criterion.reading} {prefers}".strip(),
+        content=charts.criterion_marks(scores),
+        n_marks=len(scores),
+        height=150,
     )
 
 
-def _silhouettes(
-    marts: Marts, segmentation: str, segments: Sequence[Row], labels: Mapping[int, str]
-) -> StripChart | None:
-    rows = marts.query(
+def _silhouettes(subject: Subject, segments: Sequence[Row]) -> StripChart | None:
+    rows = subject.marts.query(
         """
         WITH sorted AS (
             SELECT
@@ -223,8 +202,9 @@ def _silhouettes(
         GROUP BY 1, 2
         ORDER BY 1, 2
         """,
-        [segmentation, N_SLICES],
+        [subject.name, N_SLICES],
     )
+    labels = subject.labels
     means = {row["segment_id"]: row["mean_silhouette"] for row in segments}
     slices: dict[int, list[tuple[float, float, float]]] = {}
     for row in rows:
@@ -241,7 +221,7 @@ def _silhouettes(
     lowest = min(row["silhouette"] for row in rows)
     axis = nice_axis(min(lowest, 0), 1, n_ticks=6, is_clipped=True)
     return StripChart(
-        name=f"silhouettes-{segmentation}",
+        name=f"silhouettes-{subject.name}",
         title="Silhouette of each customer",
         x_title="silhouette",
         description="Means: "

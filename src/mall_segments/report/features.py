@@ -1,16 +1,12 @@
 """How the report names features, segments and segmentations, and grades the unusual."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from mall_segments.model import Model
+from mall_segments.model import Model
 
 # Standard deviations from the mean of all customers at which the shade changes.
 _SHADES: Final = (0.25, 0.75, 1.25)
@@ -103,32 +99,24 @@ def segmentation_titles(model: Model) -> dict[str, str]:
 
 
 def segment_labels(
-    segments: Iterable[Mapping[str, Any]], *, claims: bool
+    segments: Sequence[Mapping[str, Any]], *, claims: bool
 ) -> dict[int, str]:
     """Label segments by persona, or by what tells them apart where personas repeat.
 
-    Parameters
-    ----------
-    segments : iterable of mapping
-        Rows of ``dim_segments`` of one segmentation, whose names are unique.
-    claims : bool
-        Whether there are segments at all; if not, no persona is claimed.
+    Of rows of ``dim_segments`` that make no claim to be segments, none has a persona.
     """
-    rows = list(segments)
-    times = Counter(row["persona"] for row in rows)
+    times = Counter(row["persona"] for row in segments)
     return {
         row["segment_id"]: row["persona"]
         if claims and times[row["persona"]] == 1
         else row["segment_name"]
-        for row in rows
+        for row in segments
     }
 
 
 def listed(parts: Sequence[str]) -> str:
     """Join words as a sentence does.
 
-    Examples
-    --------
     >>> listed(["age"]), listed(["age", "income", "spending"])
     ('age', 'age, income and spending')
     """
@@ -139,8 +127,6 @@ def listed(parts: Sequence[str]) -> str:
 def shortened(text: str, length: int) -> str:
     """Cut a text that a picture has no room for.
 
-    Examples
-    --------
     >>> shortened("Careful savers", 20), shortened("Well-off customers", 12)
     ('Careful savers', 'Well-off cu…')
     """
@@ -150,8 +136,6 @@ def shortened(text: str, length: int) -> str:
 def shade(z_score: float | None) -> int:
     """Grade a z-score from -3 (far below the mean) to 3 (far above).
 
-    Examples
-    --------
     >>> [shade(z) for z in (-1.6, -0.3, 0.2, 0.8, None)]
     [-3, -1, 0, 2, 0]
     """

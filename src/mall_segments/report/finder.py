@@ -1,32 +1,22 @@
 """What the page needs to say which segment a customer belongs to."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
+from mall_segments.model import Model
+from mall_segments.report.marts import Subject
 from mall_segments.scoring.assignment import parameters_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-    from mall_segments.model import Model, ModelSegmentation
-    from mall_segments.report.features import FeatureView
-
-
-def finder_data(
-    model: Model,
-    segmentation: ModelSegmentation,
-    features: Mapping[str, FeatureView],
-    labels: Mapping[int, str],
-) -> dict[str, Any]:
+def finder_data(model: Model, subject: Subject) -> dict[str, Any]:
     """Write a segmentation for `assign` of ``report.js``, which computes the same.
 
     A number left empty takes the column's imputed value; a category left empty is of
     the level ``unknown``.
     """
+    segmentation = subject.segmentation
     columns = []
     for name in segmentation.features:
-        column, view = model.column(name), features[name]
+        column, view = model.column(name), subject.features[name]
         columns.append(
             {
                 "name": name,
@@ -53,7 +43,7 @@ def finder_data(
         "segments": [
             {
                 "id": segment.segment_id,
-                "label": labels[segment.segment_id],
+                "label": subject.labels[segment.segment_id],
                 "share": segment.share,
                 "fence": segment.outlier_distance,
                 "coordinates": segment.coordinates,

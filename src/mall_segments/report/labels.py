@@ -43,21 +43,8 @@ def label_offsets(
 ) -> list[tuple[int, int]]:
     """Find a place for each label: near its centre, hiding little, on no other label.
 
-    Parameters
-    ----------
-    labels : sequence of str
-        The names.
-    centres : sequence of (float, float)
-        Where each belongs, in percent from the left and from the top.
-    marks : sequence of (float, float)
-        What had better not be hidden, likewise.
-    size : (int, int)
-        Width and height of the map, in pixels.
-
-    Returns
-    -------
-    list of (int, int)
-        Pixels from each centre to the right and down to the middle of the baseline.
+    Centres, and marks that had better not be hidden, are in percent from the left and
+    the top; places are pixels from a centre to the middle of the baseline.
     """
     taken = [_pixels(mark, size) for mark in marks[:: len(marks) // _ENOUGH_MARKS + 1]]
     middles = [_pixels(centre, size) for centre in centres]

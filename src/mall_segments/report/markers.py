@@ -21,6 +21,17 @@ BADGE: Final = 6.0
 
 _BADGE_SIZE: Final = len(RADII) + 1
 
+Corner = tuple[float, float]
+
+_PLUS: Final[list[Corner]] = [
+    (-0.42, -1.25), (0.42, -1.25), (0.42, -0.42), (1.25, -0.42), (1.25, 0.42),
+    (0.42, 0.42), (0.42, 1.25), (-0.42, 1.25), (-0.42, 0.42), (-1.25, 0.42),
+    (-1.25, -0.42), (-0.42, -0.42),
+]  # fmt: skip
+_HOURGLASS: Final[list[Corner]] = [
+    (-1.1, -1.25), (1.1, -1.25), (0.2, 0.0), (1.1, 1.25), (-1.1, 1.25), (-0.2, 0.0),
+]  # fmt: skip
+
 
 def shape_class(segment_id: int) -> str:
     """Name the style class of a segment.
@@ -38,8 +49,6 @@ def shape_number(segment_id: int) -> int:
 def size_number(n_customers: float, largest: float) -> int:
     """Choose the size of a marker, from 1: its area grows with its customers.
 
-    Examples
-    --------
     >>> [size_number(n, 100) for n in (1, 30, 60, 100)]
     [1, 2, 3, 4]
     >>> size_number(1, 1)
@@ -92,68 +101,40 @@ def badge(segment_id: int) -> Markup:
 def outline(number: int, radius: float) -> str:
     """Draw a shape around (0, 0) as an SVG path.
 
-    Parameters
-    ----------
-    number : int
-        From 1 to 10: circle, square, triangle, diamond, plus, triangle upside down,
-        star, cross, hexagon, hourglass.
-    radius : float
-        The radius of the circle; the other shapes have about its area.
+    From 1 to 10: circle, square, triangle, diamond, plus, triangle upside down, star,
+    cross, hexagon, hourglass; all of about the area of the circle of that radius.
     """
     if number == 1:
         reach, width = _short(radius), _short(2 * radius)
         half = f"a{reach},{reach} 0 1,0"
         return f"M-{reach},0{half} {width},0{half} -{width},0Z"
     corners = {
-        2: _polygon(4, 1.25, turn=45),
-        3: _polygon(3, 1.45),
-        4: _polygon(4, 1.3),
-        5: _plus(),
-        6: _polygon(3, 1.45, turn=180),
-        7: _star(),
-        8: _turned(_plus(), 45),
-        9: _polygon(6, 1.1, turn=30),
-        10: _hourglass(),
+        2: _ring(4, 1.25, turn=45),
+        3: _ring(3, 1.45),
+        4: _ring(4, 1.3),
+        5: _PLUS,
+        6: _ring(3, 1.45, turn=180),
+        7: _ring(10, 1.45, 0.62),
+        8: [_turned(corner, 45) for corner in _PLUS],
+        9: _ring(6, 1.1, turn=30),
+        10: _HOURGLASS,
     }[number]
     path = "L".join(f"{_short(radius * x)},{_short(radius * y)}" for x, y in corners)
     return f"M{path}Z"
 
 
-def _polygon(
-    n_corners: int, reach: float, *, turn: float = 0
-) -> list[tuple[float, float]]:
-    corners = [(0.0, -reach)] * n_corners
+def _ring(n_corners: int, *reaches: float, turn: float = 0) -> list[Corner]:
+    """Place corners at equal angles, at distances that take turns."""
     return [
-        _turned([corner], turn + 360 * number / n_corners)[0]
-        for number, corner in enumerate(corners)
+        _turned((0.0, -reaches[number % len(reaches)]), turn + 360 * number / n_corners)
+        for number in range(n_corners)
     ]
 
 
-def _plus() -> list[tuple[float, float]]:
-    a, b = 0.42, 1.25
-    return [
-        (-a, -b), (a, -b), (a, -a), (b, -a), (b, a), (a, a),
-        (a, b), (-a, b), (-a, a), (-b, a), (-b, -a), (-a, -a),
-    ]  # fmt: skip
-
-
-def _hourglass() -> list[tuple[float, float]]:
-    a, b, waist = 1.1, 1.25, 0.2
-    return [(-a, -b), (a, -b), (waist, 0.0), (a, b), (-a, b), (-waist, 0.0)]
-
-
-def _star() -> list[tuple[float, float]]:
-    return [
-        _turned([(0.0, -reach)], 36 * number)[0]
-        for number, reach in enumerate((1.45, 0.62) * 5)
-    ]
-
-
-def _turned(
-    corners: list[tuple[float, float]], degrees: float
-) -> list[tuple[float, float]]:
+def _turned(corner: Corner, degrees: float) -> Corner:
+    x, y = corner
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return [(x * cosine - y * sine, x * sine + y * cosine) for x, y in corners]
+    return x * cosine - y * sine, x * sine + y * cosine
 
 
 def _short(number: float) -> str:

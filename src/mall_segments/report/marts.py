@@ -19,7 +19,9 @@ import numpy as np
 from markupsafe import Markup
 
 from mall_segments.errors import PublishError
+from mall_segments.model import ModelSegmentation
 from mall_segments.publishing.tables import quote_identifier, reason
+from mall_segments.report.features import FeatureView
 from mall_segments.report.svg import MINUS, element
 
 SMALLEST: Final = 1e-6
@@ -30,18 +32,10 @@ NOT_COMPUTED: Final = Markup("\N{EN DASH}")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table, or a total over some of its rows.
+    """A row of a table or of a query in parentheses, or a total over some of its rows.
 
-    Attributes
-    ----------
-    mart : str
-        The table, or a query in parentheses.
-    key : mapping of str to value
-        The columns that find the row, or the rows of a total.
-    content : mapping of str to value
-        The row.
-    formulas : mapping of str to str
-        For a total, the SQL expression of each value over the rows of the key.
+    The key finds the row, or the rows of a total, for which ``formulas`` has the SQL
+    expression of each value.
     """
 
     mart: str
@@ -107,12 +101,9 @@ class Row:
         content = self[column]
         if content is None:
             return NOT_COMPUTED
-        written = ", ".join(
-            f"{name} {value}" for name, value in json.loads(content).items()
-        )
-        return element(
-            "data", written, value=content, data_column=self._formula(column)
-        )
+        written = ", ".join(f"{name} {of}" for name, of in json.loads(content).items())
+        formula = self._formula(column)
+        return element("data", written, value=content, data_column=formula)
 
     def _formula(self, column: str) -> str:
         return self.formulas.get(column, quote_identifier(column))
@@ -175,89 +166,66 @@ class Marts:
         key: Sequence[str],
         *,
         where: Mapping[str, Any] | None = None,
+        formulas: Mapping[str, str] | None = None,
         order: str = "",
     ) -> list[Row]:
-        """Read the rows of a table.
+        """Read the rows of a table, or of a query in parentheses, in order of a key.
 
-        Parameters
-        ----------
-        mart : str
-            The table.
-        key : sequence of str
-            The columns that tell its rows apart; the rows come in their order.
-        where : mapping of column to value, optional
-            Which rows to read; all of them by default.
-        order : str
-            SQL to sort by before the key.
+        The columns of ``where`` are a part of the key. With ``formulas``, SQL of totals
+        by their names, each value of the key is a row. ``order`` goes before the key.
         """
-        condition, parameters = _condition(where)
-        ordering = ", ".join([*([order] if order else []), *map(quote_identifier, key)])
-        found = self.query(
-            f"SELECT * FROM {quote_identifier(mart)} {condition} ORDER BY {ordering}",  # noqa: S608
-            parameters,
-        )
-        return [Row(mart, {name: row[name] for name in key}, row) for row in found]
-
-    def totals(
-        self,
-        mart: str,
-        by: Sequence[str],
-        formulas: Mapping[str, str],
-        *,
-        where: Mapping[str, Any] | None = None,
-        order: str = "",
-    ) -> list[Row]:
-        """Add up the rows of a table.
-
-        Parameters
-        ----------
-        mart : str
-            The table, or a query in parentheses.
-        by : sequence of str
-            The columns whose values each make a total.
-        formulas : mapping of str to str
-            The SQL expression of each total.
-        where : mapping of column to value, optional
-            Which rows to add up; all of them by default.
-        order : str
-            SQL to sort by before the columns of ``by``.
-        """
-        condition, parameters = _condition(where)
-        columns = [
-            *map(quote_identifier, by),
-            *(f"{sql} AS {quote_identifier(name)}" for name, sql in formulas.items()),
-        ]
-        grouping = ", ".join(map(quote_identifier, by))
-        ordering = ", ".join([part for part in (order, grouping) if part])
+        where = where or {}
+        names = list(dict.fromkeys([*where, *key]))
+        quoted = [quote_identifier(name) for name in names]
+        columns = ["*"]
+        if formulas:
+            totals = [
+                f"{sql} AS {quote_identifier(to)}" for to, sql in formulas.items()
+            ]
+            columns = quoted + totals
         relation = mart if mart.startswith("(") else quote_identifier(mart)
+        conditions = [
+            f"{quote_identifier(name)} IS NOT DISTINCT FROM ${number}"
+            for number, name in enumerate(where, 1)
+        ]
         found = self.query(
-            f"SELECT {', '.join(columns)} FROM {relation} {condition}"  # noqa: S608
-            + (f" GROUP BY {grouping}" if by else "")
-            + (f" ORDER BY {ordering}" if ordering else ""),
-            parameters,
+            f"SELECT {', '.join(columns)} FROM {relation} "  # noqa: S608
+            f"WHERE {' AND '.join(conditions) or 'true'} "
+            + ("GROUP BY ALL " if formulas else "")
+            + f"ORDER BY {', '.join([*([order] if order else []), *quoted])}",
+            list(where.values()),
         )
-        fixed = dict(where or {})
-        every = {name: f"any_value({quote_identifier(name)})" for name in by}
+        if formulas:
+            every = {name: f"any_value({quote_identifier(name)})" for name in names}
+            formulas = every | dict(formulas)
         return [
-            Row(
-                mart,
-                {**fixed, **{name: row[name] for name in by}},
-                row,
-                {**every, **formulas},
-            )
+            Row(mart, {name: row[name] for name in names}, row, formulas or {})
             for row in found
         ]
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A segmentation to describe: its tables, its model and its words for readers."""
+
+    marts: Marts
+    segmentation: ModelSegmentation
+    features: Mapping[str, FeatureView]
+    labels: Mapping[int, str]
+
+    @property
+    def name(self) -> str:
+        """The name of the segmentation."""
+        return self.segmentation.name
+
+    def rows(self, mart: str, *key: str, **more: Any) -> list[Row]:
+        """Read the rows of a table that are of this segmentation."""
+        return self.marts.rows(mart, key, where={"segmentation": self.name}, **more)
+
+
 @contextmanager
 def open_marts(database: Path) -> Iterator[Marts]:
-    """Open a published database for reading.
-
-    Raises
-    ------
-    PublishError
-        If it cannot be read, or a table or column is not there.
-    """
+    """Open a published database; a table or column that it lacks is a PublishError."""
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             yield Marts(connection)
@@ -265,16 +233,6 @@ def open_marts(database: Path) -> Iterator[Marts]:
         raise PublishError(
             f"the report cannot be drawn from {database}: {reason(error)}"
         ) from None
-
-
-def _condition(where: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
-    if not where:
-        return "", []
-    conditions = [
-        f"{quote_identifier(name)} IS NOT DISTINCT FROM ${number}"
-        for number, name in enumerate(where, 1)
-    ]
-    return f"WHERE {' AND '.join(conditions)}", list(where.values())
 
 
 def _plain(value: object) -> object:

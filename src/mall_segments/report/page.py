@@ -1,16 +1,16 @@
 """Put the report together: one HTML file that needs nothing else."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -20,13 +20,8 @@ from mall_segments.errors import PublishError
 from mall_segments.report.counts import STABLE
 from mall_segments.report.features import level, listed, shade
 from mall_segments.report.markers import badge, marker_definitions, shape_class
+from mall_segments.report.sections import Reading
 from mall_segments.report.svg import share
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
-
-    from mall_segments.report.sections import Reading
 
 MAX_FAILURES: Final = 20
 """Failures and warnings of the audit that are listed; all are counted."""
@@ -79,13 +74,7 @@ class Audit:
 
 
 def read_audit(path: Path) -> Audit:
-    """Read the result of an audit.
-
-    Raises
-    ------
-    PublishError
-        If the file is not what ``mall-segments audit`` writes as JSON.
-    """
+    """Read the result of an audit as JSON."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         results = [
@@ -112,16 +101,8 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
 
     The policy in its head lets the browser run and style with nothing but the script
     and the style sheet that are part of the page, and load nothing at all: a text that
-    found its way into the page as markup could not do anything.
-
-    Parameters
-    ----------
-    reading : Reading
-        What to show.
-    audit : Audit, optional
-        What an audit found.
-    home : Path
-        The folder the page is written to, from which its links start.
+    found its way into the page as markup could not do anything. Its links start from
+    its home, the folder it is written to.
     """
     script = _asset("report.js")
     style = "\n".join(map(_asset, ("colours.css", "charts.css", "page.css")))
@@ -170,8 +151,6 @@ def _links(reading: Reading, home: Path) -> list[tuple[str, str, str]]:
 def in_words(parts: Iterable[str]) -> Markup:
     """Join texts as a sentence does, each in its own direction.
 
-    Examples
-    --------
     >>> in_words(["age", "income"])
     Markup('<bdi>age</bdi> and <bdi>income</bdi>')
     """

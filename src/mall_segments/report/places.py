@@ -1,35 +1,29 @@
 """Where customers are: the map of a segmentation, and pairs of features."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-import numpy as np
-
-from mall_segments.model import Coordinate
+from mall_segments.model import Coordinate, ModelSegmentation
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.report import charts
-from mall_segments.report.boundaries import (
-    Frame,
+from mall_segments.report.charts import Bin, Centre
+from mall_segments.report.features import FeatureView
+from mall_segments.report.markers import shape_class
+from mall_segments.report.marts import Subject
+from mall_segments.report.plane import (
+    Array,
+    Cell,
+    Cells,
+    Scale,
     average_coordinates,
     boundary_lines,
+    count_cells,
+    gather,
 )
-from mall_segments.report.cells import Cell, Cells, count_cells, gather
-from mall_segments.report.charts import Bin, Centre
-from mall_segments.report.markers import shape_class
-from mall_segments.report.scales import Scale
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mall_segments.model import ModelSegmentation
-    from mall_segments.report.cells import Array
-    from mall_segments.report.features import FeatureView
-    from mall_segments.report.marts import Marts
-    from mall_segments.report.plots import Plot
-    from mall_segments.report.svg import Axis
+from mall_segments.report.plots import Plot
+from mall_segments.report.svg import Axis
 
 MAX_PAIRED: Final = 4
 """Features that are drawn in pairs: those that separate the segments most."""
@@ -37,7 +31,7 @@ MAX_PAIRED: Final = 4
 # With more coordinates that are not drawn, the lines of an average customer mislead.
 _MOST_HIDDEN: Final = 1
 
-_HEIGHT: Final = 460
+_N_BINS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -48,11 +42,11 @@ class Map:
     """
 
     plot: Plot
-    is_binned: bool
-    has_lines: bool
-    is_slice: bool
-    clipped: tuple[str, ...]
-    data: Mapping[str, Any] | None
+    is_binned: bool = True
+    has_lines: bool = False
+    is_slice: bool = False
+    clipped: tuple[str, ...] = ()
+    data: Mapping[str, Any] | None = None
 
 
 def separating(segmentation: ModelSegmentation) -> list[str]:
@@ -72,49 +66,44 @@ def separating(segmentation: ModelSegmentation) -> list[str]:
     return sorted(between, key=lambda name: -between[name])
 
 
-def read_map(
-    marts: Marts,
-    segmentation: ModelSegmentation,
-    features: Mapping[str, FeatureView],
-    labels: Mapping[int, str],
-) -> Map | None:
+def read_map(subject: Subject) -> Map | None:
     """Draw the map by the two numbers that separate most; None without any number."""
+    segmentation = subject.segmentation
     names = separating(segmentation)
     if len(names) < 2:  # noqa: PLR2004 - a map has two axes
-        bars = [_bars(marts, segmentation, features[name], labels) for name in names]
-        return next(iter(bars), None)
+        return _bars(subject, subject.features[names[0]]) if names else None
     # In the order of the settings, so that one segmentation's map looks like another's.
-    chosen = [name for name in features if name in names[:2]]
-    x, y = (features[name] for name in chosen)
-    of_features = [axis.feature for axis in segmentation.coordinates]
-    positions = [of_features.index(name) for name in chosen]
-    x_scale, y_scale = (_scale(segmentation, name) for name in chosen)
-    columns = _places(marts, segmentation.name, x.name, y.name)
+    x, y = (view for name, view in subject.features.items() if name in names[:2])
+    columns = _places(subject, x.name, y.name)
     if not len(columns[0]):
         return None
+    of_features = [axis.feature for axis in segmentation.coordinates]
+    positions = (of_features.index(x.name), of_features.index(y.name))
+    scales = (_scale(segmentation, x.name), _scale(segmentation, y.name))
     cells = count_cells(
-        x_scale.place(columns[0]), y_scale.place(columns[1]), columns[2], columns[3]
+        scales[0].place(columns[0]), scales[1].place(columns[1]), columns[2], columns[3]
     )
-    axes = _axes(cells, x_scale, y_scale)
+    # Markers on the edge need room; bins fill their place.
+    axes = _axes(cells, scales, 0.0 if cells.width else 0.03)
     n_hidden = len(segmentation.coordinates) - len(positions)
-    frame = Frame(axes[0].minimum, axes[0].maximum, axes[1].minimum, axes[1].maximum)
-    lines = (
-        boundary_lines(segmentation, positions[0], positions[1], frame)
-        if n_hidden <= _MOST_HIDDEN
-        else []
-    )
-    plot = charts.map_chart(
-        cells,
-        axes,
-        name=f"map-{segmentation.name}",
+    has_lines = n_hidden <= _MOST_HIDDEN
+    lines = boundary_lines(segmentation, *positions, axes) if has_lines else []
+    plot = Plot(
+        name=f"map-{subject.name}",
         title=f"Map of the segments: {x.title} and {y.title}",
-        titles=(x.title, y.title),
-        description=_description(segmentation, x, y, labels),
-        height=_HEIGHT,
-        says=lambda cell: _says(cell, labels),
-        lines=lines,
-        is_slice=n_hidden > 0,
-        centres=_centres(segmentation, positions, labels),
+        x_title=x.title,
+        y_title=y.title,
+        description=_description(subject, x, y),
+        content=charts.map_marks(
+            cells,
+            axes,
+            says=lambda cell: _says(cell, subject.labels),
+            lines=lines,
+            is_slice=n_hidden > 0,
+            centres=_centres(subject, positions),
+        ),
+        n_marks=len(cells.cells),
+        height=460,
     )
     return Map(
         plot,
@@ -122,24 +111,24 @@ def read_map(
         has_lines=bool(lines),
         is_slice=n_hidden > 0,
         clipped=tuple(
-            each.label
-            for each in (x, y)
-            if _scale(segmentation, each.name).coordinate.low is not None
+            view.label
+            for view, scale in ((x, scales[0]), (y, scales[1]))
+            if scale.coordinate.low is not None
         ),
-        data=_brush_data(cells, axes, (x_scale, y_scale), columns)
+        data=_brush_data(cells, axes, scales, columns)
         | {"xLabel": x.title, "yLabel": y.title},
     )
 
 
-def _places(marts: Marts, segmentation: str, x: str, y: str) -> list[Array]:
+def _places(subject: Subject, x: str, y: str) -> list[Array]:
     """Return where customers are by two numbers, their segments, and how many."""
     x, y = quote_identifier(x), quote_identifier(y)
-    return marts.arrays(
+    return subject.marts.arrays(
         f"SELECT {x}, {y}, segment_id, sum(n_customers)::BIGINT AS n "  # noqa: S608
         "FROM fct_segment_points "
         f"WHERE segmentation = $1 AND {x} IS NOT NULL AND {y} IS NOT NULL "
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        [segmentation],
+        [subject.name],
     )
 
 
@@ -154,56 +143,44 @@ def _brush_data(
         scale.knots(axis, float(values.min()), float(values.max()))
         for scale, axis, values in zip(scales, axes, columns, strict=False)
     )
-    return {
-        "x": x,
-        "y": y,
-        "cells": [
-            [
-                round(axes[0].percent(cell.x) / 100, 5),
-                round(axes[1].percent(cell.y) / 100, 5),
-                cell.counts,
-            ]
-            for cell in cells.cells
-        ],
-    }
+    places = [
+        [
+            round(axes[0].percent(cell.x) / 100, 5),
+            round(axes[1].percent(cell.y) / 100, 5),
+            cell.counts,
+        ]
+        for cell in cells.cells
+    ]
+    return {"x": x, "y": y, "cells": places}
 
 
-def read_pairs(
-    marts: Marts,
-    segmentation: ModelSegmentation,
-    features: Mapping[str, FeatureView],
-    labels: Mapping[int, str],
-) -> tuple[Plot, ...]:
+def read_pairs(subject: Subject) -> tuple[Plot, ...]:
     """Draw pairs of the features that separate most, by the segment of every bin."""
-    order = separating(segmentation)
     known = {
         row["name"]
-        for row in marts.query(
+        for row in subject.marts.query(
             "SELECT DISTINCT unnest([feature, other_feature]) AS name "
             "FROM fct_feature_pairs WHERE segmentation = $1",
-            [segmentation.name],
+            [subject.name],
         )
     }
     # Features that are not used to form the segments come last.
-    order += [name for name in features if name not in order]
+    order = dict.fromkeys([*separating(subject.segmentation), *subject.features])
     chosen = [name for name in order if name in known][:MAX_PAIRED]
-    shown = [features[name] for name in features if name in chosen]
-    plots = [
-        _pair_chart(marts, segmentation, pair, labels)
-        for pair in combinations(shown, 2)
-    ]
+    shown = [view for name, view in subject.features.items() if name in chosen]
+    plots = [_pair_chart(subject, x, y) for x, y in combinations(shown, 2)]
     return tuple(plot for plot in plots if plot)
 
 
-def _axes(cells: Cells, x_scale: Scale, y_scale: Scale) -> tuple[Axis, Axis]:
-    # Markers on the edge need room; bins fill their place.
-    padding = 0.0 if cells.width else 0.03
+def _axes(
+    cells: Cells, scales: tuple[Scale, Scale], padding: float
+) -> tuple[Axis, Axis]:
     half_width, half_height = (cells.width or 0) / 2, (cells.height or 0) / 2
     xs = [cell.x for cell in cells.cells]
     ys = [cell.y for cell in cells.cells]
     return (
-        x_scale.axis(min(xs) - half_width, max(xs) + half_width, padding=padding),
-        y_scale.axis(min(ys) - half_height, max(ys) + half_height, padding=padding),
+        scales[0].axis(min(xs) - half_width, max(xs) + half_width, padding=padding),
+        scales[1].axis(min(ys) - half_height, max(ys) + half_height, padding=padding),
     )
 
 
@@ -211,131 +188,112 @@ def _says(cell: Cell, labels: Mapping[int, str]) -> str:
     return ", ".join(f"{labels[group]}: {n:,}" for group, n in cell.counts)
 
 
-def _description(
-    segmentation: ModelSegmentation,
-    x: FeatureView,
-    y: FeatureView,
-    labels: Mapping[int, str],
-) -> str:
+def _description(subject: Subject, x: FeatureView, y: FeatureView) -> str:
     places = [
-        f"{labels[segment.segment_id]} at "
+        f"{subject.labels[segment.segment_id]} at "
         + ", ".join(
             f"{feature.label} {feature.with_unit(value)}"
             for feature in (x, y)
             if not isinstance(value := segment.centroid[feature.name], str)
         )
-        for segment in segmentation.segments
+        for segment in subject.segmentation.segments
     ]
     return "Centres of the segments: " + "; ".join(places) + "."
 
 
-def _centres(
-    segmentation: ModelSegmentation, positions: Sequence[int], labels: Mapping[int, str]
-) -> list[Centre]:
+def _centres(subject: Subject, positions: Sequence[int]) -> list[Centre]:
     """Place centroids by their coordinates, which are means of transformed values."""
     centres = []
-    for segment in segmentation.segments:
+    for segment in subject.segmentation.segments:
         x, y = (
             axis.center + segment.coordinates[n] * axis.scale / axis.weight
-            for n, axis in ((n, segmentation.coordinates[n]) for n in positions)
+            for n, axis in ((n, subject.segmentation.coordinates[n]) for n in positions)
         )
-        centres.append(Centre(segment.segment_id, labels[segment.segment_id], x, y))
+        label = subject.labels[segment.segment_id]
+        centres.append(Centre(segment.segment_id, label, x, y))
     return centres
 
 
-def _bars(
-    marts: Marts,
-    segmentation: ModelSegmentation,
-    feature: FeatureView,
-    labels: Mapping[int, str],
-) -> Map | None:
-    values, groups, counts = marts.arrays(
-        "SELECT value, segment_id, sum(n_customers)::BIGINT AS n "
-        "FROM fct_segment_feature_values "
-        "WHERE segmentation = $1 AND feature = $2 GROUP BY 1, 2 ORDER BY 1, 2",
-        [segmentation.name, feature.name],
+def _bars(subject: Subject, feature: FeatureView) -> Map | None:
+    values = "fct_segment_feature_values WHERE segmentation = $1 AND feature = $2"
+    (limits,) = subject.marts.query(
+        f"SELECT min(value) AS low, max(value) AS high FROM {values}",  # noqa: S608
+        [subject.name, feature.name],
     )
-    if not len(values):
+    if limits["low"] is None:
         return None
-    start, width = bins_of(
-        float(values.min()), float(values.max()), 40, is_whole=feature.is_whole
+    start, width = bins_of(limits["low"], limits["high"], is_whole=feature.is_whole)
+    rows = subject.marts.query(
+        "SELECT floor((value - $3) / $4 + 1e-9) AS bin, segment_id, "  # noqa: S608
+        f"sum(n_customers)::BIGINT AS n FROM {values} GROUP BY 1, 2 ORDER BY 1, 2",
+        [subject.name, feature.name, start, width],
     )
-    numbers = np.floor((values - start) / width + 1e-9)
-    ids = list(labels)
-    found = gather(zip(numbers, groups, groups, counts, strict=True), width, 1.0)
+    ids = list(subject.labels)
     bins = [
         Bin(
-            ids.index(int(cell.y)),
-            start + cell.x * width,
-            start + (cell.x + 1) * width,
-            cell.n_customers,
-            _says(cell, labels),
+            ids.index(row["segment_id"]),
+            start + row["bin"] * width,
+            start + (row["bin"] + 1) * width,
+            row["n"],
+            f"{subject.labels[row['segment_id']]}: {row['n']:,}",
         )
-        for cell in found.cells
+        for row in rows
     ]
-    plot = charts.histogram(
-        bins,
-        [shape_class(segment_id) for segment_id in ids],
-        name=f"map-{segmentation.name}",
-        title=f"The segments along {feature.title}",
-        x_title=feature.title,
-        description="Customers of each segment in bins.",
-        height=260,
-    )
     return Map(
-        plot, is_binned=True, has_lines=False, is_slice=False, clipped=(), data=None
+        Plot(
+            name=f"map-{subject.name}",
+            title=f"The segments along {feature.title}",
+            x_title=feature.title,
+            y_title="customers",
+            description="Customers of each segment in bins.",
+            content=charts.histogram_marks(bins, list(map(shape_class, ids))),
+            n_marks=len(bins),
+            height=260,
+        )
     )
 
 
-def bins_of(
-    minimum: float, maximum: float, n_bins: int, *, is_whole: bool
-) -> tuple[float, float]:
+def bins_of(minimum: float, maximum: float, *, is_whole: bool) -> tuple[float, float]:
     """Choose where bins begin and how wide they are: of whole numbers, equally many.
 
-    >>> bins_of(1, 99, 48, is_whole=True), bins_of(0, 12, 48, is_whole=False)
-    ((0.5, 3.0), (0, 0.25))
+    >>> bins_of(1, 99, is_whole=True), bins_of(0, 12, is_whole=False)
+    ((0.5, 3.0), (0, 0.3))
     """
     if is_whole:
-        return minimum - 0.5, float(-(-(maximum - minimum + 1) // n_bins))
-    return minimum, (maximum - minimum) / n_bins or 1.0
+        return minimum - 0.5, float(-(-(maximum - minimum + 1) // _N_BINS))
+    return minimum, (maximum - minimum) / _N_BINS or 1.0
 
 
-def _pair_chart(
-    marts: Marts,
-    segmentation: ModelSegmentation,
-    pair: tuple[FeatureView, FeatureView],
-    labels: Mapping[int, str],
-) -> Plot | None:
-    x, y = pair
-    columns = marts.arrays(
+def _pair_chart(subject: Subject, x: FeatureView, y: FeatureView) -> Plot | None:
+    columns = subject.marts.arrays(
         "SELECT (bin_from + bin_to) / 2, (other_bin_from + other_bin_to) / 2, "
         "segment_id, sum(n_customers)::BIGINT AS n FROM fct_feature_pairs "
         "WHERE segmentation = $1 AND feature = $2 AND other_feature = $3 "
         "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        [segmentation.name, x.name, y.name],
+        [subject.name, x.name, y.name],
     )
     if not len(columns[0]):
         return None
-    scales = [_scale(segmentation, feature.name) for feature in pair]
+    scales = (
+        _scale(subject.segmentation, x.name),
+        _scale(subject.segmentation, y.name),
+    )
     places = [scale.place(at) for scale, at in zip(scales, columns, strict=False)]
-    # A width makes one mark of each bin, for the segment most frequent in it.
-    cells = gather(
-        zip(*(each.tolist() for each in (*places, *columns[2:])), strict=True), 1, 1
-    )
-    x_axis, y_axis = (
-        scale.axis(float(at.min()), float(at.max()), padding=0.06)
-        for scale, at in zip(scales, places, strict=True)
-    )
-    return charts.map_chart(
-        cells,
-        (x_axis, y_axis),
-        name=f"pair-{segmentation.name}-{x.name}-{y.name}",
+    rows = zip(*(each.tolist() for each in (*places, *columns[2:])), strict=True)
+    cells = gather(rows)
+    return Plot(
+        name=f"pair-{subject.name}-{x.name}-{y.name}",
         title=f"{x.title} and {y.title}",
-        titles=(x.title, y.title),
+        x_title=x.title,
+        y_title=y.title,
         description="Customers in bins, by segment.",
+        content=charts.map_marks(
+            cells,
+            _axes(cells, scales, 0.06),
+            says=lambda cell: _says(cell, subject.labels),
+        ),
+        n_marks=len(cells.cells),
         height=220,
-        says=lambda cell: _says(cell, labels),
-        is_shaded=False,
     )
 
 

@@ -1,50 +1,18 @@
 """The two kinds of chart: a plot with two axes, and rows above one axis."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from markupsafe import Markup
 
 from mall_segments.report.markers import badge
 from mall_segments.report.svg import Axis, element, joined, line, words
 
-STRIP_HEIGHT: Final = 44
-"""Height of one row of a strip chart, in pixels."""
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Pixels around a plot for what stands beside it."""
-
-    top: int = 10
-    right: int = 14
-    bottom: int = 24
-    left: int = 46
-
-
-MARGINS: Final = Margins()
-
 
 @dataclass(frozen=True)
 class Plot:
     """A chart with a horizontal and a vertical axis.
 
-    Attributes
-    ----------
-    name : str
-        What tells it apart from the other charts on the page.
-    title : str
-        What it shows.
-    x_title, y_title : str
-        What its axes measure.
-    description : str
-        What a person who does not see it should know.
-    content : Markup
-        The grid and the marks, in percent of the plot.
-    n_marks : int
-        How many marks it has.
-    height : int
-        In pixels, without margins.
+    Its content, the grid and the marks, is in percent; its height is in pixels.
     """
 
     name: str
@@ -93,17 +61,13 @@ class StripChart:
     description: str
     strips: tuple[Strip, ...]
     axis: Axis
+    height: int
     unit: str = ""
-    height: int = STRIP_HEIGHT
 
     @property
     def n_marks(self) -> int:
         """Count the marks of all rows."""
         return sum(strip.n_marks for strip in self.strips)
-
-    def axis_content(self) -> Markup:
-        """Draw the ticks below the last row."""
-        return ticks_below(self.axis, unit=self.unit)
 
     def __html__(self) -> Markup:
         """Draw the rows, each with its label."""
@@ -128,12 +92,13 @@ class StripChart:
             )
             for strip in self.strips
         ]
-        ticks = element("svg", self.axis_content(), class_="strip", height=20)
+        ticks = ticks_below(self.axis, unit=self.unit)
+        scale = element("svg", ticks, class_="strip", height=20)
         return element(
             "div",
             *rows,
             element(
-                "div", element("div"), ticks, class_="strip-row", aria_hidden="true"
+                "div", element("div"), scale, class_="strip-row", aria_hidden="true"
             ),
             class_="strips",
             role="group",
@@ -145,11 +110,9 @@ class StripChart:
 
 def ticks_below(axis: Axis, *, unit: str = "") -> Markup:
     """Write what stands at the ticks of an axis into a row of its own."""
-    return joined(
-        *(
-            words(label + unit, axis.percent(tick), "15", "tick")
-            for tick, label in axis.labelled()
-        )
+    return Markup().join(
+        words(label + unit, axis.percent(tick), "15", "tick")
+        for tick, label in axis.labelled()
     )
 
 

@@ -1,23 +1,18 @@
 """What defines the segments: means, levels of categories, and who they are."""
 
-from __future__ import annotations
-
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from markupsafe import Markup
+
+from mall_segments.model import ModelSegmentation
 from mall_segments.report import charts
+from mall_segments.report.features import FeatureView
+from mall_segments.report.marts import Row, Subject
 from mall_segments.report.plots import StripChart, ticks_below
 from mall_segments.report.svg import Axis, box, element, line, nice_axis
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from markupsafe import Markup
-
-    from mall_segments.model import ModelSegmentation
-    from mall_segments.report.features import FeatureView
-    from mall_segments.report.marts import Marts, Row
 
 SNAKE_ROWS: Final = (34, 60)
 """Pixels of a feature's row in the snake plot: of many features, and of a few."""
@@ -32,7 +27,6 @@ N_LEVEL_COLOURS: Final = 7
 class Snake:
     """The snake plot: a line down the features for each segment."""
 
-    features: tuple[FeatureView, ...]
     ticks: Markup
     content: Markup
     n_marks: int
@@ -90,26 +84,21 @@ class Profiles:
         )
 
 
-def read_profiles(
-    marts: Marts,
-    segmentation: str,
-    labels: Mapping[int, str],
-    profiles: Sequence[Row],
-    features: Mapping[str, FeatureView],
-) -> Profiles:
+def read_profiles(subject: Subject, profiles: Sequence[Row]) -> Profiles:
     """Draw how the segments differ in every feature, and who they are."""
     cells = {(row["segment_id"], row["feature"]): row for row in profiles}
-    shown = tuple(
-        feature
-        for feature in features.values()
-        if any(name == feature.name for _, name in cells)
-    )
+    known = {name for _, name in cells}
+    shown = tuple(view for name, view in subject.features.items() if name in known)
+    # Every column that the table of demographics has.
+    fixed = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
+    columns = subject.marts.columns("fct_segment_demographics")
+    mixes = [_mix(subject, column) for column in columns if column not in fixed]
     return Profiles(
         shown,
         cells,
-        _snake(labels, cells, shown) if len(shown) > 1 else None,
-        tuple(_levels(marts, segmentation, features)),
-        tuple(_mixes(marts, segmentation, labels)),
+        _snake(subject.labels, cells, shown) if len(shown) > 1 else None,
+        tuple(_levels(subject)),
+        tuple(mix for mix in mixes if mix),
     )
 
 
@@ -143,16 +132,12 @@ def _snake(
     cells: Mapping[tuple[int, str], Row],
     features: Sequence[FeatureView],
 ) -> Snake:
+    z_scores = {key: cell["z_score"] for key, cell in cells.items()}
     lines = [
         (
             segment_id,
             label,
-            [
-                cell["z_score"]
-                if (cell := cells.get((segment_id, feature.name)))
-                else None
-                for feature in features
-            ],
+            [z_scores.get((segment_id, feature.name)) for feature in features],
         )
         for segment_id, label in labels.items()
     ]
@@ -160,54 +145,36 @@ def _snake(
     axis, content, n_marks = charts.snake_chart(
         lines, [feature.label for feature in features]
     )
-    return Snake(tuple(features), ticks_below(axis), content, n_marks, row_height)
+    return Snake(ticks_below(axis), content, n_marks, row_height)
 
 
-def _levels(
-    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
-) -> Iterable[Level]:
+def _levels(subject: Subject) -> list[Level]:
+    """List the levels of each category, the most frequent among all customers first."""
     found: dict[tuple[str, str], dict[int, Row]] = {}
-    for row in marts.rows(
-        "fct_segment_categories",
-        ["segmentation", "segment_id", "feature", "level"],
-        where={"segmentation": segmentation},
-    ):
+    for row in subject.rows("fct_segment_categories", "segment_id", "feature", "level"):
         found.setdefault((row["feature"], row["level"]), {})[row["segment_id"]] = row
-    order = list(features)
-    first = {key: next(iter(cells.values())) for key, cells in found.items()}
-    for name, level in sorted(
-        found,
-        key=lambda key: (
-            order.index(key[0]),
-            -(first[key]["overall_share"] or 0),
-            key[1],
-        ),
-    ):
-        key = name, level
-        yield Level(features[name], level, first[key], found[key])
+    levels = [
+        Level(subject.features[name], level, next(iter(cells.values())), cells)
+        for (name, level), cells in found.items()
+    ]
+    order = list(subject.features)
+    levels.sort(
+        key=lambda each: (
+            order.index(each.feature.name),
+            -(each.overall["overall_share"] or 0),
+            each.level,
+        )
+    )
+    return levels
 
 
-def _mixes(marts: Marts, segmentation: str, labels: Mapping[int, str]) -> Iterable[Mix]:
-    """Draw every column that the table of demographics has."""
-    known = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
-    for column in marts.columns("fct_segment_demographics"):
-        if column not in known:
-            mix = _mix(marts, segmentation, labels, column)
-            if mix:
-                yield mix
-
-
-def _mix(
-    marts: Marts, segmentation: str, labels: Mapping[int, str], column: str
-) -> Mix | None:
-    rows = marts.totals(
+def _mix(subject: Subject, column: str) -> Mix | None:
+    measures = ("n_customers", "share_of_segment")
+    rows = subject.rows(
         "fct_segment_demographics",
-        ["segment_id", column],
-        {
-            "n_customers": "sum(n_customers)",
-            "share_of_segment": "sum(share_of_segment)",
-        },
-        where={"segmentation": segmentation},
+        "segment_id",
+        column,
+        formulas={measure: f"sum({measure})" for measure in measures},
     )
     if not rows:
         return None
@@ -217,7 +184,7 @@ def _mix(
     step = (N_LEVEL_COLOURS - 1) / max(len(named) - 1, 1)
     style = dict.fromkeys(values, "band-other")
     style |= {value: f"band-{1 + round(n * step)}" for n, value in enumerate(named)}
-    order = list(labels)
+    order = list(subject.labels)
     rows.sort(
         key=lambda row: (order.index(row["segment_id"]), values.index(row[column]))
     )
@@ -232,7 +199,7 @@ def _mix(
                 if row["segment_id"] == segment_id
             ],
         )
-        for segment_id, label in labels.items()
+        for segment_id, label in subject.labels.items()
     ]
     counts = {
         value: sum(row["n_customers"] for row in rows if row[column] == value)
@@ -242,7 +209,7 @@ def _mix(
     strips.append(charts.mix_strip(None, "All customers", everybody))
     title = column.replace("_", " ").capitalize()
     chart = StripChart(
-        name=f"{column}-{segmentation}",
+        name=f"{column}-{subject.name}",
         title=title,
         x_title="share of the segment",
         description="The numbers are in the table below.",

@@ -1,12 +1,11 @@
 """What the sections of the report show, read from the marts of one generation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from mall_segments.model import load_model
+from mall_segments.model import Model, ModelSegmentation, load_model
 from mall_segments.publishing.data_tests import DataTests, read_data_tests
 from mall_segments.publishing.generations import MODEL
 from mall_segments.report import charts
@@ -19,15 +18,10 @@ from mall_segments.report.features import (
     segmentation_titles,
 )
 from mall_segments.report.finder import finder_data
-from mall_segments.report.marts import Marts, Row, open_marts
+from mall_segments.report.marts import Marts, Row, Subject, open_marts
 from mall_segments.report.places import Map, read_map, read_pairs
+from mall_segments.report.plots import Plot
 from mall_segments.report.profiles import Profiles, read_profiles, with_named_z_scores
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mall_segments.model import Model, ModelSegmentation
-    from mall_segments.report.plots import Plot
 
 Progress = Callable[[str, float], None]
 
@@ -38,6 +32,14 @@ SPENDING = ("spend_share", "mean_spend")
 """Columns of segments that exist where there are orders."""
 
 NO_SEGMENTS = "no segments"
+
+_REASONS = """(
+            SELECT unnest(string_split(rejection_reasons, '; ')) AS reason, n_rows
+            FROM (
+                SELECT rejection_reasons, count(*) AS n_rows
+                FROM fct_rejected_customers GROUP BY rejection_reasons
+            )
+        )"""
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class Card:
     segment: Row
     label: str
     money: Row | None
-    traits: tuple[tuple[Row, float], ...]
-    levels: tuple[Row, ...]
+    traits: Sequence[tuple[Row, float]]
+    levels: Sequence[Row]
     movements: Mapping[str, Row]
 
 
@@ -59,9 +61,9 @@ class Card:
 class Changes:
     """Where customers went since the generation before."""
 
-    moves: tuple[Row, ...]
+    moves: Sequence[Row]
     totals: Mapping[str, Row]
-    renamed: tuple[Row, ...]
+    renamed: Sequence[Row]
 
     @property
     def are_same_customers(self) -> bool:
@@ -88,8 +90,8 @@ class Changes:
 class Components:
     """Principal components: their rows, and a loading per component and coordinate."""
 
-    components: tuple[Row, ...]
-    names: tuple[str, ...]
+    components: Sequence[Row]
+    names: Sequence[str]
     loadings: Mapping[tuple[int, str], Row]
 
 
@@ -99,22 +101,22 @@ class SegmentationView:
 
     name: str
     title: str
-    features: tuple[FeatureView, ...]
+    features: Sequence[FeatureView]
     verdict: Row | None
     claims: bool
-    segments: tuple[Row, ...]
+    segments: Sequence[Row]
     total: Row
     labels: Mapping[int, str]
-    values: tuple[str, ...]
-    cards: tuple[Card, ...]
+    values: Sequence[str]
+    cards: Sequence[Card]
     finder: Mapping[str, Any]
     map: Map | None
     profiles: Profiles
     counts: Counts
-    differences: tuple[Row, ...]
-    rules: tuple[Row, ...]
-    algorithms: tuple[Row, ...]
-    pairs: tuple[Plot, ...]
+    differences: Sequence[Row]
+    rules: Sequence[Row]
+    algorithms: Sequence[Row]
+    pairs: Sequence[Plot]
     components: Components | None
     changes: Changes
 
@@ -126,20 +128,19 @@ class Histogram:
     feature: FeatureView
     summary: Row
     plot: Plot | None
-    bins: tuple[Row, ...]
+    bins: Sequence[Row]
 
 
 @dataclass(frozen=True)
 class Overview:
     """What is shown of all customers, whatever the segmentation."""
 
-    group: str | None
-    groups: tuple[str, ...]
-    histograms: tuple[Histogram, ...]
+    groups: Sequence[str]
+    histograms: Sequence[Histogram]
     correlations: Mapping[tuple[str, str], Row]
-    drift: tuple[Row, ...]
+    drift: Sequence[Row]
     counts: Mapping[tuple[str, str], Row]
-    reasons: tuple[Row, ...]
+    reasons: Sequence[Row]
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class Reading:
     folder: Path
     model: Model
     features: dict[str, FeatureView]
-    views: tuple[SegmentationView, ...]
+    views: Sequence[SegmentationView]
     general: Overview
     data_tests: DataTests | None
 
@@ -157,16 +158,9 @@ class Reading:
 def read_report(
     folder: Path, database: Path, *, progress: Progress | None = None
 ) -> Reading:
-    """Read what a report shows.
+    """Read what a report shows: the tables, the model and, if kept, the data tests.
 
-    Parameters
-    ----------
-    folder : Path
-        Holds ``model.json`` and, if a build wrote it, ``data_tests.json``.
-    database : Path
-        The DuckDB file of the generation.
-    progress : callable, optional
-        Called with what is done next and the share done before.
+    ``progress`` is called with what is done next and the share done before.
     """
     model = load_model(folder / MODEL)
     features = feature_views(model)
@@ -193,79 +187,58 @@ def _view(
 ) -> SegmentationView:
     where = {"segmentation": segmentation.name}
     claims = segmentation.verdict != NO_SEGMENTS
-    by_id = marts.rows("dim_segments", ["segmentation", "segment_id"], where=where)
+    by_id = marts.rows("dim_segments", ["segment_id"], where=where)
     segments = best_first(by_id) if claims else in_line(by_id)
     labels = segment_labels([row.content for row in segments], claims=claims)
-    profiles = [row for row in _by_feature(marts, where) if row["feature"] in features]
-    read = read_profiles(marts, segmentation.name, labels, profiles, features)
-    moves = marts.rows(
-        "fct_segment_migrations",
-        ["segmentation", "from_segment_id", "to_segment_id", "movement"],
-        where=where,
-    )
-    changes = _changes(marts, moves, where)
-    came = changes.moves if changes.are_same_customers else ()
-    money = _shares_of_money(marts, segmentation.name, features)
-    counted = {"n_customers": "sum(n_customers)"}
+    subject = Subject(marts, segmentation, features, labels)
+    rows = subject.rows("fct_segment_profiles", "segment_id", "feature")
+    profiles = [row for row in rows if row["feature"] in features]
+    read = read_profiles(subject, profiles)
+    changes = _changes(subject)
+    came = changes.moves if changes.are_same_customers else []
+    money = _shares_of_money(subject)
+    totals = {"n_customers": "sum(n_customers)", "n_segments": "count(*)"}
     return SegmentationView(
         name=segmentation.name,
         title=title,
-        features=tuple(features[name] for name in segmentation.features),
+        features=[features[name] for name in segmentation.features],
+        verdict=next(iter(subject.rows("fct_segmentation_verdicts")), None),
         claims=claims,
         segments=segments,
-        total=marts.totals(
-            "dim_segments", [], {**counted, "n_segments": "count(*)"}, where=where
-        )[0],
+        total=subject.rows("dim_segments", formulas=totals)[0],
         labels=labels,
-        values=tuple(name for name in SPENDING if name in by_id[0].content),
-        cards=tuple(
-            _card(row, labels, profiles, read, money, came, segmentation)
+        values=[name for name in SPENDING if name in by_id[0].content],
+        cards=[
+            _card(row, subject, profiles, read, money.get(row["segment_id"]), came)
             for row in segments
-        ),
-        finder=finder_data(model, segmentation, features, labels),
-        map=read_map(marts, segmentation, features, labels),
+        ],
+        finder=finder_data(model, subject),
+        map=read_map(subject),
         profiles=read,
-        counts=read_counts(marts, segmentation.name, segments, labels),
-        pairs=read_pairs(marts, segmentation, features, labels),
-        components=_components(marts, segmentation),
+        counts=read_counts(subject, segments),
+        differences=subject.rows(
+            "fct_segment_differences",
+            "attribute",
+            order="is_fitted DESC, effect_size DESC NULLS LAST",
+        ),
+        rules=subject.rows(
+            "fct_segment_rules",
+            "segment_id",
+            "rule_id",
+            order="segment_id, n_customers DESC",
+        ),
+        algorithms=subject.rows(
+            "fct_algorithm_scores",
+            "algorithm",
+            order="noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
+        ),
+        pairs=read_pairs(subject),
+        components=_components(subject),
         changes=changes,
-        **_tables(marts, where),
     )
 
 
-def _by_feature(marts: Marts, where: Mapping[str, Any]) -> Sequence[Row]:
-    """Read the profiles of one segmentation."""
-    keys = ["segmentation", "segment_id", "feature"]
-    return marts.rows("fct_segment_profiles", keys, where=where)
-
-
-def _tables(marts: Marts, where: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what is shown as it is published."""
-
-    def rows(mart: str, key: str = "segment_id", order: str = "") -> tuple[Row, ...]:
-        keys = ["segmentation", *key.split()]
-        return tuple(marts.rows(mart, keys, where=where, order=order))
-
-    verdicts = marts.rows("fct_segmentation_verdicts", ["segmentation"], where=where)
-    return {
-        "verdict": next(iter(verdicts), None),
-        "differences": rows(
-            "fct_segment_differences",
-            "attribute",
-            "is_fitted DESC, effect_size DESC NULLS LAST",
-        ),
-        "rules": rows(
-            "fct_segment_rules", "segment_id rule_id", "segment_id, n_customers DESC"
-        ),
-        "algorithms": rows(
-            "fct_algorithm_scores",
-            "algorithm",
-            "noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
-        ),
-    }
-
-
-def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
+def best_first(segments: Iterable[Row]) -> list[Row]:
     """Order segments as a marketer looks at them.
 
     By what a customer spends where there are orders; else those first whose persona
@@ -277,28 +250,28 @@ def best_first(segments: Sequence[Row]) -> tuple[Row, ...]:
         is_target = "target" in str(row["persona"]).casefold()
         return spend is None and not is_target, -(spend or 0.0), -row["n_customers"]
 
-    return tuple(sorted(segments, key=rank))
+    return sorted(segments, key=rank)
 
 
-def in_line(parts: Sequence[Row]) -> tuple[Row, ...]:
+def in_line(parts: Iterable[Row]) -> list[Row]:
     """Order the parts of one crowd by their names, which count them."""
-    return tuple(
-        sorted(parts, key=lambda row: (len(row["segment_name"]), row["segment_name"]))
+    return sorted(
+        parts, key=lambda row: (len(row["segment_name"]), row["segment_name"])
     )
 
 
 def _card(
     segment: Row,
-    labels: Mapping[int, str],
+    subject: Subject,
     profiles: Sequence[Row],
     read: Profiles,
-    money: Mapping[int, Row],
+    money: Row | None,
     moves: Sequence[Row],
-    segmentation: ModelSegmentation,
 ) -> Card:
-    segment_id, used = segment["segment_id"], segmentation.features
+    segment_id, used = segment["segment_id"], subject.segmentation.features
     own = with_named_z_scores(
-        segmentation, [row for row in profiles if row["segment_id"] == segment_id]
+        subject.segmentation,
+        [row for row in profiles if row["segment_id"] == segment_id],
     )
     own.sort(key=lambda trait: (trait[0]["feature"] not in used, -abs(trait[1])))
     levels = [
@@ -317,67 +290,56 @@ def _card(
             movements["left"] = row
     return Card(
         segment,
-        labels[segment_id],
-        money.get(segment_id),
-        tuple(own[:N_TRAITS]),
-        tuple(row for row in levels if first[row["feature"]] is row)[:2],
+        subject.labels[segment_id],
+        money,
+        own[:N_TRAITS],
+        [row for row in levels if first[row["feature"]] is row][:2],
         movements,
     )
 
 
-def _shares_of_money(
-    marts: Marts, segmentation: str, features: Mapping[str, FeatureView]
-) -> dict[int, Row]:
+def _shares_of_money(subject: Subject) -> dict[int, Row]:
     """Count which share of all money each segment spends or earns, if that is known."""
-    name = next((name for name, feature in features.items() if feature.is_money), None)
-    if name is None:
+    money = [name for name, view in subject.features.items() if view.is_money]
+    if not money:
         return {}
-    rows = marts.totals(
+    rows = subject.marts.rows(
         "(SELECT segmentation, segment_id, feature, n_customers * mean / "
         "sum(n_customers * mean) OVER (PARTITION BY segmentation, feature) AS share "
         "FROM fct_segment_profiles)",
-        ["segment_id", "feature"],
-        {"share": "any_value(share)"},
-        where={"segmentation": segmentation, "feature": name},
+        ["segment_id"],
+        formulas={"share": "any_value(share)"},
+        where={"segmentation": subject.name, "feature": money[0]},
     )
     return {row["segment_id"]: row for row in rows if row["share"] is not None}
 
 
-def _components(marts: Marts, segmentation: ModelSegmentation) -> Components | None:
+def _components(subject: Subject) -> Components | None:
     """Read the principal components, which of two coordinates say nothing."""
-    rows = marts.rows(
-        "fct_principal_components",
-        ["segmentation", "component", "feature"],
-        where={"segmentation": segmentation.name},
-    )
-    names = tuple(dict.fromkeys(row["feature"] for row in rows))
+    rows = subject.rows("fct_principal_components", "component", "feature")
+    names = list(dict.fromkeys(row["feature"] for row in rows))
     if len(names) <= 2:  # noqa: PLR2004 - see above
         return None
     first = {row["component"]: row for row in reversed(rows)}
     return Components(
-        tuple(first[number] for number in sorted(first)),
+        [first[number] for number in sorted(first)],
         names,
         {(row["component"], row["feature"]): row for row in rows},
     )
 
 
-def _changes(marts: Marts, moves: Sequence[Row], where: Mapping[str, Any]) -> Changes:
-    totals = marts.totals(
-        "fct_segment_migrations",
-        ["movement"],
-        {"n_customers": "sum(n_customers)"},
-        where=where,
-    )
-    return Changes(
-        tuple(moves),
-        {row["movement"]: row for row in totals},
-        tuple(
-            row
-            for row in moves
-            if row["from_segment_id"] == row["to_segment_id"]
-            and row["from_segment_name"] != row["to_segment_name"]
-        ),
-    )
+def _changes(subject: Subject) -> Changes:
+    table = "fct_segment_migrations"
+    moves = subject.rows(table, "from_segment_id", "to_segment_id", "movement")
+    counted = {"n_customers": "sum(n_customers)"}
+    totals = subject.rows(table, "movement", formulas=counted)
+    renamed = [
+        row
+        for row in moves
+        if row["from_segment_id"] == row["to_segment_id"]
+        and row["from_segment_name"] != row["to_segment_name"]
+    ]
+    return Changes(moves, {row["movement"]: row for row in totals}, renamed)
 
 
 def _end(row: Row, side: str) -> tuple[int | None, str | None]:
@@ -391,42 +353,40 @@ def _ends(rows: Sequence[Row], side: str) -> list[tuple[int | None, str | None]]
 
 
 def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
-    group = "gender" if "gender" in marts.columns("fct_feature_distribution") else None
+    has_gender = "gender" in marts.columns("fct_feature_distribution")
     groups = (
-        tuple(
-            row[group]
+        [
+            row["gender"]
             for row in marts.query(
                 "SELECT DISTINCT gender FROM fct_feature_distribution "
                 "ORDER BY gender = 'unknown', gender"
             )
-        )
-        if group
-        else ()
+        ]
+        if has_gender
+        else []
     )
-    summaries = _in_order(marts.rows("fct_feature_summary", ["feature"]), features)
+    correlations = marts.rows("fct_feature_correlation", ["feature", "other_feature"])
+    counts = marts.rows("fct_input_counts", ["measure", "subject"])
+    drift = _in_order(marts.rows("fct_feature_drift", ["feature"]), features)
     return Overview(
-        group=group,
         groups=groups,
-        histograms=tuple(
-            _histogram(marts, features[row["feature"]], row, group, groups)
-            for row in summaries
-        ),
-        correlations={
-            (row["feature"], row["other_feature"]): row
-            for row in marts.rows(
-                "fct_feature_correlation", ["feature", "other_feature"]
+        histograms=[
+            _histogram(marts, features[row["feature"]], row, groups)
+            for row in _in_order(
+                marts.rows("fct_feature_summary", ["feature"]), features
             )
+        ],
+        correlations={
+            (row["feature"], row["other_feature"]): row for row in correlations
         },
-        drift=tuple(
-            row
-            for row in _in_order(marts.rows("fct_feature_drift", ["feature"]), features)
-            if row["reading"] is not None
+        drift=[row for row in drift if row["reading"] is not None],
+        counts={(row["measure"], row["subject"]): row for row in counts},
+        reasons=marts.rows(
+            _REASONS,
+            ["reason"],
+            formulas={"n_rows": "sum(n_rows)"},
+            order="n_rows DESC",
         ),
-        counts={
-            (row["measure"], row["subject"]): row
-            for row in marts.rows("fct_input_counts", ["measure", "subject"])
-        },
-        reasons=tuple(_reasons(marts)),
     )
 
 
@@ -436,55 +396,40 @@ def _in_order(rows: Iterable[Row], features: Mapping[str, FeatureView]) -> list[
 
 
 def _histogram(
-    marts: Marts,
-    feature: FeatureView,
-    summary: Row,
-    group: str | None,
-    groups: Sequence[str],
+    marts: Marts, feature: FeatureView, summary: Row, groups: Sequence[str]
 ) -> Histogram:
+    """Read the distribution of a feature, by gender where that is known."""
     rows = marts.rows(
         "fct_feature_distribution",
-        ["feature", *([group] if group else []), "bin_from"],
+        [*(["gender"] if groups else []), "bin_from"],
         where={"feature": feature.name},
     )
     bins = [
         Bin(
-            groups.index(row[group]) if group else 0,
+            groups.index(row["gender"]) if groups else 0,
             row["bin_from"],
             row["bin_to"],
             row["n_customers"],
             f"{row['bin_from']:.4g} to {row['bin_to']:.4g} {feature.unit}".strip()
-            + (f", {row[group]}" if group else "")
+            + (f", {row['gender']}" if groups else "")
             + f": {row['n_customers']:,} customers",
         )
         for row in rows
     ]
-    plot = None
-    if bins:
-        plot = charts.histogram(
-            bins,
-            [f"group-{number % 8 + 1}" for number in range(len(groups))] or ["neutral"],
-            name=f"histogram-{feature.name}",
-            title=feature.title,
-            x_title=feature.title,
-            description="Customers in bins. "
-            f"Mean {feature.with_unit(summary['mean'] or 0)}, from "
-            f"{feature.with_unit(summary['minimum'] or 0)} to "
-            f"{feature.with_unit(summary['maximum'] or 0)}.",
-        )
-    return Histogram(feature, summary, plot, tuple(rows))
-
-
-def _reasons(marts: Marts) -> list[Row]:
-    return marts.totals(
-        """(
-            SELECT unnest(string_split(rejection_reasons, '; ')) AS reason, n_rows
-            FROM (
-                SELECT rejection_reasons, count(*) AS n_rows
-                FROM fct_rejected_customers GROUP BY rejection_reasons
-            )
-        )""",
-        ["reason"],
-        {"n_rows": "sum(n_rows)"},
-        order="n_rows DESC",
+    if not bins:
+        return Histogram(feature, summary, None, rows)
+    classes = [f"group-{number % 8 + 1}" for number in range(len(groups))]
+    mean, minimum, maximum = (
+        feature.with_unit(summary[of] or 0) for of in ("mean", "minimum", "maximum")
     )
+    plot = Plot(
+        name=f"histogram-{feature.name}",
+        title=feature.title,
+        x_title=feature.title,
+        y_title="customers",
+        description=f"Customers in bins. Mean {mean}, from {minimum} to {maximum}.",
+        content=charts.histogram_marks(bins, classes or ["neutral"]),
+        n_marks=len(bins),
+        height=170,
+    )
+    return Histogram(feature, summary, plot, rows)

@@ -13,8 +13,6 @@ from markupsafe import Markup, escape
 
 MINUS: Final = "\N{MINUS SIGN}"
 
-_STEPS = (1, 2, 2.5, 5, 10)
-
 
 @dataclass(frozen=True)
 class Axis:
@@ -50,26 +48,11 @@ def nice_axis(
     padding: float = 0.0,
     is_clipped: bool = False,
 ) -> Axis:
-    """Choose an axis around a range of values, with round ticks.
+    """Choose an axis around a range of values, with about so many round ticks.
 
-    Parameters
-    ----------
-    minimum, maximum : float
-        The smallest and the largest value, in any unit; equal values are allowed.
-    n_ticks : int
-        About how many ticks to place.
-    padding : float
-        Share of the range to leave free at either end.
-    is_clipped : bool
-        End the axis at the values instead of the round numbers beyond them.
+    ``padding`` is the share of the range to leave free at either end; a clipped axis
+    ends at the values instead of at the round numbers beyond them.
 
-    Raises
-    ------
-    ValueError
-        If a value is not finite or the minimum is above the maximum.
-
-    Examples
-    --------
     >>> nice_axis(15, 87).ticks
     (0.0, 20.0, 40.0, 60.0, 80.0, 100.0)
     >>> nice_axis(3, 3).ticks
@@ -78,8 +61,7 @@ def nice_axis(
     if not (math.isfinite(minimum) and math.isfinite(maximum) and minimum <= maximum):
         raise ValueError(f"an axis from {minimum} to {maximum} cannot be drawn")
     if minimum == maximum:
-        half = abs(minimum) / 10 or 0.5
-        half = min(half, 0.5)
+        half = min(abs(minimum) / 10 or 0.5, 0.5)
         minimum, maximum = minimum - half, maximum + half
     margin = padding * (maximum - minimum)
     step = _step((maximum - minimum) / n_ticks)
@@ -95,8 +77,6 @@ def nice_axis(
 def share(percent: float) -> str:
     """Write a percentage as an SVG length, short but fine enough for any screen.
 
-    Examples
-    --------
     >>> share(33.33333), share(50), share(-0.0001)
     ('33.33%', '50%', '0%')
     """
@@ -107,8 +87,6 @@ def share(percent: float) -> str:
 def tick_text(value: float) -> str:
     """Write a tick's number briefly.
 
-    Examples
-    --------
     >>> tick_text(20.0), tick_text(0.25), tick_text(1_500_000)
     ('20', '0.25', '1.5M')
     """
@@ -125,8 +103,6 @@ def element(tag: str, *content: str, **attributes: object) -> Markup:
     ``class_`` writes ``class``, other underscores become hyphens, and attributes that
     are None are left out.
 
-    Examples
-    --------
     >>> element("text", "a<b", x="50%", class_="label", text_anchor="end")
     Markup('<text x="50%" class="label" text-anchor="end">a&lt;b</text>')
     """
@@ -182,11 +158,8 @@ def joined(*parts: str) -> Markup:
 
 def _step(rough: float) -> float:
     magnitude = 10.0 ** math.floor(math.log10(rough))
-    return next(
-        factor * magnitude
-        for factor in _STEPS
-        if factor * magnitude >= rough * (1 - 1e-9)
-    )
+    steps = [factor * magnitude for factor in (1, 2, 2.5, 5, 10)]
+    return next(step for step in steps if step >= rough * (1 - 1e-9))
 
 
 def _rounded(value: float, step: float) -> float:

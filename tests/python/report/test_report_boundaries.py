@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mall_segments.model import Coordinate, ModelSegment, ModelSegmentation
-from mall_segments.report.boundaries import Frame, Line, boundary_lines
-from mall_segments.report.scales import Scale
+from mall_segments.report.plane import Line, Scale, boundary_lines
+from mall_segments.report.svg import Axis
 
-FRAME = Frame(0, 100, 0, 100)
+AXES = (Axis(0, 100, ()), Axis(0, 100, ()))
 
 
 def segmentation(
@@ -52,32 +52,30 @@ def segmentation(
 
 
 def ends(line: Line) -> set[tuple[float, float]]:
-    return {
-        (round(line.x1, 9) + 0.0, round(line.y1, 9) + 0.0),
-        (round(line.x2, 9) + 0.0, round(line.y2, 9) + 0.0),
-    }
+    x1, y1, x2, y2 = (round(100 * place, 9) + 0.0 for place in line)
+    return {(x1, y1), (x2, y2)}
 
 
 def test_two_segments_meet_halfway() -> None:
-    (line,) = boundary_lines(segmentation((20, 50), (60, 50)), 0, 1, FRAME)
+    (line,) = boundary_lines(segmentation((20, 50), (60, 50)), 0, 1, AXES)
     assert ends(line) == {(40, 0), (40, 100)}
 
 
 def test_the_line_is_straight_across_the_scaled_plane_not_the_original_one() -> None:
     # Scaled centroids (-1, 0) and (0, 1): nearer to the second where
     # (x - 50) / 10 + (y - 50) / 20 > 0, so the line falls by 2 per step of x.
-    (line,) = boundary_lines(segmentation((40, 50), (50, 70)), 0, 1, FRAME)
+    (line,) = boundary_lines(segmentation((40, 50), (50, 70)), 0, 1, AXES)
     assert ends(line) == {(25, 100), (75, 0)}
 
 
 def test_neighbours_beyond_the_frame_have_no_line() -> None:
-    frame = Frame(0, 30, 0, 100)
-    assert boundary_lines(segmentation((20, 50), (60, 50)), 0, 1, frame) == []
+    axes = (Axis(0, 30, ()), AXES[1])
+    assert boundary_lines(segmentation((20, 50), (60, 50)), 0, 1, axes) == []
 
 
 def test_segments_that_differ_only_elsewhere_have_no_line() -> None:
     model = segmentation((50, 50, 10), (50, 50, 20))
-    assert boundary_lines(model, 0, 1, FRAME) == []
+    assert boundary_lines(model, 0, 1, AXES) == []
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -90,15 +88,14 @@ def test_on_a_line_two_centroids_are_nearest_and_equally_near(
         *(tuple(numbers.uniform(0, 100) for _ in range(n_features)) for _ in range(6))
     )
     average = np.mean([each.coordinates for each in model.segments], axis=0)
-    lines = boundary_lines(model, 0, 1, FRAME)
+    lines = boundary_lines(model, 0, 1, AXES)
     assert lines
     for line in lines:
         at = average.copy()
-        for place, value in enumerate(
-            ((line.x1 + line.x2) / 2, (line.y1 + line.y2) / 2)
-        ):
+        x1, y1, x2, y2 = line
+        for place, share in enumerate(((x1 + x2) / 2, (y1 + y2) / 2)):
             axis = model.coordinates[place]
-            at[place] = (value - axis.center) / axis.scale * axis.weight
+            at[place] = (100 * share - axis.center) / axis.scale * axis.weight
         squared = sorted(
             float(((at - np.array(each.coordinates)) ** 2).sum())
             for each in model.segments

@@ -10,13 +10,12 @@ from sample_generation import Column, Plan, Sample, write_generation
 
 from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT, write_report
-from mall_segments.report.cells import Cell, Cells, count_cells
 from mall_segments.report.charts import (
     Bin,
     Score,
-    criterion_chart,
-    histogram,
-    map_chart,
+    criterion_marks,
+    histogram_marks,
+    map_marks,
     mix_strip,
 )
 from mall_segments.report.features import FeatureView, segment_labels
@@ -29,6 +28,7 @@ from mall_segments.report.markers import (
     shape_number,
 )
 from mall_segments.report.marts import Row
+from mall_segments.report.plane import Cell, Cells, count_cells
 from mall_segments.report.sections import best_first
 from mall_segments.report.svg import Axis, element, nice_axis, tick_text
 
@@ -84,12 +84,7 @@ def test_forty_segments_look_different_whatever_the_others_are() -> None:
 
 def drawn(cells: Cells) -> str:
     axis = Axis(0, 20, ())
-    return str(
-        map_chart(
-            cells, (axis, axis), name="test", title="Test", titles=("x", "y"),
-            description="", height=100, says=lambda cell: f"{cell.n_customers} here",
-        ).content
-    )  # fmt: skip
+    return map_marks(cells, (axis, axis), says=lambda cell: f"{cell.n_customers} here")
 
 
 def test_points_grow_with_their_customers_and_say_how_many() -> None:
@@ -118,13 +113,10 @@ def test_many_points_are_counted_in_bins_that_hold_all_of_them() -> None:
 
 def test_histograms_stack_the_groups() -> None:
     bins = [Bin(1, 0, 10, 2), Bin(0, 0, 10, 6), Bin(0, 10, 20, 4)]
-    plot = histogram(
-        bins, ["one", "two"], name="test", title="Test", x_title="x", description=""
-    )
     bars = re.findall(
         r'x="([\d.]+)%" y="([\d.]+)%" width="50%" height="([\d.]+)%" '
         r'class="mark bar (\w+)"',
-        plot.content,
+        histogram_marks(bins, ["one", "two"]),
     )
     assert bars == [
         ("0", "25", "75", "one"),
@@ -139,11 +131,11 @@ def test_a_criterion_marks_what_is_chosen_and_what_it_prefers() -> None:
         Score(3, 0.5, 0.1, is_chosen=True, is_preferred=False),
         Score(4, 0.6, None, is_chosen=False, is_preferred=True),
     ]
-    plot = criterion_chart(scores, name="test", title="Test", description="")
-    assert plot.n_marks == 3
-    assert re.findall(r'x1="([\d.]+)%"[^>]*class="chosen"', plot.content) == ["50"]
-    assert re.findall(r'class="ring" cx="([\d.]+)%"', plot.content) == ["83.33"]
-    assert plot.content.count('class="error"') == 1
+    content = criterion_marks(scores)
+    assert content.count('class="mark point"') == 3
+    assert re.findall(r'x1="([\d.]+)%"[^>]*class="chosen"', content) == ["50"]
+    assert re.findall(r'class="ring" cx="([\d.]+)%"', content) == ["83.33"]
+    assert content.count('class="error"') == 1
 
 
 def test_names_are_written_only_where_they_fit() -> None:

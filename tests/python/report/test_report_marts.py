@@ -88,7 +88,7 @@ def test_missing_values_are_found_by_their_key(marts: Marts) -> None:
 
 
 def test_totals_know_the_formula_they_are_made_with(marts: Marts) -> None:
-    total = marts.totals("sizes", ["name"], {"n": "sum(n)"})[0]
+    total = marts.rows("sizes", ["name"], formulas={"n": "sum(n)"})[0]
     assert total["n"] == 3
     assert 'data-column="sum(n)"' in total.count("n")
     key = json.loads(
