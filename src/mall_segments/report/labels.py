@@ -1,8 +1,9 @@
 """Where to write the names of the segments on the map."""
 
-import math
 from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
 
 Place = tuple[float, float]
 
@@ -46,56 +47,27 @@ def label_offsets(
     Centres, and marks that had better not be hidden, are in percent from the left and
     the top; places are pixels from a centre to the middle of the baseline.
     """
-    taken = [_pixels(mark, size) for mark in marks[:: len(marks) // _ENOUGH_MARKS + 1]]
-    middles = [_pixels(centre, size) for centre in centres]
-    offsets = []
+    pixels = np.array(size) / 100
+    middles = np.array(centres).reshape(-1, 2) * pixels
+    thinned = marks[:: len(marks) // _ENOUGH_MARKS + 1]
+    taken = np.array(thinned).reshape(-1, 2) * pixels
+    chosen = []
     for number, label in enumerate(labels):
-        others = middles[:number] + middles[number + 1 :]
-        half_width = len(label) * _LETTER_WIDTH / 2
-        costs = [
-            _cost(middles[number], offset, half_width, others, taken, size)
-            for offset in _OFFSETS
-        ]
-        offset = _OFFSETS[costs.index(min(costs))]
-        offsets.append(offset)
-        x, y = _moved(middles[number], offset)
-        n_parts = math.ceil(2 * half_width / _MARKER_WIDTH)
-        taken += [
-            (x - half_width + (part + 0.5) * _MARKER_WIDTH, y)
-            for part in range(n_parts)
-        ]
-    return offsets
-
-
-def _cost(
-    centre: Place,
-    offset: tuple[int, int],
-    half_width: float,
-    others: Sequence[Place],
-    taken: Sequence[Place],
-    size: tuple[int, int],
-) -> float:
-    x, y = _moved(centre, offset)
-    width, height = size
-    reach = half_width + _MARKER_WIDTH / 2
-    n_hidden = sum(
-        abs(x - mark_x) < reach and abs(y - mark_y) < _HALF_HEIGHT
-        for mark_x, mark_y in taken
-    )
-    distance = math.dist((x, y), centre)
-    has_strayed = any(
-        math.dist((x, y), other) < distance + _CLEARANCE * width for other in others
-    )
-    is_inside = (
-        half_width <= x <= width - half_width
-        and _HALF_HEIGHT <= y <= height - _HALF_HEIGHT
-    )
-    return n_hidden + distance / _FAR + _FORBIDDEN * (has_strayed + (not is_inside))
-
-
-def _pixels(place: Place, size: tuple[int, int]) -> Place:
-    return place[0] * size[0] / 100, place[1] * size[1] / 100
-
-
-def _moved(centre: Place, offset: tuple[int, int]) -> Place:
-    return centre[0] + offset[0], centre[1] + offset[1] - _RISE
+        centre = middles[number]
+        half = np.array([len(label) * _LETTER_WIDTH / 2, _HALF_HEIGHT])
+        reach = half + np.array([_MARKER_WIDTH / 2, 0])
+        places = centre + _OFFSETS - np.array([0, _RISE])
+        n_hidden = (abs(places[:, None] - taken) < reach).all(axis=2).sum(axis=1)
+        distances = np.linalg.norm(places - centre, axis=1)
+        others = np.delete(middles, number, axis=0)
+        to_others = np.linalg.norm(places[:, None] - others, axis=2)
+        clearance = distances + _CLEARANCE * size[0]
+        has_strayed = (to_others < clearance[:, None]).any(axis=1)
+        is_outside = ((places < half) | (places > size - half)).any(axis=1)
+        n_forbidden = has_strayed.astype(int) + is_outside
+        best = np.argmin(n_hidden + distances / _FAR + _FORBIDDEN * n_forbidden)
+        chosen.append(_OFFSETS[best])
+        x, y = places[best]
+        across = np.arange(x - half[0], x + half[0], _MARKER_WIDTH) + _MARKER_WIDTH / 2
+        taken = np.vstack([taken, *((at, y) for at in across)])
+    return chosen
