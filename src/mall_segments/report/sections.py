@@ -348,7 +348,8 @@ def _end(row: Row, side: str) -> tuple[int | None, str | None]:
 
 def _ends(rows: Sequence[Row], side: str) -> list[tuple[int | None, str | None]]:
     return sorted(
-        {_end(row, side) for row in rows}, key=lambda end: (end[0] is None, end[0] or 0)
+        {_end(row, side) for row in rows},
+        key=lambda end: (end[0] is None, end[0] or 0, end[1] or ""),
     )
 
 

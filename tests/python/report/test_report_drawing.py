@@ -29,7 +29,7 @@ from mall_segments.report.markers import (
 )
 from mall_segments.report.marts import Row
 from mall_segments.report.plane import Cell, Cells, count_cells
-from mall_segments.report.sections import best_first
+from mall_segments.report.sections import Changes, best_first
 from mall_segments.report.svg import Axis, element, nice_axis, tick_text
 
 
@@ -166,6 +166,17 @@ def test_targets_come_first_and_where_there_are_orders_those_who_spend() -> None
         for row, spend in zip(rows, (10.0, 50.0, 20.0), strict=True)
     ]
     assert [row["segment_id"] for row in best_first(spent)] == [2, 3, 1]
+
+
+def test_segments_that_were_renamed_are_listed_in_the_order_of_their_names() -> None:
+    sources = [(1, name) for name in ("Eager", "Former", "Careful", "Active", "Busy")]
+    sources.append((None, None))
+    moves = [
+        Row("moves", {}, {"from_segment_id": segment_id, "from_segment_name": name})
+        for segment_id, name in sources
+    ]
+    found = Changes(moves, {}, []).sources
+    assert found == [*sorted(sources[:-1]), (None, None)]
 
 
 def test_units_are_written_in_titles_and_after_values() -> None:

@@ -294,7 +294,7 @@ def test_names_of_segments_stand_on_the_map(open_report: Open, width: int) -> No
 def test_links_open_the_section_they_lead_to(open_report: Open) -> None:
     page = open_report().page
     page.get_by_role("link", name="why").click()
-    assert page.locator("#quality").get_attribute("open") is not None
+    page.locator("#quality[open]").wait_for()
     page.get_by_role("button", name="Open all").click()
     assert page.locator("details.section:not([open])").count() == 0
 
