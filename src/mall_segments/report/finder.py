@@ -6,6 +6,9 @@ from mall_segments.model import Model
 from mall_segments.report.marts import Subject
 from mall_segments.scoring.assignment import parameters_of
 
+_COLUMN = {"name", "type", "imputed", "minimum", "maximum"}
+_SEGMENT = {"segment_id", "share", "outlier_distance", "coordinates", "centroid"}
+
 
 def finder_data(model: Model, subject: Subject) -> dict[str, Any]:
     """Write a segmentation for `assign` of ``report.js``, which computes the same.
@@ -17,22 +20,14 @@ def finder_data(model: Model, subject: Subject) -> dict[str, Any]:
     columns = []
     for name in segmentation.features:
         column, view = model.column(name), subject.features[name]
+        levels = sorted(
+            axis.level
+            for axis in segmentation.coordinates
+            if axis.feature == name and axis.level and axis.level != "unknown"
+        )
         columns.append(
-            {
-                "name": name,
-                "label": view.label,
-                "title": view.title,
-                "unit": view.unit,
-                "isNumber": view.is_number,
-                "imputed": column.imputed,
-                "minimum": column.minimum,
-                "maximum": column.maximum,
-                "levels": sorted(
-                    axis.level
-                    for axis in segmentation.coordinates
-                    if axis.feature == name and axis.level and axis.level != "unknown"
-                ),
-            }
+            column.model_dump(include=_COLUMN)
+            | {"label": view.label, "title": view.title, "levels": levels}
         )
     return {
         "columns": columns,
@@ -41,14 +36,8 @@ def finder_data(model: Model, subject: Subject) -> dict[str, Any]:
             axis.model_dump(mode="json") for axis in segmentation.coordinates
         ],
         "segments": [
-            {
-                "id": segment.segment_id,
-                "label": subject.labels[segment.segment_id],
-                "share": segment.share,
-                "fence": segment.outlier_distance,
-                "coordinates": segment.coordinates,
-                "centroid": segment.centroid,
-            }
+            segment.model_dump(include=_SEGMENT)
+            | {"label": subject.labels[segment.segment_id]}
             for segment in segmentation.segments
         ],
     }

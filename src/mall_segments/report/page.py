@@ -2,12 +2,9 @@
 
 import base64
 import hashlib
-import json
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -15,6 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
+from pydantic import BaseModel, ValidationError
 
 from mall_segments.errors import PublishError
 from mall_segments.report.counts import STABLE
@@ -56,7 +54,6 @@ _ALGORITHMS = {
     "birch": "BIRCH",
     "bisecting_kmeans": "Bisecting K-means",
     "dbscan": "DBSCAN",
-    "gaussian_mixture": "Gaussian mixture",
     "hdbscan": "HDBSCAN",
     "kmeans": "K-means",
     "optics": "OPTICS",
@@ -64,35 +61,38 @@ _ALGORITHMS = {
 }
 
 
-@dataclass(frozen=True)
-class Audit:
-    """The result of an audit: its verdict, its counts, and what did not hold."""
+class Finding(BaseModel):
+    """What an expectation found, as text."""
+
+    outcome: str
+    suite: str
+    column: str
+    meaning: str
+    observed: str
+
+
+class Audit(BaseModel):
+    """The result of an audit: its verdict, its counts and what was found."""
 
     has_passed: bool
-    counts: Mapping[str, int]
-    failures: tuple[Mapping[str, str], ...]
+    counts: dict[str, int]
+    results: list[Finding]
+
+    @property
+    def failures(self) -> list[Finding]:
+        """The first failures and warnings."""
+        outcomes = ("failed", "warning")
+        found = [result for result in self.results if result.outcome in outcomes]
+        return found[:MAX_FAILURES]
 
 
 def read_audit(path: Path) -> Audit:
     """Read the result of an audit as JSON."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        results = [
-            {
-                key: str(result[key])
-                for key in ("outcome", "suite", "column", "meaning", "observed")
-            }
-            for result in content["results"]
-            if result["outcome"] in ("failed", "warning")
-        ]
-        return Audit(
-            has_passed=bool(content["has_passed"]),
-            counts={name: int(n) for name, n in content["counts"].items()},
-            failures=tuple(results[:MAX_FAILURES]),
-        )
-    except (OSError, ValueError) as error:
+        return Audit.model_validate_json(path.read_bytes())
+    except OSError as error:
         raise PublishError(f"{path} cannot be read: {error}") from None
-    except (KeyError, TypeError, AttributeError):
+    except ValidationError:
         raise PublishError(f"{path} is not the result of an audit") from None
 
 
@@ -158,9 +158,8 @@ def in_words(parts: Iterable[str]) -> Markup:
     return Markup(listed(shown))  # noqa: S704 - each part is escaped
 
 
-@cache
 def page_template() -> Template:
-    """Compile the template, once for all pages of a process."""
+    """Compile the template of the page."""
     environment = Environment(
         loader=PackageLoader("mall_segments.report"),
         autoescape=True,

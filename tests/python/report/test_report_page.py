@@ -187,8 +187,8 @@ def test_the_page_assigns_customers_as_the_model_does(
         ],
     )
     for row, answer in enumerate(found):
-        assert answer["segment"]["id"] == expected.segment[row] + 1
-        assert answer["second"]["id"] == expected.second[row] + 1
+        assert answer["segment"]["segment_id"] == expected.segment[row] + 1
+        assert answer["second"]["segment_id"] == expected.second[row] + 1
         assert answer["membership"] == pytest.approx(expected.membership[row], rel=1e-9)
         assert answer["isOutlier"] == expected.is_outlier[row]
         assert answer["reasons"][0][0] == segmentation.features[expected.reason[row]]

@@ -109,7 +109,7 @@ function assign(data, values) {
     segment: first.segment,
     second: second?.segment ?? null,
     membership: first.segment.share / total,
-    isOutlier: Math.sqrt(first.squared) > first.segment.fence,
+    isOutlier: Math.sqrt(first.squared) > first.segment.outlier_distance,
     reasons: [...reasons].sort((one, other) => other[1] - one[1]),
   };
 }
@@ -118,7 +118,7 @@ function typedValues(data, form) {
   const values = {};
   for (const column of data.columns) {
     const typed = form.elements[column.name].value;
-    if (typed !== "") values[column.name] = column.isNumber ? Number(typed) : typed;
+    if (typed !== "") values[column.name] = column.type === "number" ? Number(typed) : typed;
   }
   return values;
 }
