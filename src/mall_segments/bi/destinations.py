@@ -4,21 +4,17 @@ Passwords come from the environment, or from where the database's own client loo
 them, and are blotted out of every message.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import yaml
 
 from mall_segments.errors import PublishError
 from mall_segments.wording import suggestion
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL_VARIABLE: Final = "MALL_SEGMENTS_PUSH_URL"
 SCHEMA: Final = "mall_segments"
@@ -63,22 +59,9 @@ class Warehouse:
 def find_destination(
     name: str | None, file: Path, *, schema: str | None = None
 ) -> Postgres | Warehouse:
-    """Find a destination by its name, or that of the environment.
+    """Find a destination by its name in the file, or without one in the environment.
 
-    Parameters
-    ----------
-    name : str or None
-        An entry of the file; None reads the address in ``MALL_SEGMENTS_PUSH_URL``.
-    file : Path
-        Maps names to ``{url, url_variable or dlt, schema}``.
-    schema : str, optional
-        Goes before the schema of the file.
-
-    Raises
-    ------
-    PublishError
-        If there is no such destination or it cannot be understood; no message repeats
-        an address.
+    The given schema goes before that of the file. No message repeats an address.
     """
     if name is None:
         if not os.environ.get(URL_VARIABLE):

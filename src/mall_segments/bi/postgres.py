@@ -6,24 +6,18 @@ are locked: a reader's transaction either ended before or begins after, so none 
 generations.
 """
 
-from __future__ import annotations
-
 import re
 import time
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 import duckdb
 import psycopg
 
+from mall_segments.bi.destinations import Postgres
 from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE, Generation
 from mall_segments.publishing.tables import quote_identifier, quote_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-
-    from mall_segments.bi.destinations import Postgres
-    from mall_segments.publishing.generations import Generation
 
 RECORD: Final = "published_generation"
 """The table that says which generation is there and which tables it has."""
@@ -81,29 +75,10 @@ def push_to_postgres(
     patience: float = PATIENCE,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, int]:
-    """Put the tables of a generation in the place of those pushed before.
+    """Put the tables of a generation in the place of those pushed before; count rows.
 
-    Parameters
-    ----------
-    generation : Generation
-        What to push; its database is verified first.
-    destination : Postgres
-        Where to.
-    patience : float
-        For how many seconds to wait for readers that keep a transaction open.
-    progress : callable, optional
-        Called with the table that is copied next and the share of rows copied before.
-
-    Returns
-    -------
-    dict of str to int
-        The rows of each table.
-
-    Raises
-    ------
-    PublishError
-        If the database refuses anything, readers do not let go, or a table of that
-        name is not one that was pushed. Then nothing has changed.
+    Nothing has changed if the database refuses anything, a table of that name is not
+    one that was pushed, or readers keep transactions open for ``patience`` seconds.
     """
     database = generation.file(DATABASE)
     try:

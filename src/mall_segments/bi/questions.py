@@ -54,19 +54,7 @@ class Answer:
 
 
 def read_questions(folder: Path = QUESTIONS) -> list[Question]:
-    """Read the questions, in the order of their descriptions.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds one SQL file per question, and their descriptions.
-
-    Raises
-    ------
-    InputError
-        If a question lacks its file or its description, does not begin with a
-        question, or uses more of dbt than ``ref``.
-    """
+    """Read the questions, in the order of their descriptions."""
     try:
         descriptions = {
             entry["name"]: entry["description"]
@@ -91,13 +79,7 @@ def read_questions(folder: Path = QUESTIONS) -> list[Question]:
 
 
 def answer_question(connection: Any, question: Question) -> Answer:
-    """Run a question of `read_questions` on an open published file.
-
-    Raises
-    ------
-    InputError
-        If the tables do not have what the query asks for.
-    """
+    """Run a question of `read_questions` on an open published file."""
     try:
         result = connection.execute(question.sql)
     except duckdb.Error as error:
@@ -122,22 +104,6 @@ def answer_questions(
 
     Questions that need a table that was not published, as those of orders without
     orders, are named at the end.
-
-    Parameters
-    ----------
-    database : Path
-        A published DuckDB file.
-    questions : sequence of Question
-        What to answer, see `read_questions`.
-    with_sql : bool
-        Whether to show the queries as well.
-    progress : callable, optional
-        Called with the question that is answered next and the share answered before.
-
-    Raises
-    ------
-    InputError
-        If a question cannot be answered.
     """
     sections = [_INTRODUCTION]
     skipped = []
@@ -165,8 +131,6 @@ def answer_questions(
 def markdown_table(answer: Answer) -> str:
     r"""Write an answer as a Markdown table.
 
-    Examples
-    --------
     >>> answer = Answer(("persona", "n_customers"), (("Young | new", 1200),))
     >>> print(markdown_table(answer))
     | persona | n_customers |

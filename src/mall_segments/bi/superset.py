@@ -4,12 +4,14 @@ It is generated from the model and the tables, so it fits any features: a tab fo
 segmentation, with the report's colours, and one for the customer file.
 """
 
-from __future__ import annotations
-
 import re
 import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import duckdb
@@ -22,20 +24,14 @@ from mall_segments.bi.superset_charts import (
     identity,
     lines,
     number,
+    only,
     places,
     table,
 )
 from mall_segments.bi.superset_datasets import Datasets, Names, capital
 from mall_segments.errors import InputError
-from mall_segments.model import load_model
-from mall_segments.publishing.generations import DATABASE, MODEL
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from mall_segments.model import ModelSegmentation
-    from mall_segments.publishing.generations import Generation
+from mall_segments.model import ModelSegmentation, load_model
+from mall_segments.publishing.generations import DATABASE, MODEL, Generation
 
 ROOT: Final = "mall_segments_dashboard"
 TITLE: Final = "Customer segments"
@@ -50,30 +46,11 @@ _FEW: Final = 10
 def write_bundle(
     target: Path, generation: Generation, *, uri: str, schema: str | None = None
 ) -> int:
-    """Pack a dashboard, its charts, data sets and connection as one zip file.
+    """Pack a dashboard, its charts, data sets and connection; return how many charts.
 
-    Parameters
-    ----------
-    target : Path
-        The zip file to write.
-    generation : Generation
-        What the dashboard is to show.
-    uri : str
-        Where Superset finds the tables: the published DuckDB file as Superset's machine
-        sees it, or the Postgres database that they were pushed into. A password in it
-        is left out; Superset asks for it.
-    schema : str, optional
-        The schema of the tables; by default DuckDB's or that of a push.
-
-    Returns
-    -------
-    int
-        The number of charts.
-
-    Raises
-    ------
-    InputError
-        If the address is of another kind, or the zip file cannot be written.
+    The address is where Superset finds the tables: the published DuckDB file as
+    Superset's machine sees it, or the Postgres database that they were pushed into. A
+    password in it is left out; Superset asks for it.
     """
     kind = _kind(uri)
     chosen = schema or {"duckdb": "main", "postgresql": "mall_segments"}[kind]
@@ -138,45 +115,42 @@ class _Dashboard:
         yield "dashboards/mall_segments", self._exported_dashboard(tabs, uuids)
 
     def _rows(self, segmentation: ModelSegmentation) -> list[list[Chart]]:
-        where = {"segmentation": segmentation.name}
         unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
         rows = [
             [
-                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24,
-                      where=where),
-                number("Customers", "segments", "customers", ",d", where=where),
-                number(f"Segments{unsure}", "segments", "segments", ",d", where=where),
+                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24),
+                number("Customers", "segments", "customers", ",d"),
+                number(f"Segments{unsure}", "segments", "segments", ",d"),
                 number("Mean silhouette", "segments", "mean_silhouette", ".2f",
-                       where=where, subtitle="-1 misplaced, 1 well separated"),
+                       subtitle="-1 misplaced, 1 well separated"),
             ],
             [
                 bars("Customers by segment", "segments", "segment", "customers", ",d",
-                     4, where=where),
+                     4),
                 table("What to do with each segment", "segments",
                       ["segment", "segment_name", "n_customers", "customer_share",
-                       "recommended_action"], 8, where=where,
+                       "recommended_action"], 8,
                       formats={"customer_share": ".1%"}, order=[("segment", True)]),
             ],
-            self._pictures(segmentation, where),
-            self._shares(where),
+            self._pictures(segmentation),
+            self._shares(),
             [
                 table("Segments in rules", "rules",
                       ["segment", "rule_text", "n_customers", "precision", "coverage"],
-                      12, where=where, order=[("segment", True), ("coverage", False)],
+                      12, order=[("segment", True), ("coverage", False)],
                       formats={"precision": ".0%", "coverage": ".0%"}),
             ],
             [
                 lines("Why this many segments", "counts", "n_segments",
-                      ["silhouette", "stability"], 6, where=where,
-                      x_title="Number of segments"),
+                      ["silhouette", "stability"], 6, x_title="Number of segments"),
                 bars("Do other algorithms agree", "algorithms", "algorithm",
-                     "agreement", ".2f", 6, where=where),
+                     "agreement", ".2f", 6),
             ],
             [
                 table("Customers of each segment", "customers",
                       ["customer_id", "segment", *self.datasets.described,
                        "main_reason", "membership", "is_outlier"],
-                      12, search=True, where=where, order=[("membership", False)],
+                      12, search=True, order=[("membership", False)],
                       formats={"membership": ".0%"}),
             ],
         ]  # fmt: skip
@@ -188,23 +162,31 @@ class _Dashboard:
             rows.append([
                 table("Changes since the last build", "changes",
                       ["movement", "from_segment", "to_segment", "n_customers"], 12,
-                      where=where, order=[("movement", True), ("n_customers", False)]),
+                      order=[("movement", True), ("n_customers", False)]),
             ])  # fmt: skip
-        return [row for row in rows if row]
+        where = {"segmentation": segmentation.name}
+        return [
+            [replace(chart, where=where | chart.where) for chart in row]
+            for row in rows
+            if row
+        ]
 
-    def _pictures(
-        self, segmentation: ModelSegmentation, where: dict[str, str]
-    ) -> list[Chart]:
+    def _pictures(self, segmentation: ModelSegmentation) -> list[Chart]:
         numbers = [
             name
             for name in segmentation.features
             if self.model.column(name).type == "number"
         ]
-        title = "How segments differ from all customers"
-        about = "In standard deviations of all customers."
-        if len(numbers) < 2:  # noqa: PLR2004 - a plane has two axes
-            return [differences(title, "profiles", "difference", 12, where=where,
-                                about=about)]  # fmt: skip
+        has_plane = len(numbers) >= 2  # noqa: PLR2004 - a plane has two axes
+        compared = differences(
+            "How segments differ from all customers",
+            "profiles",
+            "difference",
+            6 if has_plane else 12,
+            about="In standard deviations of all customers.",
+        )
+        if not has_plane:
+            return [compared]
         x, y = numbers[:2]
         (largest,) = self.connection.execute(
             "select max(n_customers) from fct_segment_points"
@@ -216,17 +198,15 @@ class _Dashboard:
                 (f"mean_{x}", self.names.labels[x]),
                 (f"mean_{y}", self.names.labels[y]),
                 size="mark" if largest < _FEW else "customers",
-                where=where,
             ),
-            differences(title, "profiles", "difference", 6, where=where, about=about),
+            compared,
         ]
 
-    def _shares(self, where: dict[str, str]) -> list[Chart]:
+    def _shares(self) -> list[Chart]:
         names = self.datasets.demographics[:2]
         charts = [
             bars(f"{self.names.label(name)} by segment", "demographics", "segment",
-                 "customers", ".0%", 12 // len(names), by=name, shares=True,
-                 where=where)
+                 "customers", ".0%", 12 // len(names), by=name, shares=True)
             for name in names
         ]  # fmt: skip
         if charts:
@@ -235,7 +215,7 @@ class _Dashboard:
         return [
             bars(f"{self.names.labels[each.name]} by segment", "categories", "segment",
                  "customers", ".0%", 12 // len(categories[:2]), by="level",
-                 shares=True, where=where | {"feature": self.names.labels[each.name]})
+                 shares=True, where={"feature": self.names.labels[each.name]})
             for each in categories[:2]
         ]  # fmt: skip
 
@@ -279,7 +259,7 @@ class _Dashboard:
         keys = {tab: f"TAB-{n}" for n, tab in enumerate(tabs, 1)}
         parents = ["ROOT_ID", "GRID_ID"]
         _place(position, "TABS", "TABS-1", parents, list(keys.values()))
-        chart_number = 0
+        numbers = count(1)
         for tab, rows in tabs.items():
             key = keys[tab]
             row_keys = [f"ROW-{key}-{n}" for n in range(len(rows))]
@@ -287,13 +267,13 @@ class _Dashboard:
                    text=capital(tab.replace("_", " ")))  # fmt: skip
             for row_key, row in zip(row_keys, rows, strict=True):
                 above = [*parents, "TABS-1", key]
-                chart_keys = [f"CHART-{chart_number + n + 1}" for n in range(len(row))]
-                _place(position, "ROW", row_key, above, chart_keys,
+                charts = [(next(numbers), chart) for chart in row]
+                _place(position, "ROW", row_key, above,
+                       [f"CHART-{n}" for n, _ in charts],
                        background="BACKGROUND_TRANSPARENT")  # fmt: skip
-                for chart_key, chart in zip(chart_keys, row, strict=True):
-                    chart_number += 1
-                    _place(position, "CHART", chart_key, [*above, row_key], [],
-                           chartId=chart_number, sliceName=chart.title,
+                for n, chart in charts:
+                    _place(position, "CHART", f"CHART-{n}", [*above, row_key], [],
+                           chartId=n, sliceName=chart.title,
                            uuid=chart.exported(uuids[chart.dataset])["uuid"],
                            width=chart.width, height=chart.height)  # fmt: skip
         return {
@@ -322,7 +302,7 @@ class _Dashboard:
 
     def _colours(self) -> dict[str, str]:
         """Give segments the colours that they have in the report."""
-        styles = files("mall_segments.report") / "assets" / "colours.css"
+        styles = files("mall_segments") / "report" / "assets" / "colours.css"
         # The first definition of a colour is that of the light page.
         colours = dict(reversed(_COLOUR.findall(styles.read_text(encoding="utf-8"))))
         return {
@@ -341,21 +321,8 @@ def _persona_filter(segmentation: str, tab: str, dataset: str) -> dict[str, Any]
         "type": "NATIVE_FILTER",
         "filterType": "filter_select",
         "description": "",
-        "targets": [
-            {
-                "column": {"name": "persona"},
-                "datasetUuid": dataset,
-            }
-        ],
-        "adhoc_filters": [
-            {
-                "clause": "WHERE",
-                "expressionType": "SIMPLE",
-                "subject": "segmentation",
-                "operator": "==",
-                "comparator": segmentation,
-            }
-        ],
+        "targets": [{"column": {"name": "persona"}, "datasetUuid": dataset}],
+        "adhoc_filters": [only("segmentation", segmentation)],
         "controlValues": {
             "multiSelect": True,
             "enableEmptyFilter": False,

@@ -1,7 +1,5 @@
 """The kinds of charts of the dashboard, as Superset stores them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -30,6 +28,17 @@ def identity(content: Any) -> str:
     has changed must come under another.
     """
     return str(uuid5(_NAMESPACE, json.dumps(content, sort_keys=True)))
+
+
+def only(column: str, value: str) -> dict[str, str]:
+    """Show only rows that have this value in this column."""
+    return {
+        "clause": "WHERE",
+        "expressionType": "SIMPLE",
+        "subject": column,
+        "operator": "==",
+        "comparator": value,
+    }
 
 
 @dataclass(frozen=True)
@@ -75,23 +84,13 @@ class Chart:
             "result_format": "json",
             "result_type": "full",
         }
-        filters = [
-            {
-                "clause": "WHERE",
-                "expressionType": "SIMPLE",
-                "subject": column,
-                "operator": "==",
-                "comparator": value,
-            }
-            for column, value in self.where.items()
-        ]
         content = {
             "slice_name": self.title,
             "description": self.about,
             "viz_type": self.kind,
             "params": {
                 "viz_type": self.kind,
-                "adhoc_filters": filters,
+                "adhoc_filters": [only(*pair) for pair in self.where.items()],
                 "row_limit": limit,
                 **self.params,
             },

@@ -1,18 +1,13 @@
 """The data sets of the dashboard: queries over published tables, by their labels."""
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from mall_segments.bi.superset_charts import identity
+from mall_segments.model import Model
 from mall_segments.publishing.tables import quote_text
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mall_segments.model import Model
 
 _POSTGRES_TYPES: Final = {"DOUBLE": "DOUBLE PRECISION", "VARCHAR": "TEXT"}
 # Segments of which nothing was fitted have no silhouette.

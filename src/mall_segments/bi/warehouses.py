@@ -5,23 +5,17 @@ schema that people read are pointed to them. A push that fails while loading cha
 nothing; what each view shows is always whole.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import duckdb
 
+from mall_segments.bi.destinations import Warehouse
 from mall_segments.bi.postgres import KEYS, RECORD
 from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import DATABASE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from mall_segments.bi.destinations import Warehouse
-    from mall_segments.publishing.generations import Generation
+from mall_segments.publishing.generations import DATABASE, Generation
 
 _BATCH: Final = 100_000
 _CREATE_VIEW: Final = {"mssql": "create or alter view"}
@@ -44,12 +38,6 @@ def push_with_dlt(
     """Load the tables of a generation and point the views that people read to them.
 
     dlt finds how to sign in: ``DESTINATION__<NAME>__CREDENTIALS`` or its own files.
-
-    Raises
-    ------
-    PublishError
-        If dlt cannot load or there is no destination of that name; the message has the
-        kind of the error only, as dlt's own may repeat an address.
     """
     # It must be off before the package is imported.
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -88,6 +76,7 @@ def push_with_dlt(
                 progress("pointing the views to what was loaded", 0.9)
             _switch(pipeline, destination, loaded, [*tables, RECORD])
         except Exception as error:  # noqa: BLE001 - each warehouse has errors of its own
+            # Their own messages may repeat an address.
             raise PublishError(
                 f"{destination.destination} refused the push: "
                 f"{type(_cause(error)).__name__}; see "
