@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _TICK: Final = 1.0
-_PUBLISHING_NODE: Final = "fct_published_tables"
 _DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
 
 # What a file of the project is part of, by the beginning of its path.
@@ -32,19 +31,15 @@ _STAGES: Final = (
     ("seeds", "read"),
     ("models/staging", "read"),
     ("models/intermediate", "checked and prepared"),
+    ("python_models/publish", _PUBLISHED),
     ("python_models", "fitted"),
     ("snapshots", _PUBLISHED),
     ("", "described"),
 )
 
-_KINDS: Final = {"test": "test", "unit_test": "test"}
-_RESULTS: Final = (
-    "LogModelResult",
-    "LogTestResult",
-    "LogSeedResult",
-    "LogSnapshotResult",
-    "LogNodeResult",
-)
+_RESULTS: Final = {
+    f"Log{kind}Result" for kind in ("Model", "Test", "Seed", "Snapshot", "Node")
+}
 
 
 def run_dbt(
@@ -54,23 +49,9 @@ def run_dbt(
     say: Callable[[str], None],
     log_level: str | None = None,
 ) -> bool:
-    """Run ``dbt build`` in the project of the current folder.
+    """Run ``dbt build`` in the project of the current folder; return if it succeeded.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``warehouse/`` and ``published/``.
-    variables : mapping
-        What ``--vars`` is given.
-    say : callable
-        Called with each line for the user.
-    log_level : str, optional
-        Show what dbt itself says, from this level on, instead of a line per stage.
-
-    Returns
-    -------
-    bool
-        Whether it succeeded. If not, all that is known was said.
+    A line per stage is said, and why it failed; with a log level what dbt itself says.
     """
     project = Path(os.environ.get("DBT_PROJECT_DIR", ".")).absolute()
     if not (project / "dbt_project.yml").is_file():
@@ -82,11 +63,8 @@ def run_dbt(
         raise MallSegmentsError(
             "dbt is not installed here: `make setup` makes an environment with it"
         )
-    environment = {
-        "DBT_PROFILES_DIR": str(project),
-        **os.environ,
-        HOME_VARIABLE: str(home),
-    }
+    own = {"DBT_PROFILES_DIR": str(project)}
+    environment = own | os.environ | {HOME_VARIABLE: str(home)}
     command = [sys.executable, "-c", _DBT]
     if log_level:
         if not sys.stdout.isatty():
@@ -197,7 +175,7 @@ class _Progress:
         stage = self._stages.get(node)
         if stage is None:
             return
-        kind = _KINDS.get(node.partition(".")[0], "table")
+        kind = "test" if node.startswith(("test.", "unit_test.")) else "table"
         status = str(data.get("status", "")).lower()
         if status.startswith("fail"):
             self._refusals[f"the test {node.split('.')[2]} failed"] = None
@@ -227,31 +205,25 @@ class _Progress:
         # A test of a model that is off is in the manifest, but off as well.
         nodes = {
             key: node
-            for key, node in [
-                *manifest["nodes"].items(),
-                *manifest.get("unit_tests", {}).items(),
-            ]
+            for key, node in (
+                manifest["nodes"] | manifest.get("unit_tests", {})
+            ).items()
             if node.get("config", {}).get("enabled", True)
         }
-        order = list(dict.fromkeys(stage for _, stage in _STAGES))
         for key, node in nodes.items():
             if node["resource_type"] in ("model", "seed", "snapshot"):
                 path = node["original_file_path"]
-                self._stages[key] = (
-                    _PUBLISHED
-                    if node["name"] == _PUBLISHING_NODE
-                    else next(
-                        stage for start, stage in _STAGES if path.startswith(start)
-                    )
+                self._stages[key] = next(
+                    stage for start, stage in _STAGES if path.startswith(start)
                 )
+        order = [stage for _, stage in _STAGES]
         for key, node in nodes.items():
             if node["resource_type"] in ("test", "unit_test"):
                 # A test runs when the last of its models is there.
                 of = [self._stages.get(each) for each in node["depends_on"]["nodes"]]
                 stages = [stage for stage in order if stage in of]
-                self._stages[key] = (
-                    _PUBLISHED if _PUBLISHED in of else (stages or order)[-1]
-                )
+                last = (stages or order)[-1]
+                self._stages[key] = _PUBLISHED if _PUBLISHED in of else last
         # A build leaves unit tests out unless it is asked for them.
         self._waiting = Counter(
             stage

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands._options import FILE
 from mall_segments.commands._progress import ProgressBar
 from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import list_generations, read_current
 
 _WIDEST_LINE = 200
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command("audit")
@@ -27,9 +27,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="NAME",
     help="Run this suite only; may be given more than once. Nothing is kept then.",
 )
-@click.option("--json", "json_file", type=_FILE, help="Write the results here as JSON.")
+@click.option("--json", "json_file", type=FILE, help="Write the results here as JSON.")
 @click.option(
-    "--html", "html_file", type=_FILE, help="Write the results here as a page."
+    "--html", "html_file", type=FILE, help="Write the results here as a page."
 )
 @click.option(
     "--project",
@@ -53,9 +53,10 @@ def command(
     json_file: Path | None,
     html_file: Path | None,
     project: Path,
-    accept_drift: bool,  # noqa: FBT001 - click passes options by keyword
-    is_complete: bool,  # noqa: FBT001
-    quiet: bool,  # noqa: FBT001
+    *,
+    accept_drift: bool,
+    is_complete: bool,
+    quiet: bool,
 ) -> None:
     """Check all that BI tools read against what is expected of it.
 
@@ -74,6 +75,7 @@ def command(
     with ProgressBar() as bar:
         bar.show("Great Expectations", 0)
         # It takes seconds to import.
+        from mall_segments.audit import console, saving  # noqa: PLC0415
         from mall_segments.audit.run import audit_generation  # noqa: PLC0415
 
         audit = audit_generation(
@@ -84,24 +86,16 @@ def command(
             project=project,
             progress=bar.show,
         )
-    from mall_segments.audit.console import render_table  # noqa: PLC0415
-    from mall_segments.audit.saving import (  # noqa: PLC0415
-        HTML_FILE,
-        save_audit,
-        write_json,
-        write_page,
-    )
-
     if not (quiet and audit.has_passed):
         width = min(shutil.get_terminal_size((120, 40)).columns, _WIDEST_LINE)
-        click.echo(render_table(audit, width=width, is_complete=is_complete))
+        click.echo(console.render_table(audit, width=width, is_complete=is_complete))
     if json_file:
-        write_json(json_file, audit)
+        saving.write_json(json_file, audit)
     if html_file:
-        write_page(html_file, audit)
+        saving.write_page(html_file, audit)
     if not (json_file or html_file or suites):
-        folder = save_audit(home, audit)
+        folder = saving.save_audit(home, audit)
         if not quiet:
-            click.echo(f"\nMore in {folder / HTML_FILE}")
+            click.echo(f"\nMore in {folder / saving.HTML_FILE}")
     click.echo(audit.verdict)
     context.exit(0 if audit.has_passed else 1)

@@ -9,22 +9,23 @@ from typing import Any
 import click
 
 from mall_segments.commands._name import command_name
+from mall_segments.commands._options import FILE
 from mall_segments.errors import InputError, SettingsError
 from mall_segments.home import warehouse_file
 from mall_segments.publishing.generations import refuse_os_errors
-
-_FILE = click.Path(path_type=str)
 
 # Of a refusal of a file whose columns are others than the settings name.
 _UNRECOGNISED = "no column is recognised as"
 
 
 @click.command("build")
-@click.argument("file", required=False, type=_FILE)
-@click.option("--orders", type=_FILE, help="A file of orders, or a glob of many.")
+@click.argument("file", required=False, type=click.Path())
+@click.option(
+    "--orders", type=click.Path(), help="A file of orders, or a glob of many."
+)
 @click.option(
     "--settings",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Settings in YAML, as `mall-segments init` writes them.",
 )
 @click.option(
@@ -33,9 +34,7 @@ _UNRECOGNISED = "no column is recognised as"
     help="Show what dbt says instead of a line per stage; VERBOSE=1 shows info.",
 )
 @click.option(
-    "--private",
-    is_flag=True,
-    help="Let nobody but you read what is written.",
+    "--private", is_flag=True, help="Let nobody but you read what is written."
 )
 @click.option("--no-audit", is_flag=True, help="Do not audit what was published.")
 @click.pass_context
@@ -76,14 +75,14 @@ def command(
                 f"  {command_name()} init {shlex.quote(file)}"
             )
         context.exit(1)
-    failed = False
+    exit_code = 0
     if not flags["no_audit"]:
         try:
             context.invoke(audit.command, accept_drift=True, quiet=True)
         except click.exceptions.Exit as ended:
-            failed = ended.exit_code != 0
+            exit_code = ended.exit_code
     context.invoke(summary.command, next_steps=True)
-    context.exit(1 if failed else 0)
+    context.exit(exit_code)
 
 
 def _make_private(folder: Path) -> None:

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands import _options
 from mall_segments.publishing.generations import MODEL, find_generation
-
-_DEFAULT = "segment_lists.xlsx"
 
 
 @click.command("export")
@@ -32,7 +31,7 @@ _DEFAULT = "segment_lists.xlsx"
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    default=Path(_DEFAULT),
+    default="segment_lists.xlsx",
     show_default=True,
     help="A file that ends with .xlsx, .csv or .parquet, or a folder of a file per "
     "segment.",
@@ -43,7 +42,7 @@ _DEFAULT = "segment_lists.xlsx"
     type=click.Choice(["csv", "parquet", "xlsx"]),
     help="What the files in a folder are [default: csv].",
 )
-@click.option("--generation", "build_id", metavar="BUILD_ID", help="[default: current]")
+@_options.generation
 @click.pass_obj
 def command(
     home: Path,

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from mall_segments.commands._name import command_name
+from mall_segments.commands._options import FILE
 from mall_segments.errors import InputError, SettingsError
 
 _WIDEST = 72
@@ -17,8 +18,8 @@ _WIDEST = 72
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("segments.yml"),
+    type=FILE,
+    default="segments.yml",
     show_default=True,
     help="Where to write the settings.",
 )
@@ -62,15 +63,9 @@ def command(file: str, orders: str | None, output: Path, **flags: bool) -> None:
         raise SettingsError(f"{output} cannot be written: {error.strerror}") from None
     width = min(max(len(choice.header) for choice in choices), 30)
     for choice in choices:
+        told = (choice.why, choice.reasons.get("transform"), choice.reasons.get("clip"))
         use = "described" if choice.why_not_clustered else choice.use
-        told = [
-            choice.reasons[key]
-            for key in ("transform", "clip")
-            if key in choice.reasons
-        ]
-        reasons = "; ".join([choice.why, *told])
-        if use == "described":
-            reasons = choice.why_not_clustered
+        reasons = choice.why_not_clustered or "; ".join(filter(None, told))
         click.echo(f"{choice.header[:30]:<{width}}  {use:<11}  {reasons[:_WIDEST]}")
     click.echo(
         f"\nThe reasons are in {output}, too. Next:\n"

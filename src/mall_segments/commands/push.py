@@ -1,11 +1,10 @@
 """``mall-segments push``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
 
+from mall_segments.commands import _options
 from mall_segments.commands._progress import ProgressBar
 from mall_segments.publishing.generations import find_generation
 
@@ -14,13 +13,13 @@ from mall_segments.publishing.generations import find_generation
 @click.argument("destination", required=False)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("push.yml"),
+    type=_options.FILE,
+    default="push.yml",
     show_default=True,
     help="What destinations there are.",
 )
 @click.option("--schema", metavar="NAME", help="[default: mall_segments]")
-@click.option("--generation", "build_id", metavar="BUILD_ID", help="[default: current]")
+@_options.generation
 @click.pass_obj
 def command(
     home: Path,

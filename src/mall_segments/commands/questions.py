@@ -4,15 +4,16 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands._options import FILE
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.publishing.generations import read_current
+from mall_segments.publishing.generations import DATABASE, read_current
 
 
 @click.command("questions")
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Write a Markdown file instead of to the terminal.",
 )
 @click.option("--sql", "with_sql", is_flag=True, help="Show the queries as well.")
@@ -23,7 +24,6 @@ def command(home: Path, output: Path | None, *, with_sql: bool) -> None:
     Run it in the project folder.
     """
     from mall_segments.bi.questions import answer_questions, read_questions  # noqa: PLC0415
-    from mall_segments.publishing.generations import DATABASE  # noqa: PLC0415
 
     database = read_current(home).file(DATABASE)
     with ProgressBar() as bar:

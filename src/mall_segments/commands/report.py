@@ -1,26 +1,20 @@
 """``mall-segments report``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click
 
+from mall_segments.commands._options import FILE, FOLDER
 from mall_segments.commands._progress import ProgressBar
 from mall_segments.publishing.generations import DATABASE, MODEL, read_current
 
 
 @click.command("report")
 @click.option("--open", "is_opened", is_flag=True, help="Show it in the browser.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the report to this file.",
-)
+@click.option("-o", "--output", type=FILE, help="Write the report to this file.")
 @click.option(
     "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Write pictures of its maps, as SVG and PNG, to this folder.",
 )
 @click.option(
@@ -42,11 +36,7 @@ def command(
 
     Once `mall-segments audit` has run, it is the report that shows its result.
     """
-    from mall_segments.audit.saving import (  # noqa: PLC0415
-        JSON_FILE,
-        audit_folder,
-        full_report,
-    )
+    from mall_segments.audit import saving  # noqa: PLC0415
     from mall_segments.report import copy_report  # noqa: PLC0415
 
     if audit and not output:
@@ -55,7 +45,7 @@ def command(
     if output or pictures:
         for name in (MODEL, DATABASE):
             generation.file(name)
-        saved = audit_folder(home, generation.build_id) / JSON_FILE
+        saved = saving.audit_folder(home, generation.build_id) / saving.JSON_FILE
         with ProgressBar() as bar:
             copy_report(
                 generation.folder,
@@ -66,10 +56,10 @@ def command(
             )
         written = list(filter(None, (output, pictures)))
     else:
-        written = [full_report(home, generation)]
+        written = [saving.full_report(home, generation)]
     for path in written:
         click.echo(path)
     if is_opened:
-        page = written[0] if output or not pictures else full_report(home, generation)
+        page = output or saving.full_report(home, generation)
         # A machine without a browser has been told the path already.
         click.launch(page.absolute().as_uri())

@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mall_segments.commands._name import command_name
-from mall_segments.publishing.generations import (
-    DATABASE,
-    MODEL,
-    Generation,
-    read_current,
-)
+from mall_segments.publishing import generations
+from mall_segments.publishing.generations import Generation, read_current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,29 +17,38 @@ if TYPE_CHECKING:
     from mall_segments.model import Model, ModelSegmentation
 
 
+_SENTENCES = {
+    "fct_segmentation_verdicts": """
+        SELECT segmentation || ': ' || sentence FROM fct_segmentation_verdicts
+        ORDER BY segmentation
+    """,
+    "fct_segment_migrations": """
+        SELECT DISTINCT segmentation || ': segment ' || to_segment_id || ' is now '
+            || to_segment_name || ', no longer ' || from_segment_name AS said
+        FROM fct_segment_migrations WHERE movement = 'renamed' ORDER BY said
+    """,
+}
+
+
 @click.command("summary")
 @click.option("--next-steps", is_flag=True, help="Also say what can be done with it.")
 @click.pass_obj
 def command(home: Path, /, **flags: bool) -> None:
     """Say in a few lines what the current generation found and where to look."""
-    from mall_segments.audit.saving import (  # noqa: PLC0415 - heavy
-        JSON_FILE,
-        audit_folder,
-        full_report,
-    )
+    from mall_segments.audit import saving  # noqa: PLC0415 - heavy
     from mall_segments.model import load_model  # noqa: PLC0415 - heavy
 
     generation = read_current(home)
-    model = load_model(generation.file(MODEL))
+    model = load_model(generation.file(generations.MODEL))
     for segmentation in model.segmentations:
         click.echo(f"{segmentation.name}: {_describe(segmentation)}")
     for sentence in _said_by_tables(generation):
         click.echo(sentence)
     found = [_counts(generation), _segments(model)]
-    audit = audit_folder(home, generation.build_id) / JSON_FILE
+    audit = saving.audit_folder(home, generation.build_id) / saving.JSON_FILE
     if audit.is_file():
         found.append(_audit(audit))
-    click.echo(f"{'; '.join(found)}: see {full_report(home, generation)}")
+    click.echo(f"{'; '.join(found)}: see {saving.full_report(home, generation)}")
     if flags["next_steps"]:
         for line in _next_steps(model):
             click.echo(line)
@@ -91,22 +96,12 @@ def _said_by_tables(generation: Generation) -> list[str]:
 
     tables = generation.manifest["tables"]
     sentences: list[str] = []
-    database = str(generation.file(DATABASE))
+    database = str(generation.file(generations.DATABASE))
     with duckdb.connect(database, read_only=True) as connection:
-        if "fct_segmentation_verdicts" in tables:
-            rows = connection.execute(
-                "SELECT segmentation || ': ' || sentence "
-                "FROM fct_segmentation_verdicts ORDER BY segmentation"
-            ).fetchall()
-            sentences += [row[0] for row in rows]
-        if "fct_segment_migrations" in tables:
-            rows = connection.execute(
-                "SELECT DISTINCT segmentation || ': segment ' || to_segment_id "
-                "|| ' is now ' || to_segment_name || ', no longer ' "
-                "|| from_segment_name AS said FROM fct_segment_migrations "
-                "WHERE movement = 'renamed' ORDER BY said"
-            ).fetchall()
-            sentences += [row[0] for row in rows]
+        for table, query in _SENTENCES.items():
+            if table in tables:
+                rows = connection.execute(query).fetchall()
+                sentences += [sentence for (sentence,) in rows]
         if "fct_feature_summary" in tables:
             sentences += feature_notes(connection, generation.manifest["settings"])
     return sentences

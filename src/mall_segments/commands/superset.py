@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from mall_segments.commands._options import FILE
 from mall_segments.home import published_folder
 from mall_segments.publishing.generations import CURRENT, DATABASE, read_current
 
@@ -12,8 +13,8 @@ from mall_segments.publishing.generations import CURRENT, DATABASE, read_current
 @click.option(
     "--output",
     "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("mall_segments_superset.zip"),
+    type=FILE,
+    default="mall_segments_superset.zip",
     show_default=True,
     help="The zip file to write.",
 )
