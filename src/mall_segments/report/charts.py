@@ -13,7 +13,6 @@ from mall_segments.report.features import shortened
 from mall_segments.report.labels import PHONE, WIDE, label_offsets
 from mall_segments.report.markers import marker, shape_class, size_number
 from mall_segments.report.plane import Cell, Cells, Line
-from mall_segments.report.plots import Strip, grid
 from mall_segments.report.svg import (
     Axis,
     box,
@@ -35,6 +34,60 @@ _FAINTEST = 0.35
 # Share of the whole that a part needs for each letter of its name.
 _ROOM_FOR_A_LETTER: Final = 0.02
 _ROOM_ON_A_PHONE: Final = 0.032
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A chart with a horizontal and a vertical axis.
+
+    Its content, the grid and the marks, is in percent; its height is in pixels.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    y_title: str
+    description: str
+    content: Markup
+    n_marks: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Strip:
+    """One row of a strip chart."""
+
+    segment_id: int | None
+    label: str
+    content: Markup
+    n_marks: int
+
+
+@dataclass(frozen=True)
+class StripChart:
+    """A chart with one row per segment above one horizontal axis.
+
+    The names stand beside the rows as text of the page, which wraps.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    description: str
+    strips: tuple[Strip, ...]
+    axis: Axis
+    height: int
+    unit: str = ""
+
+    @property
+    def rules(self) -> Markup:
+        """The lines behind each row."""
+        return joined(*_column_lines(self.axis))
+
+    @property
+    def ticks(self) -> Markup:
+        """What stands below the last row."""
+        return ticks_below(self.axis, unit=self.unit)
 
 
 @dataclass(frozen=True)
@@ -67,6 +120,37 @@ class Bin:
     end: float
     n_customers: int
     title: str = ""
+
+
+def ticks_below(axis: Axis, *, unit: str = "") -> Markup:
+    """Write what stands at the ticks of an axis into a row of its own."""
+    return Markup().join(
+        words(label + unit, axis.percent(tick), "15", "tick")
+        for tick, label in axis.labelled()
+    )
+
+
+def grid(x_axis: Axis, y_axis: Axis) -> Markup:
+    """Draw the lines and numbers of both axes."""
+    labels = [
+        words(label, x_axis.percent(tick), 100, "tick", dy="17")
+        for tick, label in x_axis.labelled()
+    ]
+    labels += [
+        words(
+            label, 0, y_axis.down(tick), "tick", dx="-7", dy="0.34em", text_anchor="end"
+        )
+        for tick, label in y_axis.labelled()
+    ]
+    rows = [line(0, y, 100, y) for y in map(y_axis.down, y_axis.ticks)]
+    return joined(
+        element("g", *_column_lines(x_axis), *rows, class_="rules"),
+        element("g", *labels, aria_hidden="true"),
+    )
+
+
+def _column_lines(axis: Axis) -> list[Markup]:
+    return [line(x, 0, x, 100) for x in map(axis.percent, axis.ticks)]
 
 
 def map_marks(

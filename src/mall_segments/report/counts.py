@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from mall_segments.report import charts
-from mall_segments.report.charts import Score
+from mall_segments.report.charts import Plot, Score, StripChart
 from mall_segments.report.marts import Row, Subject
-from mall_segments.report.plots import Plot, StripChart
 from mall_segments.report.svg import nice_axis
 
 N_SLICES: Final = 22

@@ -8,9 +8,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from mall_segments.report.charts import Plot
 from mall_segments.report.features import shortened
 from mall_segments.report.markers import marker_definitions
-from mall_segments.report.plots import Plot
 from mall_segments.report.sections import SegmentationView
 from mall_segments.report.svg import element
 

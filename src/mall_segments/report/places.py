@@ -8,7 +8,7 @@ from typing import Any, Final
 from mall_segments.model import Coordinate, ModelSegmentation
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.report import charts
-from mall_segments.report.charts import Bin, Centre
+from mall_segments.report.charts import Bin, Centre, Plot
 from mall_segments.report.features import FeatureView
 from mall_segments.report.markers import shape_class
 from mall_segments.report.marts import Subject
@@ -22,7 +22,6 @@ from mall_segments.report.plane import (
     count_cells,
     gather,
 )
-from mall_segments.report.plots import Plot
 from mall_segments.report.svg import Axis
 
 MAX_PAIRED: Final = 4

@@ -9,9 +9,9 @@ from markupsafe import Markup
 
 from mall_segments.model import ModelSegmentation
 from mall_segments.report import charts
+from mall_segments.report.charts import StripChart, ticks_below
 from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Row, Subject
-from mall_segments.report.plots import StripChart, ticks_below
 from mall_segments.report.svg import Axis, box, element, line, nice_axis
 
 SNAKE_ROWS: Final = (34, 60)

@@ -9,7 +9,7 @@ from mall_segments.model import Model, ModelSegmentation, load_model
 from mall_segments.publishing.data_tests import DataTests, read_data_tests
 from mall_segments.publishing.generations import MODEL
 from mall_segments.report import charts
-from mall_segments.report.charts import Bin
+from mall_segments.report.charts import Bin, Plot
 from mall_segments.report.counts import Counts, read_counts
 from mall_segments.report.features import (
     FeatureView,
@@ -20,7 +20,6 @@ from mall_segments.report.features import (
 from mall_segments.report.finder import finder_data
 from mall_segments.report.marts import Marts, Row, Subject, open_marts
 from mall_segments.report.places import Map, read_map, read_pairs
-from mall_segments.report.plots import Plot
 from mall_segments.report.profiles import Profiles, read_profiles, with_named_z_scores
 
 Progress = Callable[[str, float], None]
