@@ -72,9 +72,7 @@ class Row:
         if number is None or number >= 0.001 or number == 0:  # noqa: PLR2004
             return self._number(column, 3)
         written = f"{number:.0e}".replace("e-0", "e-").replace("-", MINUS)
-        return element(
-            "data", written, value=repr(number), data_column=self._formula(column)
-        )
+        return self._data(column, written)
 
     def signed(self, column: str, *, digits: int = 2) -> Markup:
         """Write a difference with its sign: +1.26."""
@@ -101,12 +99,20 @@ class Row:
         content = self[column]
         if content is None:
             return NOT_COMPUTED
-        written = ", ".join(f"{name} {of}" for name, of in json.loads(content).items())
-        formula = self._formula(column)
-        return element("data", written, value=content, data_column=formula)
+        settings = json.loads(content).items()
+        return self._data(column, ", ".join(f"{name} {of}" for name, of in settings))
 
     def _formula(self, column: str) -> str:
         return self.formulas.get(column, quote_identifier(column))
+
+    def _data(self, column: str, written: str, *, alone: bool = False) -> Markup:
+        """Write a value as it is shown, with what it is and where it comes from."""
+        return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
+            self[column],
+            self._formula(column),
+            Markup(" ") + self.source if alone else "",
+            written,
+        )
 
     def _number(
         self,
@@ -124,12 +130,7 @@ class Row:
         # Adding 0 makes a zero of a negative one.
         rounded = round(number * factor, digits) + 0
         written = f"{rounded:{sign},.{digits}f}".replace("-", MINUS) + unit
-        return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
-            repr(number),
-            self._formula(column),
-            Markup(" ") + self.source if alone else "",
-            written,
-        )
+        return self._data(column, written, alone=alone)
 
 
 class Marts:

@@ -17,10 +17,10 @@ from mall_segments.report.features import (
     segment_labels,
     segmentation_titles,
 )
-from mall_segments.report.finder import finder_data
 from mall_segments.report.marts import Marts, Row, Subject, open_marts
 from mall_segments.report.places import Map, read_map, read_pairs
 from mall_segments.report.profiles import Profiles, read_profiles, with_named_z_scores
+from mall_segments.scoring.assignment import parameters_of
 
 Progress = Callable[[str, float], None]
 
@@ -31,6 +31,10 @@ SPENDING = ("spend_share", "mean_spend")
 """Columns of segments that exist where there are orders."""
 
 NO_SEGMENTS = "no segments"
+
+# What the page needs of a column and of a segment to assign a customer.
+_COLUMN = {"name", "type", "imputed", "minimum", "maximum"}
+_SEGMENT = {"segment_id", "share", "outlier_distance", "coordinates", "centroid"}
 
 _REASONS = """(
             SELECT unnest(string_split(rejection_reasons, '; ')) AS reason, n_rows
@@ -211,7 +215,7 @@ def _view(
             _card(row, subject, profiles, read, money.get(row["segment_id"]), came)
             for row in segments
         ],
-        finder=finder_data(model, subject),
+        finder=_finder(model, subject),
         map=read_map(subject),
         profiles=read,
         counts=read_counts(subject, segments),
@@ -295,6 +299,39 @@ def _card(
         [row for row in levels if first[row["feature"]] is row][:2],
         movements,
     )
+
+
+def _finder(model: Model, subject: Subject) -> dict[str, Any]:
+    """Write a segmentation for `assign` of ``report.js``, which computes the same.
+
+    A number left empty takes the column's imputed value; a category left empty is of
+    the level ``unknown``.
+    """
+    segmentation = subject.segmentation
+    columns = []
+    for name in segmentation.features:
+        column, view = model.column(name), subject.features[name]
+        levels = sorted(
+            axis.level
+            for axis in segmentation.coordinates
+            if axis.feature == name and axis.level and axis.level != "unknown"
+        )
+        columns.append(
+            column.model_dump(include=_COLUMN)
+            | {"label": view.label, "title": view.title, "levels": levels}
+        )
+    return {
+        "columns": columns,
+        "precision": parameters_of(model, segmentation)["precision"],
+        "coordinates": [
+            axis.model_dump(mode="json") for axis in segmentation.coordinates
+        ],
+        "segments": [
+            segment.model_dump(include=_SEGMENT)
+            | {"label": subject.labels[segment.segment_id]}
+            for segment in segmentation.segments
+        ],
+    }
 
 
 def _shares_of_money(subject: Subject) -> dict[int, Row]:

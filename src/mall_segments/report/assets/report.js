@@ -11,6 +11,8 @@ const SVG = "http://www.w3.org/2000/svg";
 // Below it a power of Yeo-Johnson is taken for its limit, a logarithm.
 const LIMIT = 1e-12;
 
+const clamp = (part) => Math.min(1, Math.max(0, part));
+
 const dataOf = (part) =>
   JSON.parse(part.querySelector("script[type='application/json']").textContent);
 
@@ -86,12 +88,10 @@ function transform(axis, value) {
 
 function assign(data, values) {
   const place = toCoordinates(data, values);
-  const found = data.segments
-    .map((segment) => ({
-      segment,
-      parts: place.map((at, axis) => (at - segment.coordinates[axis]) ** 2),
-    }))
-    .map((each) => ({ ...each, squared: each.parts.reduce((sum, part) => sum + part, 0) }));
+  const found = data.segments.map((segment) => {
+    const parts = place.map((at, axis) => (at - segment.coordinates[axis]) ** 2);
+    return { segment, parts, squared: parts.reduce((sum, part) => sum + part, 0) };
+  });
   // Sorting keeps the order of ids among equal distances.
   const [first, second] = [...found].sort((one, other) => one.squared - other.squared);
   const affinity = (each) =>
@@ -246,7 +246,7 @@ function prepareMap(map) {
   function drawBrush(range) {
     brush.remove();
     if (range.every((limit) => !Number.isFinite(limit))) return;
-    const [x0, x1, y0, y1] = range.map((part) => Math.min(1, Math.max(0, part)));
+    const [x0, x1, y0, y1] = range.map(clamp);
     const box = { x: x0, width: Math.max(0, x1 - x0), y: 1 - y1, height: Math.max(0, y1 - y0) };
     for (const [name, part] of Object.entries(box)) brush.setAttribute(name, `${100 * part}%`);
     plot.append(brush);
@@ -254,11 +254,9 @@ function prepareMap(map) {
 
   function placeOf(event) {
     const box = plot.getBoundingClientRect();
-    const within = (part) => Math.min(1, Math.max(0, part));
-    return [
-      within((event.clientX - box.left) / box.width),
-      within(1 - (event.clientY - box.top) / box.height),
-    ];
+    const across = (event.clientX - box.left) / box.width;
+    const down = (event.clientY - box.top) / box.height;
+    return [clamp(across), clamp(1 - down)];
   }
 
   let start = null;
@@ -273,12 +271,11 @@ function prepareMap(map) {
     const end = placeOf(event);
     if (Math.abs(end[0] - start[0]) + Math.abs(end[1] - start[1]) < 0.01) return;
     ["x", "y"].forEach((axis, index) => {
-      [Math.min(start[index], end[index]), Math.max(start[index], end[index])].forEach(
-        (part, limit) => {
-          const value = along(data[axis], 1, 0, part);
-          form.elements[`${axis}${limit}`].value = Number(value.toPrecision(4));
-        },
-      );
+      const limits = [start[index], end[index]].sort((one, other) => one - other);
+      limits.forEach((part, limit) => {
+        const value = along(data[axis], 1, 0, part);
+        form.elements[`${axis}${limit}`].value = Number(value.toPrecision(4));
+      });
     });
     select();
   });
