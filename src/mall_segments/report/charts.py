@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from mall_segments.report.features import shortened
 from mall_segments.report.labels import PHONE, WIDE, label_offsets
 from mall_segments.report.markers import marker, shape_class, size_number
-from mall_segments.report.plane import Cell, Cells, Line
+from mall_segments.report.plane import Cells, Line
 from mall_segments.report.svg import (
     Axis,
     box,
@@ -28,6 +28,8 @@ from mall_segments.report.svg import (
 LABEL_LENGTH: Final = 26
 PHONE_LABEL_LENGTH: Final = 18
 """Characters of a name that a direct label shows; the rest is in the table."""
+
+Centre = tuple[int, float, float]
 
 _FAINTEST = 0.35
 
@@ -91,13 +93,12 @@ class StripChart:
 
 
 @dataclass(frozen=True)
-class Centre:
-    """A centroid to draw, with the name to write beside it."""
+class Snake:
+    """The snake plot: a line down the features for each segment."""
 
-    segment_id: int
-    label: str
-    x: float
-    y: float
+    ticks: Markup
+    content: Markup
+    n_marks: int
 
 
 @dataclass(frozen=True)
@@ -156,17 +157,18 @@ def _column_lines(axis: Axis) -> list[Markup]:
 def map_marks(
     cells: Cells,
     axes: tuple[Axis, Axis],
+    labels: Mapping[int, str],
     *,
-    says: Callable[[Cell], str],
+    centres: Sequence[Centre] = (),
     lines: Sequence[Line] = (),
     is_slice: bool = False,
-    centres: Sequence[Centre] = (),
 ) -> Markup:
     """Draw customers where they are, in the marker or the colour of their segment.
 
     Points are markers whose area grows with their customers; bins of a grid are
     rectangles in the colour of the segment most frequent in them, fainter the fewer
-    customers they have. Lines of a slice hold only where other features are average.
+    customers they have. Centres are ids of segments and where they lie. Lines of a
+    slice hold only where other features are average.
     """
     style = "boundary slice" if is_slice else "boundary"
     boundaries = [
@@ -175,9 +177,9 @@ def map_marks(
     ]
     return joined(
         grid(*axes),
-        element("g", *_cell_marks(cells, axes, says), class_="cells"),
+        element("g", *_cell_marks(cells, axes, labels), class_="cells"),
         *boundaries,
-        *_centre_marks(centres, cells, axes),
+        *_centre_marks(centres, cells, axes, labels),
     )
 
 
@@ -247,11 +249,11 @@ def criterion_marks(scores: Sequence[Score]) -> Markup:
 def snake_chart(
     lines: Sequence[tuple[int, str, Sequence[float | None]]],
     features: Sequence[str],
-) -> tuple[Axis, Markup, int]:
+) -> Snake:
     """Draw a line down the features for each segment: how far it is from average.
 
     A line has the id and label of a segment, and its mean of each feature in standard
-    deviations from all customers. Returns the axis, the marks and how many there are.
+    deviations from all customers.
     """
     scores = [score for *_, values in lines for score in values if score is not None]
     reach = max([1.0, *(abs(score) for score in scores)])
@@ -281,7 +283,7 @@ def snake_chart(
             )
             for x, y, score, feature in places
         ]
-    return axis, joined(*content, *marks), len(marks)
+    return Snake(ticks_below(axis), joined(*content, *marks), len(marks))
 
 
 def silhouette_strip(
@@ -337,7 +339,7 @@ def mix_strip(
 
 
 def _cell_marks(
-    cells: Cells, axes: tuple[Axis, Axis], says: Callable[[Cell], str]
+    cells: Cells, axes: tuple[Axis, Axis], labels: Mapping[int, str]
 ) -> Iterator[Markup]:
     x_axis, y_axis = axes
     largest = max(cell.n_customers for cell in cells.cells)
@@ -345,9 +347,10 @@ def _cell_marks(
     for cell in cells.cells:
         segment_id, n = cell.counts[0][0], cell.n_customers
         x, y = x_axis.percent(cell.x), y_axis.down(cell.y)
+        says = ", ".join(f"{labels[group]}: {n:,}" for group, n in cell.counts)
         if width is None or height is None:
             size = size_number(n, largest)
-            yield marker(segment_id, share(x), share(y), size, "mark", says(cell))
+            yield marker(segment_id, share(x), share(y), size, "mark", says)
             continue
         across = 100 * width / (x_axis.maximum - x_axis.minimum)
         up = 100 * height / (y_axis.maximum - y_axis.minimum)
@@ -357,7 +360,7 @@ def _cell_marks(
             across,
             up,
             f"mark cell {shape_class(segment_id)}",
-            says(cell),
+            says,
             fill_opacity=f"{_strength(n, largest):.2f}",
         )
 
@@ -371,26 +374,30 @@ def _strength(n_customers: int, largest: int) -> float:
 
 
 def _centre_marks(
-    centres: Sequence[Centre], cells: Cells, axes: tuple[Axis, Axis]
+    centres: Sequence[Centre],
+    cells: Cells,
+    axes: tuple[Axis, Axis],
+    labels: Mapping[int, str],
 ) -> Iterator[Markup]:
-    def place(at: Cell | Centre) -> tuple[float, float]:
-        return axes[0].percent(at.x), axes[1].down(at.y)
+    def place(x: float, y: float) -> tuple[float, float]:
+        return axes[0].percent(x), axes[1].down(y)
 
-    places = [place(centre) for centre in centres]
-    for centre, (x, y) in zip(centres, places, strict=True):
+    drawn = {segment_id: place(x, y) for segment_id, x, y in centres}
+    for segment_id, (x, y) in drawn.items():
         yield element(
             "g",
-            tip(centre.label),
+            tip(labels[segment_id]),
             element("circle", cx=share(x), cy=share(y), r=9, class_="centroid"),
-            words(str(centre.segment_id), x, y, "centroid-number", dy="0.36em"),
+            words(str(segment_id), x, y, "centroid-number", dy="0.36em"),
         )
+    places = list(drawn.values())
     # Bins lie under every place a name may go, so they do not matter.
-    marks = [] if cells.width else [place(cell) for cell in cells.cells]
+    marks = [] if cells.width else [place(cell.x, cell.y) for cell in cells.cells]
     for class_, size, length in (
         ("direct-label", WIDE, LABEL_LENGTH),
         ("direct-label on-phone", PHONE, PHONE_LABEL_LENGTH),
     ):
-        cut = [shortened(centre.label, length) for centre in centres]
+        cut = [shortened(labels[segment_id], length) for segment_id in drawn]
         # What is the same of two segments names neither.
         names = [name if cut.count(name) == 1 else "" for name in cut]
         offsets = label_offsets(names, places, marks, size)

@@ -14,7 +14,6 @@ from mall_segments.report.markers import shape_class
 from mall_segments.report.marts import Subject
 from mall_segments.report.plane import (
     Array,
-    Cell,
     Cells,
     Scale,
     average_coordinates,
@@ -96,10 +95,10 @@ def read_map(subject: Subject) -> Map | None:
         content=charts.map_marks(
             cells,
             axes,
-            says=lambda cell: _says(cell, subject.labels),
+            subject.labels,
+            centres=_centres(segmentation, positions),
             lines=lines,
             is_slice=n_hidden > 0,
-            centres=_centres(subject, positions),
         ),
         n_marks=len(cells.cells),
         height=460,
@@ -183,10 +182,6 @@ def _axes(
     )
 
 
-def _says(cell: Cell, labels: Mapping[int, str]) -> str:
-    return ", ".join(f"{labels[group]}: {n:,}" for group, n in cell.counts)
-
-
 def _description(subject: Subject, x: FeatureView, y: FeatureView) -> str:
     places = [
         f"{subject.labels[segment.segment_id]} at "
@@ -200,16 +195,16 @@ def _description(subject: Subject, x: FeatureView, y: FeatureView) -> str:
     return "Centres of the segments: " + "; ".join(places) + "."
 
 
-def _centres(subject: Subject, positions: Sequence[int]) -> list[Centre]:
+def _centres(segmentation: ModelSegmentation, positions: Sequence[int]) -> list[Centre]:
     """Place centroids by their coordinates, which are means of transformed values."""
+    axes = [segmentation.coordinates[number] for number in positions]
     centres = []
-    for segment in subject.segmentation.segments:
+    for segment in segmentation.segments:
         x, y = (
-            axis.center + segment.coordinates[n] * axis.scale / axis.weight
-            for n, axis in ((n, subject.segmentation.coordinates[n]) for n in positions)
+            axis.center + segment.coordinates[number] * axis.scale / axis.weight
+            for number, axis in zip(positions, axes, strict=True)
         )
-        label = subject.labels[segment.segment_id]
-        centres.append(Centre(segment.segment_id, label, x, y))
+        centres.append((segment.segment_id, x, y))
     return centres
 
 
@@ -286,11 +281,7 @@ def _pair_chart(subject: Subject, x: FeatureView, y: FeatureView) -> Plot | None
         x_title=x.title,
         y_title=y.title,
         description="Customers in bins, by segment.",
-        content=charts.map_marks(
-            cells,
-            _axes(cells, scales, 0.06),
-            says=lambda cell: _says(cell, subject.labels),
-        ),
+        content=charts.map_marks(cells, _axes(cells, scales, 0.06), subject.labels),
         n_marks=len(cells.cells),
         height=220,
     )

@@ -9,28 +9,13 @@ from markupsafe import Markup
 
 from mall_segments.model import ModelSegmentation
 from mall_segments.report import charts
-from mall_segments.report.charts import StripChart, ticks_below
+from mall_segments.report.charts import Snake, StripChart
 from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Row, Subject
 from mall_segments.report.svg import Axis, box, element, line, nice_axis
 
-SNAKE_ROWS: Final = (34, 60)
-"""Pixels of a feature's row in the snake plot: of many features, and of a few."""
-
-N_FEW: Final = 7
-
 N_LEVEL_COLOURS: Final = 7
 """Levels of a category that have a colour of their own; the others share grey."""
-
-
-@dataclass(frozen=True)
-class Snake:
-    """The snake plot: a line down the features for each segment."""
-
-    ticks: Markup
-    content: Markup
-    n_marks: int
-    row_height: int
 
 
 @dataclass(frozen=True)
@@ -141,11 +126,7 @@ def _snake(
         )
         for segment_id, label in labels.items()
     ]
-    row_height = SNAKE_ROWS[len(features) <= N_FEW]
-    axis, content, n_marks = charts.snake_chart(
-        lines, [feature.label for feature in features]
-    )
-    return Snake(ticks_below(axis), content, n_marks, row_height)
+    return charts.snake_chart(lines, [feature.label for feature in features])
 
 
 def _levels(subject: Subject) -> list[Level]:

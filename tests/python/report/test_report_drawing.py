@@ -84,13 +84,13 @@ def test_forty_segments_look_different_whatever_the_others_are() -> None:
 
 def drawn(cells: Cells) -> str:
     axis = Axis(0, 20, ())
-    return map_marks(cells, (axis, axis), says=lambda cell: f"{cell.n_customers} here")
+    return map_marks(cells, (axis, axis), {1: "Savers", 2: "Spenders"})
 
 
 def test_points_grow_with_their_customers_and_say_how_many() -> None:
     content = drawn(Cells((Cell(0, 0, ((1, 1),)), Cell(1, 1, ((2, 50),)))))
     assert re.findall(r'href="#(m\d-\d)"', content) == ["m1-1", "m2-4"]
-    assert re.findall("<title>(.*?)</title>", content) == ["1 here", "50 here"]
+    assert re.findall("<title>(.*?)</title>", content) == ["Savers: 1", "Spenders: 50"]
 
 
 def test_bins_take_the_colour_of_most_of_their_customers() -> None:
