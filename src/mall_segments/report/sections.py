@@ -36,13 +36,10 @@ NO_SEGMENTS = "no segments"
 _COLUMN = {"name", "type", "imputed", "minimum", "maximum"}
 _SEGMENT = {"segment_id", "share", "outlier_distance", "coordinates", "centroid"}
 
-_REASONS = """(
-            SELECT unnest(string_split(rejection_reasons, '; ')) AS reason, n_rows
-            FROM (
-                SELECT rejection_reasons, count(*) AS n_rows
-                FROM fct_rejected_customers GROUP BY rejection_reasons
-            )
-        )"""
+_REASONS = (
+    "(SELECT unnest(string_split(rejection_reasons, '; ')) AS reason "
+    "FROM fct_rejected_customers)"
+)
 
 
 @dataclass(frozen=True)
@@ -421,7 +418,7 @@ def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
         reasons=marts.rows(
             _REASONS,
             ["reason"],
-            formulas={"n_rows": "sum(n_rows)"},
+            formulas={"n_rows": "count(*)"},
             order="n_rows DESC",
         ),
     )
