@@ -30,6 +30,7 @@ PHONE_LABEL_LENGTH: Final = 18
 """Characters of a name that a direct label shows; the rest is in the table."""
 
 Centre = tuple[int, float, float]
+Score = tuple[int, float, float | None]
 
 _FAINTEST = 0.35
 
@@ -99,17 +100,6 @@ class Snake:
     ticks: Markup
     content: Markup
     n_marks: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """The value of a criterion for one number of segments."""
-
-    n_segments: int
-    value: float
-    error: float | None
-    is_chosen: bool
-    is_preferred: bool
 
 
 @dataclass(frozen=True)
@@ -212,36 +202,37 @@ def histogram_marks(bins: Sequence[Bin], classes: Sequence[str]) -> Markup:
     return joined(grid(x_axis, y_axis), *bars)
 
 
-def criterion_marks(scores: Sequence[Score]) -> Markup:
-    """Draw a criterion over the number of segments.
+def criterion_marks(
+    scores: Sequence[Score], *, chosen: Sequence[int], preferred: Sequence[int]
+) -> Markup:
+    """Draw a criterion over the number of segments, where known with its error.
 
     The chosen number has a vertical line; the number that the criterion itself prefers
     has a ring.
     """
-    low = min(score.value - (score.error or 0) for score in scores)
-    high = max(score.value + (score.error or 0) for score in scores)
-    counts = [score.n_segments for score in scores]
+    low = min(value - (error or 0) for _, value, error in scores)
+    high = max(value + (error or 0) for _, value, error in scores)
+    counts = [n_segments for n_segments, *_ in scores]
     first, last = min(counts), max(counts)
     step = max(1, math.ceil((last - first) / 10))
     ticks = tuple(map(float, range(first, last + 1, step)))
     x_axis = Axis(first - 0.5, last + 0.5, ticks)
     y_axis = nice_axis(low, high, n_ticks=4, padding=0.04, is_clipped=True)
-    places = [
-        (x_axis.percent(score.n_segments), y_axis.down(score.value)) for score in scores
-    ]
     content = [grid(x_axis, y_axis)]
-    for score, (x, _) in zip(scores, places, strict=True):
-        if score.is_chosen:
+    for n_segments, value, error in scores:
+        x = x_axis.percent(n_segments)
+        if n_segments in chosen:
             content.append(line(x, 100, x, 0, "chosen"))
-        if score.error:
-            below, above = score.value - score.error, score.value + score.error
-            content.append(line(x, y_axis.down(below), x, y_axis.down(above), "error"))
+        if error:
+            below, above = y_axis.down(value - error), y_axis.down(value + error)
+            content.append(line(x, below, x, above, "error"))
+    places = [(x_axis.percent(n), y_axis.down(value)) for n, value, _ in scores]
     content += [line(*one, *two, "curve") for one, two in pairwise(places)]
-    for score, (x, y) in zip(scores, places, strict=True):
+    for (n_segments, value, _), (x, y) in zip(scores, places, strict=True):
         place = {"cx": share(x), "cy": share(y)}
-        if score.is_preferred:
+        if n_segments in preferred:
             content.append(element("circle", r=8, class_="ring", **place))
-        says = tip(f"{score.n_segments} segments: {score.value:.4g}")
+        says = tip(f"{n_segments} segments: {value:.4g}")
         content.append(element("circle", says, r=3.5, class_="mark point", **place))
     return joined(*content)
 

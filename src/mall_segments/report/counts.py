@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mall_segments.report import charts
-from mall_segments.report.charts import Plot, Score, StripChart
+from mall_segments.report.charts import Plot, StripChart
 from mall_segments.report.marts import Row, Subject
 from mall_segments.report.svg import nice_axis
 
@@ -151,20 +151,18 @@ def _chosen_by(row: Row) -> list[str]:
 def _criterion_plot(
     segmentation: str, criterion: Criterion, rows: Sequence[Row]
 ) -> Plot | None:
-    scores = [
-        Score(
-            row["n_segments"],
-            row[criterion.column],
-            row["gap_standard_error"] if criterion.column == "gap" else None,
-            bool(row["is_chosen"]),
-            criterion.choice in _chosen_by(row),
-        )
-        for row in rows
-        if row[criterion.column] is not None
-    ]
-    if not scores:
+    rows = [row for row in rows if row[criterion.column] is not None]
+    if not rows:
         return None
-    preferred = [score.n_segments for score in scores if score.is_preferred]
+    errors = "gap_standard_error" if criterion.column == "gap" else None
+    scores = [
+        (row["n_segments"], row[criterion.column], row[errors] if errors else None)
+        for row in rows
+    ]
+    chosen = [row["n_segments"] for row in rows if row["is_chosen"]]
+    preferred = [
+        row["n_segments"] for row in rows if criterion.choice in _chosen_by(row)
+    ]
     prefers = f"It prefers {preferred[0]} segments." if preferred else ""
     return Plot(
         name=f"criterion-{segmentation}-{criterion.column}",
@@ -172,7 +170,7 @@ def _criterion_plot(
         x_title="number of segments",
         y_title=criterion.title,
         description=f"{criterion.reading} {prefers}".strip(),
-        content=charts.criterion_marks(scores),
+        content=charts.criterion_marks(scores, chosen=chosen, preferred=preferred),
         n_marks=len(scores),
         height=150,
     )

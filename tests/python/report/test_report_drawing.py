@@ -12,7 +12,6 @@ from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT, write_report
 from mall_segments.report.charts import (
     Bin,
-    Score,
     criterion_marks,
     histogram_marks,
     map_marks,
@@ -126,12 +125,8 @@ def test_histograms_stack_the_groups() -> None:
 
 
 def test_a_criterion_marks_what_is_chosen_and_what_it_prefers() -> None:
-    scores = [
-        Score(2, 0.3, None, is_chosen=False, is_preferred=False),
-        Score(3, 0.5, 0.1, is_chosen=True, is_preferred=False),
-        Score(4, 0.6, None, is_chosen=False, is_preferred=True),
-    ]
-    content = criterion_marks(scores)
+    scores = [(2, 0.3, None), (3, 0.5, 0.1), (4, 0.6, None)]
+    content = criterion_marks(scores, chosen=[3], preferred=[4])
     assert content.count('class="mark point"') == 3
     assert re.findall(r'x1="([\d.]+)%"[^>]*class="chosen"', content) == ["50"]
     assert re.findall(r'class="ring" cx="([\d.]+)%"', content) == ["83.33"]
@@ -180,7 +175,7 @@ def test_segments_that_were_renamed_are_listed_in_the_order_of_their_names() -> 
 
 
 def test_units_are_written_in_titles_and_after_values() -> None:
-    feature = FeatureView("age_years", "age", "years", is_number=True, is_whole=True)
+    feature = FeatureView("age_years", "age", "years", is_whole=True)
     assert feature.title == "Age (years)"
     assert feature.with_unit(1234.5) == "1,234 years"
 
