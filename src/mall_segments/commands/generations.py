@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from mall_segments.errors import FormatError, ModelError, PublishError
+from mall_segments.errors import ModelError, PublishError
 from mall_segments.publishing.generations import (
     MODEL,
     current_generation,
@@ -34,8 +34,6 @@ def _summary(folder: Path) -> str:
     try:
         manifest = read_generation(folder).manifest
         load_model(folder / MODEL)
-    except FormatError as error:
-        return str(error).partition(" ")[2]
     except (ModelError, PublishError) as error:
         if "has the format" in str(error):
             return str(error).partition(" ")[2]
