@@ -387,28 +387,21 @@ def _ends(rows: Sequence[Row], side: str) -> list[tuple[int | None, str | None]]
 
 
 def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
-    has_gender = "gender" in marts.columns("fct_feature_distribution")
-    groups = (
-        [
-            row["gender"]
-            for row in marts.query(
-                "SELECT DISTINCT gender FROM fct_feature_distribution "
-                "ORDER BY gender = 'unknown', gender"
-            )
-        ]
-        if has_gender
-        else []
-    )
+    groups: list[str] = []
+    if "gender" in marts.columns("fct_feature_distribution"):
+        found = marts.query(
+            "SELECT DISTINCT gender FROM fct_feature_distribution "
+            "ORDER BY gender = 'unknown', gender"
+        )
+        groups = [row["gender"] for row in found]
     correlations = marts.rows("fct_feature_correlation", ["feature", "other_feature"])
     counts = marts.rows("fct_input_counts", ["measure", "subject"])
-    drift = _in_order(marts.rows("fct_feature_drift", ["feature"]), features)
+    drift = _of_features(marts, "fct_feature_drift", features)
     return Overview(
         groups=groups,
         histograms=[
             _histogram(marts, features[row["feature"]], row, groups)
-            for row in _in_order(
-                marts.rows("fct_feature_summary", ["feature"]), features
-            )
+            for row in _of_features(marts, "fct_feature_summary", features)
         ],
         correlations={
             (row["feature"], row["other_feature"]): row for row in correlations
@@ -424,8 +417,9 @@ def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
     )
 
 
-def _in_order(rows: Iterable[Row], features: Mapping[str, FeatureView]) -> list[Row]:
-    by_name = {row["feature"]: row for row in rows}
+def _of_features(marts: Marts, mart: str, features: Iterable[str]) -> list[Row]:
+    """Read a row per feature, in the order of the settings."""
+    by_name = {row["feature"]: row for row in marts.rows(mart, ["feature"])}
     return [by_name[name] for name in features if name in by_name]
 
 
