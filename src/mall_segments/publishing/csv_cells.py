@@ -24,17 +24,8 @@ def may_run(expression: str) -> str:
 def harmless(expression: str) -> str:
     """Put an apostrophe before what a spreadsheet would take for a formula.
 
-    Harmless text is left as it is, so doing it twice changes nothing more.
-
-    Parameters
-    ----------
-    expression : str
-        An SQL expression of the type VARCHAR.
-
-    Returns
-    -------
-    str
-        The SQL expression of the harmless text; plain numbers stay as they are.
+    Takes and returns SQL of a text. Harmless text and plain numbers stay as they
+    are, so doing it twice changes nothing more.
     """
     within = (
         f"regexp_replace({expression}, {quote_text(_WITHIN)}, "

@@ -36,22 +36,7 @@ def write_docs(
 ) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
-    Parameters
-    ----------
-    folder : Path
-        Where to write ``dbt_docs.html``.
-    database : Path
-        The published DuckDB file; the page describes the working one, which has the
-        tables before the published ones as well.
-    connection : DuckDB connection
-        Open on the working database.
-    target, invocation
-        See `read_manifest`.
-
-    Raises
-    ------
-    PublishError
-        If this dbt command has written no manifest, or dbt's page has changed.
+    It describes the working database, which has those before the published ones, too.
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
 
@@ -77,18 +62,8 @@ def read_manifest(
 ) -> dict[str, Any]:
     """Read the manifest that dbt wrote before it ran the first model.
 
-    Parameters
-    ----------
-    target : Path, optional
-        The folder dbt writes ``manifest.json`` to; by default that of the dbt command
-        this runs in.
-    invocation : str, optional
-        The id of the dbt command that must have written it; by default that too.
-
-    Raises
-    ------
-    PublishError
-        If there is none, or only that of another dbt command.
+    The folder and the dbt command that must have written it are by default those of the
+    command this runs in.
     """
     from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
 

@@ -68,17 +68,9 @@ _LEAST_DISTINCT: Final = 0.9
 class Forgotten:
     """What was done.
 
-    Attributes
-    ----------
-    found : set of str
-        The ids that were found anywhere.
-    rewritten : list of str
-        The generations and databases that held any of them.
-    n_files : int
-        How many files were searched for them afterwards.
-    n_unsearchable : int
-        Of how many ids only queries can tell that they are gone, since their few digits
-        occur in any file.
+    ``found`` are the ids found anywhere, ``rewritten`` the generations and databases
+    that held any, ``n_files`` the files searched afterwards. Of ``n_unsearchable`` ids
+    only queries can tell that they are gone: their few digits occur in any file.
     """
 
     found: set[str] = field(default_factory=set)
@@ -94,26 +86,8 @@ def forget_customers(
 ) -> Forgotten:
     """Remove customers from every generation and from the working database.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/`` and ``warehouse/``.
-    ids : collection of str
-        Their ids, as in the column ``customer_id``.
-    progress : callable
-        Called with what is done next and the share of all done before.
-
-    Returns
-    -------
-    Forgotten
-        What was found, rewritten and searched.
-
-    Raises
-    ------
-    PublishError
-        If a generation is damaged, another process builds or reads the working
-        database, or a file still holds an id in the end; the message names the file,
-        never an id.
+    Raises `PublishError` if a file still holds an id in the end; the message names the
+    file, never an id.
     """
     forgotten = Forgotten()
     with publish_lock(home):
@@ -383,13 +357,7 @@ def _read_csv(path: Path) -> str:
 
 
 def _prove(home: Path, eraser: _Eraser) -> None:
-    """Search every table and file; an audit that names somebody is removed.
-
-    Raises
-    ------
-    PublishError
-        If anything else still holds an id.
-    """
+    """Search every table and file; an audit that names somebody is removed."""
     searchable = {each for each in eraser.ids if is_searchable(each)}
     files = [
         path

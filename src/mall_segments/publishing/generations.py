@@ -36,14 +36,7 @@ _BUILD_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 class Generation:
     """A published generation whose manifest was read and found intact.
 
-    Attributes
-    ----------
-    build_id : str
-        The name of the generation.
-    folder : Path
-        Its own folder, not the link: it stays the same when a build switches the link.
-    manifest : Mapping
-        The content of ``manifest.json``.
+    Its folder is its own, not the link: it stays the same when a build switches that.
     """
 
     build_id: str
@@ -51,13 +44,7 @@ class Generation:
     manifest: Mapping[str, Any]
 
     def file(self, name: str) -> Path:
-        """Find one file of the generation, verified by size and SHA-256.
-
-        Raises
-        ------
-        PublishError
-            If the manifest does not list the file, or the file is not the one listed.
-        """
+        """Find one file of the generation, verified by size and SHA-256."""
         files = self.manifest["files"]
         if name not in files:
             raise PublishError(
@@ -119,18 +106,7 @@ def ways_out(home: Path) -> str:
 
 
 def current_generation(home: Path) -> Path | None:
-    """Find the folder ``published/current`` points to, unverified.
-
-    Returns
-    -------
-    Path or None
-        The generation's own folder; None when nothing was published yet.
-
-    Raises
-    ------
-    PublishError
-        If ``published/current`` is not a link to an existing generation.
-    """
+    """Find the folder ``published/current`` points to, unverified; None without one."""
     while (build_id := linked_build_id(home)) is not None:
         folder = generation_folder(home, build_id)
         if folder.is_dir():
@@ -149,11 +125,6 @@ def read_current(home: Path) -> Generation:
 
     A reader has until the generation is pruned, ``keep_generations`` builds later, to
     open its files; a file once open stays readable.
-
-    Raises
-    ------
-    PublishError
-        If nothing was published yet, or the manifest is damaged.
     """
     while True:
         folder = current_generation(home)
@@ -171,13 +142,7 @@ def read_current(home: Path) -> Generation:
 
 
 def find_generation(home: Path, build_id: str | None = None) -> Generation:
-    """Read the manifest of the generation named, or of the current one.
-
-    Raises
-    ------
-    PublishError
-        If there is none, or its manifest is damaged.
-    """
+    """Read the manifest of the generation named, or of the current one."""
     if build_id is None:
         return read_current(home)
     kept = list_generations(home)
@@ -189,14 +154,7 @@ def find_generation(home: Path, build_id: str | None = None) -> Generation:
 
 
 def read_generation(folder: Path) -> Generation:
-    """Read and check the manifest of one generation, but none of its other files.
-
-    Raises
-    ------
-    PublishError
-        If the manifest is missing, damaged, of another format, or belongs to another
-        generation.
-    """
+    """Read and check the manifest of one generation, but none of its other files."""
     path = folder / MANIFEST
     try:
         manifest = read_sealed(path)
@@ -223,26 +181,10 @@ def read_generation(folder: Path) -> Generation:
 
 
 def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
-    """Check every file of a generation against its manifest.
+    """Check every file of a generation against its manifest, but no hidden ones.
 
-    Hidden files (names that begin with a dot) are ignored: file managers and
-    network file systems leave them.
-
-    Parameters
-    ----------
-    folder : Path
-        The generation's own folder, not the link to it.
-    deep : bool
-        Also check the model, and open the database and check the columns, row count
-        and content checksum of every table.
-
-    Raises
-    ------
-    PublishError
-        If a file is missing, has another size or SHA-256, or is not listed; if a
-        table is not the one published. The message names the file or table.
-    ModelError
-        If the model cannot be used.
+    File managers and network file systems leave those. ``deep`` also checks the model,
+    and the columns, row count and content checksum of every table of the database.
     """
     generation = read_generation(folder)
     files = generation.manifest["files"]

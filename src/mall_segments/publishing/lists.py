@@ -39,19 +39,11 @@ _LABEL: Final = "list_label"
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which customers are listed.
+    """Which customers are listed: of all segments, or of one.
 
-    Attributes
-    ----------
-    segmentation : ModelSegmentation
-        Whose segments they are in.
-    segment_id : int, optional
-        Only this one; all by default.
-    changes : tuple of str
-        Only those who joined, left or moved since the last generation; who left is
-        listed with the segment they were in.
-    holdout : int
-        Percentage that is left out as a control group, the same customers every time.
+    With ``changes`` only who joined, left or moved since the last generation; who left
+    is listed with the segment they were in. ``holdout`` percent, always the same
+    customers, are left out as a control group.
     """
 
     segmentation: ModelSegmentation
@@ -77,13 +69,7 @@ class List:
 
 
 def find_segment(segmentation: ModelSegmentation, text: str) -> int:
-    """Find the id of a segment by its id, name or persona.
-
-    Raises
-    ------
-    PublishError
-        If there is none; the message lists those there are.
-    """
+    """Find the id of a segment by its id, name or persona."""
     names: dict[str, int] = {}
     for segment in segmentation.segments:
         for name in (str(segment.segment_id), segment.segment_name, segment.persona):
@@ -106,27 +92,7 @@ def write_lists(
 ) -> list[List]:
     """Write the lists to a workbook, a file, or a folder of a file per segment.
 
-    Parameters
-    ----------
-    generation : Generation
-        Where the customers are; its database is verified.
-    wanted : Wanted
-        Which of them are listed.
-    path : Path
-        A file with the ending of its kind, or a folder, made if it is not there.
-    kind : {"csv", "parquet", "xlsx"}
-        What is written. A workbook has a sheet per segment and one of definitions.
-
-    Returns
-    -------
-    list of List
-        What was written. Who left is listed with the segment they were in, which may
-        be one that is not there any more.
-
-    Raises
-    ------
-    PublishError
-        If nobody is in the list, or the file cannot be written.
+    Who left is listed with the segment they were in, which may be there no more.
     """
     database = generation.file("mall_segments.duckdb")
     try:

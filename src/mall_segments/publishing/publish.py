@@ -81,13 +81,7 @@ def qualify(database: str, schema: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
-    """Hash the settings of a build, alike for all spellings that mean the same.
-
-    Parameters
-    ----------
-    settings : mapping
-        The vars of ``dbt_project.yml``; keys that are no settings are ignored.
-    """
+    """Hash the settings among the vars, alike for all spellings that mean the same."""
     return canonical_sha256(read_settings(settings).model_dump(mode="json"))
 
 
@@ -112,51 +106,13 @@ def publish_generation(
     project: Path | None = None,
     artefacts: Sequence[ArtefactWriter] = (),
 ) -> pd.DataFrame:
-    """Write and switch to a new generation that holds the tables given.
+    """Write and switch to a generation that holds the tables given, or change nothing.
 
-    Parameters
-    ----------
-    connection : DuckDB connection
-        Open on the working database; only a cursor of it is used, which sees what
-        is committed.
-    tables : mapping of str to str
-        The relations to publish, `dim_customers` among them, by name; see `qualify`.
-    model : Model
-        Complete but for its seal. Its build id names the generation.
-    viewed : mapping of str to str
-        The relations that the row-level tables read where they are views, by name.
-        They are published with them above ``export_rows_limit``.
-    customers : str
-        The relation of accepted customers as they came, with ``source_row`` and a
-        column per segmentation and name: the published CSV file.
-    input_counts : str
-        The relation of input counts: measure, subject, n.
-    settings : mapping
-        The vars of ``dbt_project.yml``; other keys are ignored.
-    built_with : str
-        `settings_sha256` as the first node of this build stored it.
-    invocation : str
-        The id of the dbt invocation.
-    home : str or Path, optional
-        The folder that holds ``published/``, see `find_home`.
-    project : Path, optional
-        The folder that holds ``seeds/``; the current folder by default.
-    artefacts : sequence of callable
-        Each is called with the generation's folder and its DuckDB file, after
-        tables and model are written, and may add files to the folder.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per table: build_id, table_name, n_rows, n_columns, checksum,
-        bytes_parquet (missing where no Parquet file was written) and published_at
-        (UTC).
-
-    Raises
-    ------
-    PublishError
-        If the tables were built with other settings, the generation cannot be written,
-        or another build is publishing; what was published before is untouched then.
+    ``tables`` maps names to relations, see `qualify`; ``viewed`` those that row-level
+    tables read where they are views, published with them above ``export_rows_limit``.
+    ``customers`` is the relation of accepted customers as they came, for the CSV file.
+    Each of ``artefacts`` is called with the generation's folder and its DuckDB file.
+    Returns a row per table.
     """
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
@@ -205,15 +161,7 @@ def publish_generation(
 
 
 def input_files(path: str, project: Path) -> list[Path]:
-    """List the files that a path, or a glob of many, names, in order.
-
-    Parameters
-    ----------
-    path : str
-        The setting ``customers_path`` or ``orders_path``.
-    project : Path
-        The folder that paths are relative to.
-    """
+    """List the files that a path, or a glob of many, names, in order."""
     # A file may be named like a pattern, so an existing path is taken as it is.
     given = project / Path(path).expanduser()
     if given.is_file():

@@ -53,17 +53,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Draft:
-    """A generation being written.
-
-    Attributes
-    ----------
-    build_id : str
-        The name the generation will have.
-    folder : Path
-        Where to write its files until then.
-    previous_build_id : str or None
-        The generation that is current while this one is written.
-    """
+    """A generation being written, in ``folder`` until it has its name."""
 
     build_id: str
     folder: Path
@@ -82,11 +72,6 @@ def new_generation(
     beyond the last ``keep_generations`` are removed: the current one and those it
     replaced, one by one, are kept first, then the newest of the others.
     When anything fails before the switch, nothing remains and nothing changed.
-
-    Raises
-    ------
-    PublishError
-        If another build is publishing, or the disk is full or not writable.
     """
     if keep_generations < 1:
         raise PublishError(f"keep_generations={keep_generations} is less than 1")
@@ -125,13 +110,7 @@ def replaced_generation(home: Path, build_id: str) -> Iterator[Draft]:
 
 
 def seal_generation(draft: Draft, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write the manifest of a draft: the content given and every file found.
-
-    Returns
-    -------
-    Mapping
-        The manifest as written, without its own SHA-256.
-    """
+    """Write the manifest of a draft: the content given and every file found."""
     manifest = {
         "format": MANIFEST_FORMAT,
         "build_id": draft.build_id,
@@ -152,23 +131,7 @@ def seal_generation(draft: Draft, content: Mapping[str, Any]) -> Mapping[str, An
 def rollback(home: Path, to: str | None = None) -> str:
     """Switch ``published/current`` to an earlier generation, verified first.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/``.
-    to : str, optional
-        The build id to switch to; otherwise the generation that the current one
-        replaced.
-
-    Returns
-    -------
-    str
-        The build id that is current now.
-
-    Raises
-    ------
-    PublishError
-        If there is no such generation, it is damaged, or a build is publishing.
+    By default it is the one that the current one replaced.
     """
     published = published_folder(home)
     if not published.is_dir():
@@ -187,13 +150,7 @@ def rollback(home: Path, to: str | None = None) -> str:
 
 @contextmanager
 def publish_lock(home: Path) -> Iterator[None]:
-    """Let one process at a time write to ``published/``, on a disk that it can write.
-
-    Raises
-    ------
-    PublishError
-        If another one writes, or the file system fails.
-    """
+    """Let one process at a time write to ``published/``, if the disk lets it."""
     # The kernel releases the lock with the process, however that ends.
     published = published_folder(home)
     with refuse_os_errors(f"{published} cannot be written"):
