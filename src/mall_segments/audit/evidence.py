@@ -69,19 +69,9 @@ class MissingEvidenceError(Exception):
 class Evidence:
     """The tables of a generation in DuckDB, and what belongs to them.
 
-    Attributes
-    ----------
-    generation : Generation
-        The generation audited.
-    previous : Generation or None
-        The one it replaced, if that is still kept and intact; else ``no_previous`` says
-        why there is none.
-    settings : Settings
-        The settings it was built with.
-    model : Model or None
-        Its model; None, and ``no_model`` says why, if it cannot be read.
-    connection : DuckDB connection
-        Its database is attached as ``audited``, the previous one's as ``previous``.
+    Its database is attached as ``audited``, that of the generation it replaced as
+    ``previous``. If there is no intact one ``no_previous`` says why, if the model cannot
+    be read ``no_model``.
     """
 
     def __init__(self, home: Path, generation: Generation) -> None:

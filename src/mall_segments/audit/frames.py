@@ -357,11 +357,7 @@ def assignments_frame(evidence: Evidence) -> pd.DataFrame:
 
 
 def csv_frame(evidence: Evidence) -> pd.DataFrame:
-    """Count in the exported customers what disagrees with the tables.
-
-    The columns of the input have names of their own; the id is the one that holds most
-    of the ids of dim_customers.
-    """
+    """Count in the exported customers what disagrees with the tables."""
     path = evidence.generation.folder / CUSTOMERS_CSV
     if not evidence.generation.manifest["row_level_exported"]:
         is_there = CUSTOMERS_CSV in evidence.generation.manifest["files"]
@@ -429,6 +425,7 @@ def _misnamed(evidence: Evidence, added: Sequence[str]) -> int:
 
 
 def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
+    """Find the column of ids, which a customer file may name in words of its own."""
     counts = ", ".join(
         f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
         f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"

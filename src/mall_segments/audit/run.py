@@ -39,35 +39,10 @@ def audit_generation(
 ) -> Audit:
     """Check one published generation against everything that is expected of it.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/``.
-    build_id : str
-        The generation.
-    accept_drift : bool
-        Whether customers that differ much from those of the previous generation only
-        warn, because they were changed on purpose.
-    suites : collection of str
-        The names of the suites to run; every suite by default.
-    project : Path, optional
-        A folder whose ``tests/quality`` may hold further suites.
-    validator : Validator, optional
-        One that is reused; by default a new one.
-    progress : callable, optional
-        Called with the suite that is run next and the share of suites run before.
-
-    Returns
-    -------
-    Audit
-        Every result. A generation so damaged that it cannot be opened has one failed
-        result for each suite that could not be run.
-
-    Raises
-    ------
-    PublishError
-        If the manifest of the generation is damaged, so that nothing is known of it,
-        a suite is named that there is not, or a file of suites cannot be used.
+    By default every suite is run, those of the project among them. ``accept_drift``
+    only warns of customers that differ much from those before. ``progress`` is called
+    with the suite that is run next and the share of suites run before. Suites that
+    could not be run, because the generation is damaged, have one failed result each.
     """
     start = time.perf_counter()
     generation = read_generation(generation_folder(home, build_id))

@@ -48,7 +48,7 @@ def full_report(home: Path, generation: Generation) -> Path:
 def save_audit(home: Path, audit: Audit) -> Path:
     """Keep an audit as JSON, as a page, as a table and in a copy of the report.
 
-    There is no copy of a report that cannot be drawn because the generation is damaged.
+    A report that cannot be drawn, because the generation is damaged, has no copy.
     Audits of generations that are no longer kept are removed.
     """
     folder = audit_folder(home, audit.build_id)

@@ -138,18 +138,9 @@ class Suite(_Entry):
 
 
 def read_suites(project: Path | None = None) -> list[Suite]:
-    """Read the suites of the package, and those of a project.
+    """Read the suites of the package, and those of the YAML files of a project.
 
-    Parameters
-    ----------
-    project : Path, optional
-        A folder; suites in the YAML files of its ``tests/quality`` are added, and stand
-        in for those of the package that have the same name.
-
-    Raises
-    ------
-    PublishError
-        If a file holds anything else; the message names it and the place.
+    These stand in for those of the package that have the same name.
     """
     suites: dict[str, Suite] = {}
     folders: list[Traversable | Path] = [files("mall_segments.audit") / "suites"]

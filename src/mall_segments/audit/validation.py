@@ -26,7 +26,6 @@ class Validator:
     """One Great Expectations context, reused for every suite.
 
     It keeps everything in memory, sends nothing anywhere and prints no progress.
-    Making it takes the seconds that Great Expectations needs to be imported.
     """
 
     def __init__(self) -> None:
@@ -57,24 +56,7 @@ class Validator:
         *,
         accept_drift: bool = False,
     ) -> list[Result]:
-        """Check one frame.
-
-        Parameters
-        ----------
-        suite : Suite
-            What is expected.
-        frame : DataFrame
-            What is checked.
-        parameters : mapping of str to object
-            What ``{"$PARAMETER": name}`` in the suite stands for.
-        accept_drift : bool
-            Whether a suite about drift only warns.
-
-        Returns
-        -------
-        list of Result
-            One per expectation, in their order.
-        """
+        """Check one frame; return a result per expectation, in their order."""
         frame = frame.reset_index(drop=True)
         expectations = [each.filled(parameters) for each in suite.expectations]
         answers = self._ask(suite.name, expectations, frame, "BOOLEAN_ONLY")
