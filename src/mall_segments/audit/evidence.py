@@ -23,7 +23,12 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_generation,
 )
-from mall_segments.publishing.tables import quote_identifier, quote_text, reason
+from mall_segments.publishing.tables import (
+    quote_identifier,
+    quote_text,
+    reason,
+    tables_and_views,
+)
 from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -70,8 +75,8 @@ class Evidence:
     """The tables of a generation in DuckDB, and what belongs to them.
 
     Its database is attached as ``audited``, that of the generation it replaced as
-    ``previous``. If there is no intact one ``no_previous`` says why, if the model cannot
-    be read ``no_model``.
+    ``previous``. If there is no intact one ``no_previous`` says why; if the model
+    cannot be read ``no_model`` does.
     """
 
     def __init__(self, home: Path, generation: Generation) -> None:
@@ -179,17 +184,10 @@ class Evidence:
         with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 
-    def tables(self) -> set[str]:
-        """Return the names of the tables and views in the published database."""
-        return {
-            name
-            for (name,) in self.rows(
-                "SELECT table_name FROM duckdb_tables() "  # noqa: S608
-                f"WHERE database_name = '{AUDITED}' "
-                "UNION ALL SELECT view_name FROM duckdb_views() "
-                f"WHERE database_name = '{AUDITED}' AND NOT internal"
-            )
-        }
+    def tables(self) -> dict[str, bool]:
+        """Map what the published database holds to whether it is a view."""
+        with _refuse_duckdb():
+            return tables_and_views(self.connection, AUDITED)
 
     def columns(self, table: str) -> dict[str, str]:
         """Map the columns of a published table to their types; empty without it."""

@@ -15,9 +15,8 @@ import pandas as pd
 
 from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
-from mall_segments.errors import PublishError
 from mall_segments.publishing.csv_cells import harmless
-from mall_segments.publishing.generations import MANIFEST
+from mall_segments.publishing.generations import file_problems
 from mall_segments.publishing.tables import (
     describe_table,
     quote_identifier,
@@ -87,34 +86,11 @@ def _written_pair(found: object, expected: object) -> tuple[str, str]:
 
 def files_frame(evidence: Evidence) -> pd.DataFrame:
     """Say of each file what is wrong with it."""
-    generation = evidence.generation
-    listed = set(generation.manifest["files"]) | {MANIFEST}
-    found = (
-        path.relative_to(generation.folder)
-        for path in generation.folder.rglob("*")
-        if not path.is_dir()
-    )
-    # File managers and network file systems leave hidden files.
-    visible = {
-        path.as_posix()
-        for path in found
-        if not any(part.startswith(".") for part in path.parts)
+    problems = {
+        **file_problems(evidence.generation),
+        "the seal of model.json": evidence.no_model or None,
     }
-    rows: list[dict[str, str | None]] = []
-    for name in sorted(listed | visible):
-        problem = None
-        if name not in listed:
-            problem = "was not published"
-        elif name != MANIFEST:
-            try:
-                generation.file(name)
-            except PublishError as error:
-                problem = str(error)
-        rows.append({"file": name, "problem": problem})
-    rows.append(
-        {"file": "the seal of model.json", "problem": evidence.no_model or None}
-    )
-    return pd.DataFrame(rows, dtype="object")
+    return pd.DataFrame(problems.items(), columns=["file", "problem"], dtype="object")
 
 
 def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
@@ -123,9 +99,14 @@ def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
     # Another version of DuckDB may hash differently.
     is_comparable = manifest["versions"]["duckdb"] == duckdb.__version__
     rows = []
-    for table in sorted(set(manifest["tables"]) | evidence.tables()):
+    published = evidence.tables()
+    for table in sorted({*manifest["tables"], *published}):
         listed = manifest["tables"].get(table)
-        found = _described(evidence, f"{AUDITED}.main.{quote_identifier(table)}")
+        found = _described(
+            evidence,
+            f"{AUDITED}.main.{quote_identifier(table)}",
+            as_view=published.get(table, False),
+        )
         row: dict[str, object] = {
             "table": table,
             "found": _summary(found, is_comparable=is_comparable),
@@ -144,9 +125,11 @@ def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _described(evidence: Evidence, relation: str) -> Mapping[str, Any]:
+def _described(
+    evidence: Evidence, relation: str, *, as_view: bool = False
+) -> Mapping[str, Any]:
     try:
-        return describe_table(evidence.connection, relation)
+        return describe_table(evidence.connection, relation, as_view=as_view)
     except duckdb.Error as error:
         return {"problem": reason(error)}
 
@@ -167,7 +150,7 @@ def _summary(description: Mapping[str, Any], *, is_comparable: bool) -> str:
 def tables_frame(evidence: Evidence) -> pd.DataFrame:
     """Compare the published tables with those that there must be."""
     declared = set(published_tables(evidence.settings))
-    published = evidence.tables()
+    published = set(evidence.tables())
     manifest = evidence.generation.manifest
     is_exported = manifest["row_level_exported"]
     if not is_exported:

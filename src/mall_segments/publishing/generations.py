@@ -187,16 +187,9 @@ def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
     and the columns, row count and content checksum of every table of the database.
     """
     generation = read_generation(folder)
-    files = generation.manifest["files"]
-    for name, listing in files.items():
-        _verify_file(folder, name, listing)
-    with refuse_os_errors(f"{folder} cannot be listed"):
-        found = {name for name in relative_files(folder) if not _is_hidden(name)}
-    surplus = sorted(found - set(files) - {MANIFEST})
-    if surplus:
-        raise PublishError(
-            f"{folder / surplus[0]} is not in {MANIFEST}: it was not published"
-        )
+    for problem in file_problems(generation).values():
+        if problem:
+            raise PublishError(problem)
     if deep:
         from mall_segments.model import load_model  # noqa: PLC0415 - heavy
         from mall_segments.publishing.tables import verify_tables  # noqa: PLC0415
@@ -208,6 +201,26 @@ def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
             written_by=generation.manifest["versions"]["duckdb"],
         )
     return generation
+
+
+def file_problems(generation: Generation) -> dict[str, str | None]:
+    """Map each file that is listed or there to what is wrong with it."""
+    folder, listed = generation.folder, generation.manifest["files"]
+    with refuse_os_errors(f"{folder} cannot be listed"):
+        found = {name for name in relative_files(folder) if not _is_hidden(name)}
+    problems: dict[str, str | None] = {}
+    for name in sorted({*found, *listed} - {MANIFEST}):
+        problems[name] = None
+        if name in listed:
+            try:
+                _verify_file(folder, name, listed[name])
+            except PublishError as error:
+                problems[name] = str(error)
+        else:
+            problems[name] = (
+                f"{folder / name} is not in {MANIFEST}: it was not published"
+            )
+    return problems
 
 
 def file_sha256(path: Path) -> str:

@@ -169,6 +169,17 @@ def publish_lock(home: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Let a file be written beside its place, and put it there when it is complete."""
+    draft = path.with_name(f".{path.name}.unfinished")
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _new_draft(home: Path, build_id: str, previous_build_id: str | None) -> Draft:
     # Under the lock nobody else is writing, so hidden folders belong to killed builds.
     for entry in generations_folder(home).iterdir():

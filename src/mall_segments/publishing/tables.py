@@ -128,23 +128,18 @@ def copy_tables(
         # A commit for each of hundreds of comments would take half a second.
         cursor.execute("BEGIN TRANSACTION")
         for name, relation in tables.items():
-            copy_comments(
-                cursor,
-                relation,
-                f"{schema}.{quote_identifier(name)}",
-                kind="VIEW" if name in views else "TABLE",
-            )
+            target = f"{schema}.{quote_identifier(name)}"
+            kind = "VIEW" if name in views else "TABLE"
+            for statement in comment_statements(cursor, relation, target, kind=kind):
+                cursor.execute(statement)
         for name, column in cursor.execute(
             "SELECT table_name, column_name FROM duckdb_columns() "
             "WHERE database_name = ? AND comment IS NULL",
             [_ALIAS],
         ).fetchall():
             if comments and column in comments:
-                described = f"{schema}.{quote_identifier(name)}"
-                cursor.execute(
-                    f"COMMENT ON COLUMN {described}.{quote_identifier(column)} "
-                    f"IS {quote_text(comments[column])}"
-                )
+                target = f"{schema}.{quote_identifier(name)}"
+                cursor.execute(_column_comment(target, column, comments[column]))
         cursor.execute("COMMIT")
 
 
@@ -159,8 +154,19 @@ def count_rows(cursor: Any, relation: str) -> int:
     return int(row[0])
 
 
+def tables_and_views(cursor: Any, database: str) -> dict[str, bool]:
+    """Map what an attached database holds to whether it is a view."""
+    return dict(
+        cursor.execute(
+            "SELECT table_name, table_type = 'VIEW' FROM information_schema.tables "
+            "WHERE table_catalog = $1",
+            [database],
+        ).fetchall()
+    )
+
+
 def describe_table(
-    cursor: Any, relation: str, *, as_view: bool | None = None
+    cursor: Any, relation: str, *, as_view: bool = False
 ) -> dict[str, Any]:
     """Describe a table: ``n_rows``, ``columns`` with names and types, and ``checksum``.
 
@@ -169,7 +175,7 @@ def describe_table(
     """
     result = cursor.execute(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608
     columns = [{"name": row[0], "type": row[1]} for row in result.fetchall()]
-    if is_view(cursor, relation) if as_view is None else as_view:
+    if as_view:
         n_rows = count_rows(cursor, relation)
         return {"n_rows": n_rows, "columns": columns, "checksum": None}
     names = ", ".join(quote_identifier(column["name"]) for column in columns)
@@ -194,15 +200,7 @@ def verify_tables(
             duckdb.connect() as connection,
             attached(connection, database, read_only=True) as schema,
         ):
-            found = dict(
-                connection.execute(
-                    "SELECT table_name, false FROM duckdb_tables() "
-                    "WHERE database_name = $1 "
-                    "UNION ALL SELECT view_name, true FROM duckdb_views() "
-                    "WHERE database_name = $1 AND NOT internal",
-                    [_ALIAS],
-                ).fetchall()
-            )
+            found = tables_and_views(connection, _ALIAS)
             if found.keys() != set(tables):
                 raise PublishError(
                     f"{database} holds other tables than were published: "
@@ -234,12 +232,6 @@ def reason(error: Exception) -> str:
     return text.partition("\n")[0]
 
 
-def copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
-    """Describe a copied relation and its columns as the original is described."""
-    for statement in comment_statements(cursor, relation, target, kind=kind):
-        cursor.execute(statement)
-
-
 def comment_statements(
     cursor: Any, relation: str, target: str, *, kind: str
 ) -> list[str]:
@@ -261,20 +253,22 @@ def comment_statements(
     return [
         f"COMMENT ON {kind} {target} IS {quote_text(comment)}"
         if column is None
-        else f"COMMENT ON COLUMN {target}.{quote_identifier(column)} "
-        f"IS {quote_text(comment)}"
+        else _column_comment(target, column, comment)
         for column, comment in commented
         if comment is not None
     ]
 
 
+def _column_comment(target: str, column: str, comment: str) -> str:
+    name = f"{target}.{quote_identifier(column)}"
+    return f"COMMENT ON COLUMN {name} IS {quote_text(comment)}"
+
+
 def _view_query(cursor: Any, relation: str) -> str | None:
     """Return the query of a view, which names relations of its own database only."""
     row = cursor.execute(
-        """
-        SELECT sql FROM duckdb_views()
-        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
-        """,
+        "SELECT sql FROM duckdb_views() "
+        "WHERE (database_name, schema_name, view_name) = ($1, $2, $3)",
         _parts(cursor, relation),
     ).fetchone()
     return None if row is None else str(row[0]).partition(" AS ")[2]
@@ -282,17 +276,14 @@ def _view_query(cursor: Any, relation: str) -> str | None:
 
 def _copy_views(cursor: Any, views: Mapping[str, str]) -> None:
     """Make the same views in the attached database."""
-    queries = {name: _view_query(cursor, relation) for name, relation in views.items()}
+    statements = {
+        name: f"CREATE VIEW {quote_identifier(name)} AS {_view_query(cursor, relation)}"
+        for name, relation in views.items()
+    }
     row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
     cursor.execute(f"USE {quote_identifier(_ALIAS)}.main")
     try:
-        create_views(
-            cursor,
-            {
-                name: f"CREATE VIEW {quote_identifier(name)} AS {query}"
-                for name, query in queries.items()
-            },
-        )
+        create_views(cursor, statements)
     finally:
         cursor.execute(f"USE {quote_identifier(row[0])}.{quote_identifier(row[1])}")
 
