@@ -11,7 +11,6 @@ import csv
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,43 +63,26 @@ _SEARCHED: Final = ("published", "warehouse", "target", "logs")
 _LEAST_DISTINCT: Final = 0.9
 
 
-@dataclass
-class Forgotten:
-    """What was done.
-
-    ``found`` are the ids found anywhere, ``rewritten`` the generations and databases
-    that held any, ``n_files`` the files searched afterwards. Of ``n_unsearchable`` ids
-    only queries can tell that they are gone: their few digits occur in any file.
-    """
-
-    found: set[str] = field(default_factory=set)
-    rewritten: list[str] = field(default_factory=list)
-    n_files: int = 0
-    n_unsearchable: int = 0
-
-
 def forget_customers(
     home: Path,
     ids: Collection[str],
     progress: Callable[[str, float], None] = lambda _step, _share: None,
-) -> Forgotten:
+) -> Eraser:
     """Remove customers from every generation and from the working database.
 
     Raises `PublishError` if a file still holds an id in the end; the message names the
     file, never an id.
     """
-    forgotten = Forgotten()
     with publish_lock(home):
-        build_ids = list_generations(home)
         generations = [
             verify_generation(generation_folder(home, build_id))
-            for build_id in build_ids
+            for build_id in list_generations(home)
         ]
         aliases = {compact("customer_id"), compact("customer_id_text")}
         for generation in generations:
             model = load_model(generation.folder / MODEL)
             aliases |= {compact(alias) for alias in model.customer_id_aliases}
-        eraser = _Eraser(set(ids), aliases, forgotten)
+        eraser = Eraser(ids, aliases)
         working = warehouse_file(home)
         if working.is_file():
             progress("the working database", 0)
@@ -110,18 +92,26 @@ def forget_customers(
             _rewrite_generation(eraser, home, generation)
         progress("every file is searched", 0.95)
         _prove(home, eraser)
-        if forgotten.found:
-            _log(home, forgotten)
-    return forgotten
+        if eraser.found:
+            _log(home, eraser)
+    return eraser
 
 
-class _Eraser:
-    """The ids to forget, and what was found of them."""
+class Eraser:
+    """Whom to forget, and what was done.
 
-    def __init__(self, ids: set[str], aliases: set[str], forgotten: Forgotten) -> None:
+    ``found`` are the ids found anywhere, ``rewritten`` the generations and databases
+    that held any, ``n_files`` the files searched afterwards. Of ``n_unsearchable`` ids
+    only queries can tell that they are gone: their few digits occur in any file.
+    """
+
+    def __init__(self, ids: Collection[str], aliases: set[str]) -> None:
         self.ids = {each for given in ids if (each := given.strip())}
         self.aliases = aliases
-        self.forgotten = forgotten
+        self.found: set[str] = set()
+        self.rewritten: list[str] = []
+        self.n_files = 0
+        self.n_unsearchable = 0
 
     @contextmanager
     def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -164,7 +154,7 @@ class _Eraser:
                     f"SELECT DISTINCT {spelling} FROM {relation} "  # noqa: S608
                     f"WHERE {spelling} IN (FROM forgotten_ids)"
                 ).fetchall()
-                self.forgotten.found |= {row[0] for row in found}
+                self.found |= {row[0] for row in found}
         row = connection.execute(
             f"SELECT count(*) FROM {relation} WHERE {_is_forgotten(columns)}"  # noqa: S608
         ).fetchone()
@@ -203,7 +193,7 @@ def _is_forgotten(columns: list[str]) -> str:
     return " OR ".join(found) or "false"
 
 
-def _rewrite_working(eraser: _Eraser, path: Path) -> None:
+def _rewrite_working(eraser: Eraser, path: Path) -> None:
     draft = path.with_name(f".{path.name}.forgetting")
     draft.unlink(missing_ok=True)
     try:
@@ -213,7 +203,7 @@ def _rewrite_working(eraser: _Eraser, path: Path) -> None:
             )
             changed = _copy_database(eraser, engine, draft)
         if changed:
-            eraser.forgotten.rewritten.append(path.name)
+            eraser.rewritten.append(path.name)
         # Written anew even so: ids of earlier builds may be in blocks not used again.
         draft.replace(path)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
@@ -226,7 +216,7 @@ def _rewrite_working(eraser: _Eraser, path: Path) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _rewrite_generation(eraser: _Eraser, home: Path, generation: Generation) -> None:
+def _rewrite_generation(eraser: Eraser, home: Path, generation: Generation) -> None:
     csv_file = generation.folder / CUSTOMERS_CSV
     with eraser.engine() as engine:
         database = quote_text(str(generation.folder / DATABASE))
@@ -238,7 +228,7 @@ def _rewrite_generation(eraser: _Eraser, home: Path, generation: Generation) -> 
         counts = {each: eraser.count(engine, each, columns[each]) for each in relations}
         if not any(counts.values()):
             return
-        eraser.forgotten.rewritten.append(generation.build_id)
+        eraser.rewritten.append(generation.build_id)
         with replaced_generation(home, generation.build_id) as draft:
             option = f" (STORAGE_VERSION '{STORAGE_VERSION}')"
             lost = _copy_database(eraser, engine, draft.folder / DATABASE, option)
@@ -267,7 +257,7 @@ def _rewrite_generation(eraser: _Eraser, home: Path, generation: Generation) -> 
 
 
 def _copy_database(
-    eraser: _Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
+    eraser: Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
 ) -> dict[str, int]:
     """Copy the attached database without the customers; return what tables lost."""
     lost: dict[str, int] = {}
@@ -356,7 +346,7 @@ def _read_csv(path: Path) -> str:
     )
 
 
-def _prove(home: Path, eraser: _Eraser) -> None:
+def _prove(home: Path, eraser: Eraser) -> None:
     """Search every table and file; an audit that names somebody is removed."""
     searchable = {each for each in eraser.ids if is_searchable(each)}
     files = [
@@ -365,8 +355,8 @@ def _prove(home: Path, eraser: _Eraser) -> None:
         for path in (home / name).rglob("*")
         if path.is_file() and not path.is_symlink()
     ]
-    eraser.forgotten.n_unsearchable = len(eraser.ids) - len(searchable)
-    eraser.forgotten.n_files = len(files)
+    eraser.n_unsearchable = len(eraser.ids) - len(searchable)
+    eraser.n_files = len(files)
     remaining = [
         path for path in files if path.suffix == ".duckdb" and _holds_any(eraser, path)
     ]
@@ -384,7 +374,7 @@ def _prove(home: Path, eraser: _Eraser) -> None:
         )
 
 
-def _holds_any(eraser: _Eraser, database: Path) -> bool:
+def _holds_any(eraser: Eraser, database: Path) -> bool:
     with eraser.engine() as engine:
         engine.execute(f"ATTACH {quote_text(str(database))} AS {_OLD} (READ_ONLY)")
         return any(
@@ -394,10 +384,10 @@ def _holds_any(eraser: _Eraser, database: Path) -> bool:
         )
 
 
-def _log(home: Path, forgotten: Forgotten) -> None:
+def _log(home: Path, eraser: Eraser) -> None:
     line = (
-        f"{datetime.now(UTC).isoformat(timespec='seconds')} {len(forgotten.found)} "
-        f"customers removed from {len(forgotten.rewritten)} databases\n"
+        f"{datetime.now(UTC).isoformat(timespec='seconds')} {len(eraser.found)} "
+        f"customers removed from {len(eraser.rewritten)} databases\n"
     )
     with (published_folder(home) / LOG).open("a", encoding="utf-8") as file:
         file.write(line)

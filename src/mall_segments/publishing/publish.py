@@ -116,7 +116,6 @@ def publish_generation(
     """
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
-    _check_tables(tables)
     parsed = read_settings(settings)
     _check_settings(parsed, built_with)
     root = find_home(home)
@@ -181,14 +180,6 @@ def write_parquet(
         "(FORMAT parquet)"
     )
     table["bytes_parquet"] = path.stat().st_size
-
-
-def _check_tables(tables: Mapping[str, str]) -> None:
-    if CUSTOMERS not in tables:
-        raise PublishError(
-            f"nothing to publish {CUSTOMERS} from; given are "
-            f"{', '.join(sorted(tables)) or 'no relations'}"
-        )
 
 
 def _check_settings(settings: Settings, built_with: str) -> None:
