@@ -291,7 +291,7 @@ def test_rules_cover_points_of_which_one_straddles_a_border(
         rows = evidence.rows(check.sql)
 
     assert len(rows) == 5
-    assert [found for _, found, _ in rows] == [expected for *_, expected in rows]
+    assert [found for *_, found, _ in rows] == [expected for *_, expected in rows]
 
 
 # Drift.

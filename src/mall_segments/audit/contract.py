@@ -21,9 +21,6 @@ TYPES: Final = {
 }
 """DuckDB's types as the tables below name them; BI tools read no others."""
 
-ROW_LEVEL: Final = ("dim_customers", "fct_customer_segments", "fct_customer_movements")
-"""Views without Parquet files where there are more customers than are exported."""
-
 # A question mark ends the type of a column that may be empty. A name in angle brackets
 # stands for one column per number, category or column of the settings, in place of it;
 # an ellipsis allows further columns.

@@ -23,6 +23,7 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_generation,
 )
+from mall_segments.publishing.publish import MEASURES
 from mall_segments.publishing.tables import (
     quote_identifier,
     quote_text,
@@ -48,12 +49,6 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
-_COUNTS: Final = {
-    "input rows": "rows",
-    "accepted customers": "accepted",
-    "rejected rows": "rejected",
-    "imputed customers": "imputed",
-}
 _SEGMENT_FIELDS: Final = {
     "segment_name": "VARCHAR",
     "persona": "VARCHAR",
@@ -106,7 +101,9 @@ class Evidence:
             self.connection.execute(f"SET temp_directory = {quote_text(overflow)}")
             with _refuse_duckdb():
                 self._attach()
-                self._write_down()
+                self._write_down_manifest()
+                self._write_down_model()
+                self._view_centroids()
             self._resources = resources.pop_all()
         return self
 
@@ -233,18 +230,16 @@ class Evidence:
         # What the audit writes down goes first: no published table can pose as it.
         self.connection.execute(f"SET search_path = 'memory.main,{AUDITED}.main'")
 
-    def _write_down(self) -> None:
-        """Write tables of what manifest, settings and model say."""
-        self._write_down_manifest()
-        self._write_down_model()
-        self._view_centroids()
-
     def _write_down_manifest(self) -> None:
         counts = self.generation.manifest["input"]
         settings = self.settings.segmentations
         self._create(
             "manifest_counts (measure VARCHAR, n BIGINT)",
-            [(measure, counts[key]) for measure, key in _COUNTS.items()],
+            [(measure, counts[key]) for key, measure in MEASURES.items()],
+        )
+        self.connection.execute(
+            "CREATE MACRO memory.main.counted(name) AS "
+            "(SELECT n FROM memory.main.manifest_counts WHERE measure = name)"
         )
         # Rows of customers who were forgotten since are missing, and rightly.
         self.connection.execute(

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import pandas as pd
 
-from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
+from mall_segments.audit.contract import TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
-from mall_segments.publishing.csv_cells import harmless
+from mall_segments.publishing.csv_cells import harmless, read_cells
 from mall_segments.publishing.generations import file_problems
+from mall_segments.publishing.publish import CUSTOMERS_CSV, ROW_LEVEL_TABLES
 from mall_segments.publishing.tables import (
     describe_table,
     quote_identifier,
@@ -27,14 +28,12 @@ from mall_segments.scoring.assignment import assignment_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from mall_segments.audit.contract import Column
     from mall_segments.audit.evidence import Evidence
     from mall_segments.audit.suites import Check
     from mall_segments.settings import Feature
 
-CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 _ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
 _CSV_COUNTS: Final = (
     "n_misnamed",
@@ -46,7 +45,6 @@ _CSV_COUNTS: Final = (
 )
 """What is counted in the exported customers, and is unknown where there are none."""
 
-_LONGEST_LINE: Final = 2**26
 _CLOSE: Final = 1e-6
 _NOTHING: Final = "nothing"
 
@@ -63,13 +61,23 @@ def checks_frame(evidence: Evidence, checks: Sequence[Check]) -> pd.DataFrame:
         except MissingEvidenceError as error:
             rows.append((check.name, "", f"cannot be checked: {error}", _NOTHING))
             continue
+        *names, _, _ = (column[0] for column in evidence.connection.description or ())
         rows += [
-            (check.name, str(subject), *_written_pair(left, right))
-            for subject, left, right in found
+            (
+                check.name,
+                ", ".join(map(_subject, names, values)),
+                *_written_pair(left, right),
+            )
+            for *values, left, right in found
         ]
     return pd.DataFrame(
         rows, columns=["check", "subject", "found", "expected"], dtype="object"
     )
+
+
+def _subject(name: str, value: object) -> str:
+    """Write what names a row: texts as they are, numbers with what they count."""
+    return value if isinstance(value, str) else f"{name.removesuffix('_id')} {value}"
 
 
 def _written_pair(found: object, expected: object) -> tuple[str, str]:
@@ -164,7 +172,9 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
                 "is_declared": table in declared,
                 "has_parquet": bool(manifest["tables"].get(table, {}).get("parquet")),
                 "needs_parquet": table in declared
-                and (is_exported or (_is_mart(table) and table not in ROW_LEVEL)),
+                and (
+                    is_exported or (_is_mart(table) and table not in ROW_LEVEL_TABLES)
+                ),
             }
             for table in sorted(published | declared)
         ]
@@ -244,11 +254,7 @@ def customers_frame(evidence: Evidence) -> pd.DataFrame:
             "n_not_imputed_value": _is_not_imputed_value(evidence, feature),
             "n_other_band": "band <> usual_band",
         }
-        counts = ", ".join(
-            f"count(*) FILTER (WHERE {condition}) AS {name}, "
-            f"min(customer_id) FILTER (WHERE {condition}) AS {name}_example"
-            for name, condition in broken.items()
-        )
+        counts = _counts(broken, "customer_id")
         band, limits = "''", "0"
         if feature.bands:
             band = quote_identifier(feature.bands.name)
@@ -266,6 +272,15 @@ def customers_frame(evidence: Evidence) -> pd.DataFrame:
             f"AS usual_band FROM {AUDITED}.main.dim_customers)"
         )
     return evidence.select(" UNION ALL ".join(parts))
+
+
+def _counts(defects: Mapping[str, str], customer: str) -> str:
+    """Return SQL that counts the rows of each defect, with a customer as an example."""
+    return ", ".join(
+        f"count(*) FILTER (WHERE {condition}) AS {name}, "
+        f"min({customer}) FILTER (WHERE {condition}) AS {name}_example"
+        for name, condition in defects.items()
+    )
 
 
 def _is_outside(feature: Feature) -> str:
@@ -286,20 +301,12 @@ def _is_outside(feature: Feature) -> str:
 
 
 def _is_not_imputed_value(evidence: Evidence, feature: Feature) -> str:
-    imputed = _imputed(evidence, feature.name)
+    columns = evidence.model.columns if evidence.model else ()
+    imputed = {column.name: column.imputed for column in columns}.get(feature.name)
     if imputed is None:
         return "false"
     flag = quote_identifier(f"is_{feature.name}_imputed")
     return f"{flag} AND abs({quote_identifier(feature.name)} - {imputed!r}) > {_CLOSE}"
-
-
-def _imputed(evidence: Evidence, name: str) -> float | None:
-    if evidence.model is None:
-        return None
-    try:
-        return evidence.model.column(name).imputed
-    except KeyError:
-        return None
 
 
 def assignments_frame(evidence: Evidence) -> pd.DataFrame:
@@ -324,11 +331,7 @@ def assignments_frame(evidence: Evidence) -> pd.DataFrame:
             "AND facts.is_outlier <> assigned.is_outlier "
             "AND abs(facts.distance - assigned.distance) > 1e-12",
         }
-        counts = ", ".join(
-            f"count(*) FILTER (WHERE {condition}) AS {name}, "
-            f"min(facts.customer_id) FILTER (WHERE {condition}) AS {name}_example"
-            for name, condition in broken.items()
-        )
+        counts = _counts(broken, "facts.customer_id")
         name = quote_text(segmentation.name)
         parts.append(
             f"SELECT {name} AS segmentation, count(*) AS n_customers, {counts} "  # noqa: S608
@@ -348,35 +351,33 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
         return pd.DataFrame(
             [{"file": CUSTOMERS_CSV, "n_surplus": int(is_there), **uncounted}]
         )
-    header = _header(path)
-    names = [f"column_{place}" for place in range(len(header))]
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    evidence.rows(
-        "CREATE OR REPLACE VIEW memory.main.exported AS SELECT * FROM read_csv("  # noqa: S608
-        f"{quote_text(str(path))}, header = true, delim = ',', quote = '\"', "
-        f"escape = '\"', auto_detect = false, max_line_size = {_LONGEST_LINE}, "
-        f"columns = {{{columns}}})"
-    )
+    try:
+        header, exported = read_cells(path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MissingEvidenceError(f"{path.name} cannot be read: {error}") from None
+    cells = [quote_identifier(name) for name in header]
     n_added = len(_ADDED_COLUMNS) * len(evidence.settings.segmentations)
-    cluster, segment, persona = names[-n_added:][:3]
-    first = quote_text(evidence.settings.segmentations[0].name)
-    differs = (
-        f"{cluster} IS DISTINCT FROM segment_id::VARCHAR "
-        f"OR {segment} IS DISTINCT FROM written_name "
-        f"OR {persona} IS DISTINCT FROM written_persona"
-    )
-    has_formula = " OR ".join(
-        f"{harmless(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
-        for name in names
-    )
-    id_column = _id_column(evidence, names[:-n_added])
+    cluster, segment, persona = cells[-n_added:][:3]
+    id_column = _id_column(evidence, exported, cells[:-n_added])
+    defects = {
+        "n_strangers": "facts.written_id IS NULL",
+        "n_other_segments": (
+            f"{cluster} IS DISTINCT FROM segment_id::VARCHAR "
+            f"OR {segment} IS DISTINCT FROM written_name "
+            f"OR {persona} IS DISTINCT FROM written_persona"
+        ),
+        "n_formulas": " OR ".join(
+            f"coalesce({harmless(cell)} <> {cell}, false)" for cell in cells
+        ),
+    }
     return evidence.select(
         f"""
         WITH facts AS (
             SELECT {harmless("customer_id")} AS written_id,
                 {harmless("segment_name")} AS written_name,
                 {harmless("persona")} AS written_persona, segment_id
-            FROM {AUDITED}.main.fct_customer_segments WHERE segmentation = {first}
+            FROM {AUDITED}.main.fct_customer_segments
+            WHERE segmentation = {quote_text(evidence.settings.segmentations[0].name)}
         )
         SELECT
             {quote_text(CUSTOMERS_CSV)} AS file,
@@ -384,14 +385,8 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
             {_misnamed(evidence, header[-n_added:])} AS n_misnamed,
             count(*) AS n_rows,
             count(DISTINCT {id_column}) AS n_ids,
-            count(*) FILTER (WHERE facts.written_id IS NULL) AS n_strangers,
-            min({id_column}) FILTER (WHERE facts.written_id IS NULL)
-                AS n_strangers_example,
-            count(*) FILTER (WHERE {differs}) AS n_other_segments,
-            min({id_column}) FILTER (WHERE {differs}) AS n_other_segments_example,
-            count(*) FILTER (WHERE {has_formula}) AS n_formulas,
-            min({id_column}) FILTER (WHERE {has_formula}) AS n_formulas_example
-        FROM memory.main.exported
+            {_counts(defects, id_column)}
+        FROM {exported}
         LEFT JOIN facts ON trim({id_column}) = facts.written_id
         """  # noqa: S608
     )
@@ -407,25 +402,17 @@ def _misnamed(evidence: Evidence, added: Sequence[str]) -> int:
     )
 
 
-def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
+def _id_column(evidence: Evidence, exported: str, cells: Sequence[str]) -> str:
     """Find the column of ids, which a customer file may name in words of its own."""
-    counts = ", ".join(
-        f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
-        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
-        for name in names
-    )
-    if not names:
+    if not cells:
         raise MissingEvidenceError(f"{CUSTOMERS_CSV} has no columns of the input")
-    (found,) = evidence.rows(f"SELECT {counts} FROM memory.main.exported")  # noqa: S608
-    return names[found.index(max(found))]
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MissingEvidenceError(f"{path.name} cannot be read: {error}") from None
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE trim({cell}) IN "  # noqa: S608
+        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
+        for cell in cells
+    )
+    (found,) = evidence.rows(f"SELECT {counts} FROM {exported}")  # noqa: S608
+    return cells[found.index(max(found))]
 
 
 def freshness_frame(evidence: Evidence) -> pd.DataFrame:

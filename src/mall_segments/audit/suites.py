@@ -1,12 +1,13 @@
 """Suites of expectations, read from YAML in the shape that Great Expectations saves.
 
 A file holds a list of suites. Each has a name, expectations (type, kwargs, severity and
-meta, as in Great Expectations) and a ``meta`` that says what is checked:
+meta, as in Great Expectations; or, shorter, the type with its kwargs, severity and
+meaning) and a ``meta`` that says what is checked:
 
 - ``table``: a small published table;
 - ``query``: SQL over the published tables;
-- ``checks``: named queries with the columns subject, found and expected, put together
-  to one frame of check, subject, found and expected;
+- ``checks``: named queries of what they are about, found and expected, put together to
+  one frame of check, subject, found and expected;
 - ``frame``: one that `mall_segments.audit.frames` makes of files, schema or model.
 
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
@@ -38,6 +39,7 @@ PROJECT_SUITES: Final = "tests/quality"
 _MEANINGS: Final = {
     "expect_column_values_to_be_between": "is from {min_value} to {max_value}",
     "expect_column_values_to_be_in_set": "is one of {value_set}",
+    "expect_column_distinct_values_to_equal_set": "is each of {value_set}",
     "expect_column_values_to_be_unique": "is unique",
     "expect_column_values_to_be_null": "is empty",
     "expect_column_values_to_not_be_null": "is not empty",
@@ -58,7 +60,7 @@ class _Entry(BaseModel):
 
 
 class Check(_Entry):
-    """A query of subject, found and expected, and what it asks."""
+    """A query of what it is about, found and expected, and what it asks."""
 
     name: str
     sql: str
@@ -71,6 +73,22 @@ class Expectation(_Entry):
     kwargs: dict[str, Any] = Field(default_factory=dict)
     severity: Literal["critical", "warning"] = "critical"
     meta: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, entry: Any) -> Any:
+        """Read ``{expect_...: kwargs, meaning: ...}`` as the longer form."""
+        if not isinstance(entry, dict) or "type" in entry:
+            return entry
+        spelled: dict[str, Any] = {}
+        for key, value in entry.items():
+            if str(key).startswith("expect_"):
+                spelled |= {"type": key, "kwargs": value}
+            elif key == "meaning":
+                spelled["meta"] = {key: value}
+            else:
+                spelled[key] = value
+        return spelled
 
     @property
     def column(self) -> str:

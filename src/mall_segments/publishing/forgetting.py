@@ -7,7 +7,6 @@ were published.
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from mall_segments.errors import PublishError
 from mall_segments.home import published_folder, warehouse_file
 from mall_segments.model import load_model
 from mall_segments.publishing.byte_search import ByteSearch, is_searchable
+from mall_segments.publishing.csv_cells import read_cells
 from mall_segments.publishing.generations import (
     DATABASE,
     MANIFEST,
@@ -222,7 +222,9 @@ def _rewrite_generation(eraser: Eraser, home: Path, generation: Generation) -> N
         database = quote_text(str(generation.folder / DATABASE))
         engine.execute(f"ATTACH {database} AS {_OLD} (READ_ONLY)")
         relations = [relation for relation, _, _ in _tables(engine)]
-        rows = _read_csv(csv_file)
+        rows = "(SELECT '' AS nothing WHERE false)"
+        if csv_file.is_file():
+            _, rows = read_cells(csv_file)
         relations.append(rows)
         columns = {each: eraser.columns(engine, each) for each in relations}
         counts = {each: eraser.count(engine, each, columns[each]) for each in relations}
@@ -330,20 +332,6 @@ def _link_unchanged(old: Path, new: Path) -> None:
         if name != MANIFEST and not (new / name).exists():
             (new / name).parent.mkdir(parents=True, exist_ok=True)
             os.link(old / name, new / name)
-
-
-def _read_csv(path: Path) -> str:
-    """Return the relation of a CSV file as we write them, every cell as text."""
-    if not path.is_file():
-        return "(SELECT '' AS nothing WHERE false)"
-    with path.open(encoding="utf-8", newline="") as file:
-        names = next(csv.reader(file), [])
-    columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
-    return (
-        f"read_csv({quote_text(str(path))}, auto_detect = false, header = true, "
-        f"delim = ',', quote = '\"', escape = '\"', columns = {{{columns}}}, "
-        "allow_quoted_nulls = false, parallel = false)"
-    )
 
 
 def _prove(home: Path, eraser: Eraser) -> None:

@@ -60,7 +60,7 @@ ROW_LEVEL_TABLES: Final = (
 )
 
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
-_MEASURES: Final = {
+MEASURES: Final = {
     "rows": "input rows",
     "accepted": "accepted customers",
     "rejected": "rejected rows",
@@ -272,10 +272,10 @@ def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
             "WHERE coalesce(subject, '') = ''"
         ).fetchall()
     )
-    missing = [measure for measure in _MEASURES.values() if measure not in found]
+    missing = [measure for measure in MEASURES.values() if measure not in found]
     if missing:
         raise PublishError(f"fct_input_counts has no measure {', '.join(missing)}")
-    counts = {key: found[measure] for key, measure in _MEASURES.items()}
+    counts = {key: found[measure] for key, measure in MEASURES.items()}
     if counts["accepted"] + counts["rejected"] != counts["rows"]:
         raise PublishError(
             f"{counts['accepted']} accepted customers and {counts['rejected']} "
