@@ -25,7 +25,6 @@ from mall_segments.publishing.generations import (
 )
 from mall_segments.publishing.publish import MEASURES
 from mall_segments.publishing.tables import (
-    quote_identifier,
     quote_text,
     reason,
     tables_and_views,
@@ -38,6 +37,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from mall_segments.model import ModelSegment
+
 AUDITED: Final = "audited"
 PREVIOUS: Final = "previous"
 
@@ -49,17 +50,11 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
-_SEGMENT_FIELDS: Final = {
-    "segment_name": "VARCHAR",
-    "persona": "VARCHAR",
-    "recommended_action": "VARCHAR",
-    "n_customers": "BIGINT",
-    "customer_share": "DOUBLE",
-    "mean_silhouette": "DOUBLE",
-    "stability_jaccard": "DOUBLE",
-    "inertia_share": "DOUBLE",
-    "outlier_distance": "DOUBLE",
-}
+_SEGMENT_FIELDS: Final = (
+    *("segment_name", "persona", "recommended_action", "n_customers", "customer_share"),
+    *("mean_silhouette", "stability_jaccard", "inertia_share", "outlier_distance"),
+)
+"""What dim_segments and the model both say of a segment, besides its centroid."""
 
 
 class MissingEvidenceError(Exception):
@@ -103,7 +98,6 @@ class Evidence:
                 self._attach()
                 self._write_down_manifest()
                 self._write_down_model()
-                self._view_centroids()
             self._resources = resources.pop_all()
         return self
 
@@ -265,11 +259,6 @@ class Evidence:
 
     def _write_down_model(self) -> None:
         fitted = self.model.segmentations if self.model else ()
-        segments = [
-            (segmentation.name, segment.segment_id, segment)
-            for segmentation in fitted
-            for segment in segmentation.segments
-        ]
         self._create(
             "model_segmentations (segmentation VARCHAR, scaler VARCHAR, "
             "random_seed BIGINT, verdict VARCHAR)",
@@ -279,45 +268,16 @@ class Evidence:
             ],
         )
         self._create(
-            "model_segments (segmentation VARCHAR, segment_id BIGINT, "
-            + ", ".join(f"{name} {kind}" for name, kind in _SEGMENT_FIELDS.items())
-            + ")",
+            "model_segments (segmentation VARCHAR, segment_id BIGINT, field VARCHAR, "
+            "value VARCHAR)",
             [
-                (name, number, *(getattr(segment, field) for field in _SEGMENT_FIELDS))
-                for name, number, segment in segments
+                (each.name, segment.segment_id, field, str(value))
+                for each in fitted
+                for segment in each.segments
+                for field, value in _fields(segment).items()
+                if value is not None
             ],
         )
-        self._create(
-            "model_centroids (segmentation VARCHAR, segment_id BIGINT, "
-            "feature VARCHAR, number DOUBLE, level VARCHAR)",
-            [
-                (name, number, feature, None, value)
-                if isinstance(value, str)
-                else (name, number, feature, value, None)
-                for name, number, segment in segments
-                for feature, value in segment.centroid.items()
-            ],
-        )
-
-    def _view_centroids(self) -> None:
-        """Make ``centroids``, a row per feature, of the columns of dim_segments."""
-        there = self.columns("dim_segments")
-        parts = [
-            f"SELECT segmentation, segment_id, {quote_text(each.name)} AS feature, "  # noqa: S608
-            + (
-                f"{column} AS number, NULL::VARCHAR AS level"
-                if each.type == "number"
-                else f"NULL::DOUBLE AS number, {column}::VARCHAR AS level"
-            )
-            + f" FROM {AUDITED}.main.dim_segments"
-            for each in self.settings.columns
-            if (name := f"centroid_{each.name}") in there
-            and (column := quote_identifier(name))
-        ]
-        if parts:
-            self.connection.execute(
-                f"CREATE VIEW memory.main.centroids AS {' UNION ALL '.join(parts)}"
-            )
 
     def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:
         self.connection.execute(f"CREATE TABLE memory.main.{declaration}")
@@ -336,6 +296,15 @@ def _refuse_duckdb() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise MissingEvidenceError(reason(error)) from None
+
+
+def _fields(segment: ModelSegment) -> dict[str, object]:
+    """Return what the model says of a segment by the columns of dim_segments."""
+    centroid = segment.centroid.items()
+    return {
+        **{field: getattr(segment, field) for field in _SEGMENT_FIELDS},
+        **{f"centroid_{feature}": value for feature, value in centroid},
+    }
 
 
 def _settings(generation: Generation) -> Settings:
