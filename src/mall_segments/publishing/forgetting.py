@@ -44,6 +44,7 @@ from mall_segments.publishing.tables import (
     attached,
     comment_statements,
     describe_table,
+    qualified,
     quote_identifier,
     quote_text,
     reason,
@@ -268,7 +269,7 @@ def _copy_database(
     with TemporaryDirectory(prefix=".forgetting-", dir=target.parent) as parts:
         for relation, schema, name in _tables(engine):
             schemas.add(schema)
-            table = _copied(schema, name)
+            table = qualified(REBUILT, schema, name)
             columns = eraser.columns(engine, relation)
             if n_lost := eraser.count(engine, relation, columns):
                 lost[name] = n_lost
@@ -281,13 +282,13 @@ def _copy_database(
             [_OLD],
         ).fetchall():
             schemas.add(schema)
-            view = f"{_OLD}.{quote_identifier(schema)}.{quote_identifier(name)}"
+            view = qualified(_OLD, schema, name)
             copy.views[f"{schema}.{name}"] = sql
             copy.comments += comment_statements(
-                engine, view, _copied(schema, name), kind="VIEW"
+                engine, view, qualified(REBUILT, schema, name), kind="VIEW"
             )
         copy.statements[:0] = [
-            f"CREATE SCHEMA IF NOT EXISTS {REBUILT}.{quote_identifier(schema)}"
+            f"CREATE SCHEMA IF NOT EXISTS {qualified(REBUILT, schema)}"
             for schema in sorted(schemas)
         ]
         copy.write(target, option)
@@ -295,19 +296,12 @@ def _copy_database(
     return lost
 
 
-def _copied(schema: str, name: str) -> str:
-    return f"{REBUILT}.{quote_identifier(schema)}.{quote_identifier(name)}"
-
-
 def _tables(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     rows = engine.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1",
         [_OLD],
     ).fetchall()
-    return [
-        (f"{_OLD}.{quote_identifier(schema)}.{quote_identifier(name)}", schema, name)
-        for schema, name in rows
-    ]
+    return [(qualified(_OLD, schema, name), schema, name) for schema, name in rows]
 
 
 def _describe_anew(

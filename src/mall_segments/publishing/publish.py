@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,7 @@ from mall_segments.publishing.tables import (
     count_rows,
     describe_table,
     is_view,
+    qualified,
     quote_identifier,
     quote_text,
     reason,
@@ -69,15 +70,8 @@ MEASURES: Final = {
 
 
 def qualify(database: str, schema: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the qualified, quoted relation of each table name.
-
-    >>> qualify("warehouse", "main", ["dim_segments"])
-    {'dim_segments': '"warehouse"."main"."dim_segments"'}
-    """
-    return {
-        name: ".".join(map(quote_identifier, (database, schema, name)))
-        for name in names
-    }
+    """Return the qualified, quoted relation of each table name."""
+    return {name: qualified(database, schema, name) for name in names}
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
@@ -146,7 +140,7 @@ def publish_generation(
         content = {
             "created_at": published_at.isoformat(),
             "invocation": invocation,
-            "versions": {package: _version(package) for package in _PACKAGES},
+            "versions": {package: version(package) for package in _PACKAGES},
             "storage_version": STORAGE_VERSION,
             "settings": parsed.model_dump(mode="json"),
             "settings_sha256": built_with,
@@ -309,13 +303,6 @@ def _describe_input(settings: Settings, project: Path) -> list[dict[str, Any]]:
         raise PublishError(
             f"the customer file {error.filename} cannot be read: {error.strerror}"
         ) from None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _published_tables(

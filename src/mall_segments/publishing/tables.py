@@ -49,6 +49,15 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(*names: str) -> str:
+    """Quote the parts of a relation's name.
+
+    >>> qualified("warehouse", "main", "dim_segments")
+    '"warehouse"."main"."dim_segments"'
+    """
+    return ".".join(map(quote_identifier, names))
+
+
 def quote_text(text: str) -> str:
     """Quote a text as an SQL literal.
 
