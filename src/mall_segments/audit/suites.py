@@ -91,13 +91,18 @@ class Expectation(_Entry):
         return spelled
 
     @property
+    def columns(self) -> list[str]:
+        """The columns it looks at; none if it is about the table."""
+        named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+        listed = self.kwargs.get("column_list", self.kwargs.get("column_set", []))
+        return [str(name) for name in (*named, *listed) if name is not None]
+
+    @property
     def column(self) -> str:
-        """The column or columns it is about; empty if it is about the table."""
-        for key in ("column", "column_A"):
-            if key in self.kwargs:
-                return str(self.kwargs[key])
-        columns = self.kwargs.get("column_list", self.kwargs.get("column_set", []))
-        return ", ".join(map(str, columns))
+        """The column or columns it is about, the first of those it compares."""
+        return ", ".join(
+            self.columns[:1] if "column_A" in self.kwargs else self.columns
+        )
 
     @property
     def meaning(self) -> str:

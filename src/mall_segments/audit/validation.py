@@ -172,7 +172,7 @@ def _observed(
         return f"{n_rows:,} rows"
     if answer["success"]:
         if n_rows == 1 and "column" in expectation.kwargs:
-            return _written(frame[expectation.kwargs["column"]].iloc[0])
+            return _written(frame[expectation.column].iloc[0])
         return f"{n_rows:,} of {n_rows:,} rows"
     places = result.get("partial_unexpected_index_list")
     if places is None:
@@ -190,17 +190,9 @@ def _observed(
 def _culprit(
     expectation: Expectation, row: Mapping[str, Any], keys: Sequence[str]
 ) -> str:
-    arguments = expectation.kwargs
-    if "column_A" in arguments:
-        left, right = arguments["column_A"], arguments["column_B"]
-        found = f"{left} {_written(row[left])}, {right} {_written(row[right])}"
-    else:
-        columns = arguments.get("column_list")
-        if not isinstance(columns, list):
-            columns = [arguments["column"]] if "column" in arguments else []
-        found = ", ".join(f"{column} {_written(row[column])}" for column in columns)
-    example = row.get(f"{arguments.get('column')}_example")
+    found = ", ".join(f"{name} {_written(row[name])}" for name in expectation.columns)
     named = [f"{key} {_written(row[key])}" for key in keys if key in row]
+    example = row.get(f"{expectation.column}_example")
     if example is not None and not _is_nan(example):
         named.append(f"for example {_written(example)}")
     return f"{found} ({', '.join(named)})" if named else found

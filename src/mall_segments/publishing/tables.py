@@ -139,16 +139,10 @@ def copy_tables(
         for name, relation in tables.items():
             target = f"{schema}.{quote_identifier(name)}"
             kind = "VIEW" if name in views else "TABLE"
-            for statement in comment_statements(cursor, relation, target, kind=kind):
+            for statement in comment_statements(
+                cursor, relation, target, kind=kind, others=comments
+            ):
                 cursor.execute(statement)
-        for name, column in cursor.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() "
-            "WHERE database_name = ? AND comment IS NULL",
-            [_ALIAS],
-        ).fetchall():
-            if comments and column in comments:
-                target = f"{schema}.{quote_identifier(name)}"
-                cursor.execute(_column_comment(target, column, comments[column]))
         cursor.execute("COMMIT")
 
 
@@ -242,35 +236,37 @@ def reason(error: Exception) -> str:
 
 
 def comment_statements(
-    cursor: Any, relation: str, target: str, *, kind: str
+    cursor: Any,
+    relation: str,
+    target: str,
+    *,
+    kind: str,
+    others: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return the SQL that describes a copy as the original is described."""
-    parts = _parts(cursor, relation)
+    """Return the SQL that describes a copy as the original is described.
+
+    ``others`` are for columns, by their names, that have no comment.
+    """
     commented = cursor.execute(
         """
-        SELECT NULL, comment FROM duckdb_tables()
-        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        SELECT NULL, "TABLE_COMMENT" FROM information_schema.tables
+        WHERE (table_catalog, table_schema, table_name) = ($1, $2, $3)
         UNION ALL
-        SELECT NULL, comment FROM duckdb_views()
-        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
-        UNION ALL
-        SELECT column_name, comment FROM duckdb_columns()
-        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        SELECT column_name, "COLUMN_COMMENT" FROM information_schema.columns
+        WHERE (table_catalog, table_schema, table_name) = ($1, $2, $3)
         """,
-        parts,
+        _parts(cursor, relation),
     ).fetchall()
-    return [
-        f"COMMENT ON {kind} {target} IS {quote_text(comment)}"
-        if column is None
-        else _column_comment(target, column, comment)
-        for column, comment in commented
-        if comment is not None
-    ]
-
-
-def _column_comment(target: str, column: str, comment: str) -> str:
-    name = f"{target}.{quote_identifier(column)}"
-    return f"COMMENT ON COLUMN {name} IS {quote_text(comment)}"
+    statements = []
+    for column, said in commented:
+        place = f"{kind} {target}"
+        comment = said
+        if column is not None:
+            place = f"COLUMN {target}.{quote_identifier(column)}"
+            comment = said or (others or {}).get(column)
+        if comment is not None:
+            statements.append(f"COMMENT ON {place} IS {quote_text(comment)}")
+    return statements
 
 
 def _view_query(cursor: Any, relation: str) -> str | None:
