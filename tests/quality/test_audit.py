@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +13,11 @@ from generation_copy import (
     copy_writable,
     seal_folder,
 )
-from sample_published import FIRST, OTHER_CUSTOMERS, SECOND
+from sample_published import FIRST, OTHER_CUSTOMERS, SECOND, SETTINGS
 
 from mall_segments.audit.contract import published_tables
 from mall_segments.audit.evidence import Evidence
+from mall_segments.audit.frames import tables_frame
 from mall_segments.audit.results import Audit, Outcome
 from mall_segments.audit.run import audit_generation
 from mall_segments.audit.suites import read_suites
@@ -27,6 +29,8 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_current,
 )
+from mall_segments.publishing.publish import ROW_LEVEL_TABLES
+from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -405,6 +409,26 @@ def test_too_many_customers_are_not_exported(
 
     assert set(with_a_file) == {CUSTOMERS_CSV}
     assert failed() == {}
+
+
+def test_tables_of_orders_are_not_exported_either() -> None:
+    settings = parse_settings({**SETTINGS, "orders_path": "orders.csv"})
+    tables = published_tables(settings)
+    listed = {
+        name: {"parquet": None if name in ROW_LEVEL_TABLES else f"{name}.parquet"}
+        for name in tables
+    }
+    manifest = {"row_level_exported": False, "tables": listed}
+    evidence: Any = SimpleNamespace(
+        settings=settings,
+        generation=SimpleNamespace(manifest=manifest),
+        tables=lambda: dict.fromkeys(tables, False),
+    )
+
+    frame = tables_frame(evidence)
+
+    assert {"fct_customer_rfm", "fct_rejected_orders"} <= set(frame.table)
+    assert (frame.has_parquet == frame.needs_parquet).all()
 
 
 def test_forgotten_customers_are_no_defect(
