@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from mall_segments.audit.contract import Column
     from mall_segments.audit.evidence import Evidence
-    from mall_segments.audit.suites import Check
     from mall_segments.settings import Feature
 
 _ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
@@ -49,22 +48,22 @@ _CLOSE: Final = 1e-6
 _NOTHING: Final = "nothing"
 
 
-def checks_frame(evidence: Evidence, checks: Sequence[Check]) -> pd.DataFrame:
+def checks_frame(evidence: Evidence, checks: Mapping[str, str]) -> pd.DataFrame:
     """Run checks; one that cannot be run is a row that says so.
 
     Numbers that differ by less than a millionth of themselves are equal.
     """
     rows: list[tuple[str, str, str, str]] = []
-    for check in checks:
+    for check, sql in checks.items():
         try:
-            found = evidence.rows(check.sql)
+            found = evidence.rows(sql)
         except MissingEvidenceError as error:
-            rows.append((check.name, "", f"cannot be checked: {error}", _NOTHING))
+            rows.append((check, "", f"cannot be checked: {error}", _NOTHING))
             continue
         *names, _, _ = (column[0] for column in evidence.connection.description or ())
         rows += [
             (
-                check.name,
+                check,
                 ", ".join(map(_subject, names, values)),
                 *_written_pair(left, right),
             )

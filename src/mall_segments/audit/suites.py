@@ -6,12 +6,12 @@ meaning) and a ``meta`` that says what is checked:
 
 - ``table``: a small published table;
 - ``query``: SQL over the published tables;
-- ``checks``: named queries of what they are about, found and expected, put together to
-  one frame of check, subject, found and expected;
+- ``checks``: queries, by name, of what they are about, found and expected, put together
+  to one frame of check, subject, found and expected;
 - ``frame``: one that `mall_segments.audit.frames` makes of files, schema or model.
 
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
-writes it. ``keys`` name the columns that name a row. ``needs: previous`` skips the
+writes it. ``keys`` are the columns that name a row. ``needs: previous`` skips the
 suite when there is no previous generation; ``needs: same input`` leaves it out unless
 both were made of the same input, ``needs: orders`` unless there are orders.
 ``is_drift`` lets ``--accept-drift`` turn its failures into warnings.
@@ -57,13 +57,6 @@ _MOST_LISTED: Final = 12
 
 class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Check(_Entry):
-    """A query of what it is about, found and expected, and what it asks."""
-
-    name: str
-    sql: str
 
 
 class Expectation(_Entry):
@@ -131,9 +124,9 @@ class SuiteMeta(_Entry):
 
     table: str | None = None
     query: str | None = None
-    checks: list[Check] | None = None
+    checks: dict[str, str] | None = None
     frame: str | None = None
-    keys: list[str] = Field(default_factory=list)
+    keys: list[str] = ["check", "subject"]
     needs: Literal["previous", "same input", "orders"] | None = None
     is_drift: bool = False
 
