@@ -258,14 +258,15 @@ def comment_statements(
         _parts(cursor, relation),
     ).fetchall()
     statements = []
-    for column, said in commented:
-        place = f"{kind} {target}"
-        comment = said
-        if column is not None:
-            place = f"COLUMN {target}.{quote_identifier(column)}"
-            comment = said or (others or {}).get(column)
-        if comment is not None:
-            statements.append(f"COMMENT ON {place} IS {quote_text(comment)}")
+    for column, comment in commented:
+        said = comment or (others or {}).get(column)
+        place = (
+            f"COLUMN {target}.{quote_identifier(column)}"
+            if column
+            else f"{kind} {target}"
+        )
+        if said is not None:
+            statements.append(f"COMMENT ON {place} IS {quote_text(said)}")
     return statements
 
 
