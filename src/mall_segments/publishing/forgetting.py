@@ -37,6 +37,7 @@ from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
 from mall_segments.publishing.switching import (
     publish_lock,
     replaced_generation,
+    replacing,
     seal_generation,
 )
 from mall_segments.publishing.tables import (
@@ -195,26 +196,21 @@ def _is_forgotten(columns: list[str]) -> str:
 
 
 def _rewrite_working(eraser: Eraser, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.forgetting")
-    draft.unlink(missing_ok=True)
     try:
-        with eraser.engine() as engine:
+        # Even if it holds none of them: ids of earlier builds may be in blocks not used
+        # again.
+        with replacing(path) as draft, eraser.engine() as engine:
             engine.execute(
                 f"ATTACH {quote_text(str(path))} AS {_OLD}; CHECKPOINT {_OLD}"
             )
-            changed = _copy_database(eraser, engine, draft)
-        if changed:
-            eraser.rewritten.append(path.name)
-        # Written anew even so: ids of earlier builds may be in blocks not used again.
-        draft.replace(path)
+            if _copy_database(eraser, engine, draft):
+                eraser.rewritten.append(path.name)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
         shutil.rmtree(path.with_name("spilled"), ignore_errors=True)
     except duckdb.Error as error:
         raise PublishError(
             f"{path} cannot be written anew: {reason(error)}; end what uses it"
         ) from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _rewrite_generation(eraser: Eraser, home: Path, generation: Generation) -> None:

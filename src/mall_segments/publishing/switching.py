@@ -173,6 +173,7 @@ def publish_lock(home: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Let a file be written beside its place, and put it there when it is complete."""
     draft = path.with_name(f".{path.name}.unfinished")
+    draft.unlink(missing_ok=True)  # Of a process that was killed.
     try:
         yield draft
         draft.replace(path)
