@@ -58,12 +58,15 @@ class Audit:
         return not self.count(Outcome.FAILED)
 
     @property
-    def worst_first(self) -> tuple[Result, ...]:
+    def worst_first(self) -> list[Result]:
         """The results, failures first, each kind in the order it was found."""
         order = list(Outcome)
-        return tuple(
-            sorted(self.results, key=lambda result: order.index(result.outcome))
-        )
+        return sorted(self.results, key=lambda result: order.index(result.outcome))
+
+    @property
+    def findings(self) -> list[Result]:
+        """The results that did not pass, failures first."""
+        return [each for each in self.worst_first if each.outcome is not Outcome.PASSED]
 
     @property
     def by_suite(self) -> dict[str, list[Result]]:

@@ -50,7 +50,8 @@ class Generation:
             raise PublishError(
                 f"{self.folder} has no {name}; it has {', '.join(sorted(files))}"
             )
-        _verify_file(self.folder, name, files[name])
+        if problem := _problem_of_file(self.folder, name, files[name]):
+            raise PublishError(problem)
         return self.folder / name
 
 
@@ -208,19 +209,10 @@ def file_problems(generation: Generation) -> dict[str, str | None]:
     folder, listed = generation.folder, generation.manifest["files"]
     with refuse_os_errors(f"{folder} cannot be listed"):
         found = {name for name in relative_files(folder) if not _is_hidden(name)}
-    problems: dict[str, str | None] = {}
-    for name in sorted({*found, *listed} - {MANIFEST}):
-        problems[name] = None
-        if name in listed:
-            try:
-                _verify_file(folder, name, listed[name])
-            except PublishError as error:
-                problems[name] = str(error)
-        else:
-            problems[name] = (
-                f"{folder / name} is not in {MANIFEST}: it was not published"
-            )
-    return problems
+    return {
+        name: _problem_of_file(folder, name, listed.get(name))
+        for name in sorted({*found, *listed} - {MANIFEST})
+    }
 
 
 def file_sha256(path: Path) -> str:
@@ -255,27 +247,30 @@ def _is_listing(listing: object) -> bool:
     )
 
 
-def _verify_file(folder: Path, name: str, listing: Mapping[str, Any]) -> None:
+def _problem_of_file(
+    folder: Path, name: str, listing: Mapping[str, Any] | None
+) -> str | None:
     path = folder / name
+    if listing is None:
+        return f"{path} is not in {MANIFEST}: it was not published"
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
-            raise PublishError(f"{path} is not a regular file")
+            return f"{path} is not a regular file"
         if status.st_size != listing["bytes"]:
-            raise PublishError(
+            return (
                 f"{path} has {status.st_size} bytes, "
                 f"but {listing['bytes']} were published: {folder.name} is damaged"
             )
         digest = file_sha256(path)
     except OSError as error:
-        raise PublishError(
-            f"{path} cannot be read ({error.strerror}): {folder.name} is damaged"
-        ) from None
+        return f"{path} cannot be read ({error.strerror}): {folder.name} is damaged"
     if digest != listing["sha256"]:
-        raise PublishError(
+        return (
             f"{path} was changed after it was published: its SHA-256 is "
             f"{digest[:16]}..., published was {listing['sha256'][:16]}..."
         )
+    return None
 
 
 def _is_hidden(name: str) -> bool:
