@@ -497,6 +497,34 @@ def test_suites_of_a_project_are_run_too(
     assert float(audit.results[2].observed) == pytest.approx(0.4)
 
 
+def test_expectations_may_be_written_in_short(tmp_path: Path) -> None:
+    long = """
+- name: ours
+  meta: {table: dim_segments}
+  expectations:
+    - type: expect_column_values_to_be_between
+      kwargs: {column: n_customers, min_value: 50}
+      severity: warning
+      meta: {meaning: is enough}
+"""
+    short = """
+- name: ours
+  meta: {table: dim_segments}
+  expectations:
+    - expect_column_values_to_be_between: {column: n_customers, min_value: 50}
+      severity: warning
+      meaning: is enough
+"""
+
+    read = [
+        read_suites(_project(tmp_path / name, text))[-1]
+        for name, text in (("long", long), ("short", short))
+    ]
+
+    assert read[0] == read[1]
+    assert read[0].expectations[0].meaning == "is enough"
+
+
 def test_suite_of_a_project_stands_in_for_one_of_the_same_name(tmp_path: Path) -> None:
     text = PROJECT_SUITE.replace("our own rules", "freshness")
 
