@@ -129,11 +129,10 @@ class Eraser:
     def columns(
         self, connection: duckdb.DuckDBPyConnection, relation: str
     ) -> list[str]:
-        """Return the columns of a relation that hold ids of customers.
+        """Return the columns of a relation that hold ids of customers, by their names.
 
-        They are those with a name that ids have. A customer file may name its ids in
-        other words; then it is the column of nearly distinct texts, if any, that holds
-        most of the ids to forget.
+        A customer file may have another name for them; then it is the column of nearly
+        distinct texts, if any, that holds most of the ids to forget.
         """
         return self.named_columns(connection, relation) or self._likely_column(
             connection, relation

@@ -102,11 +102,9 @@ def publish_generation(
 ) -> pd.DataFrame:
     """Write and switch to a generation that holds the tables given, or change nothing.
 
-    ``tables`` maps names to relations, see `qualify`; ``viewed`` those that row-level
-    tables read where they are views, published with them above ``export_rows_limit``.
-    ``customers`` is the relation of accepted customers as they came, for the CSV file.
-    Each of ``artefacts`` is called with the generation's folder and its DuckDB file.
-    Returns a row per table.
+    ``viewed`` are the relations that row-level tables read where they are views, which
+    are published with them above ``export_rows_limit``; ``customers`` that of accepted
+    customers as they came, for the CSV file. Returns a row per table.
     """
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 

@@ -66,12 +66,8 @@ def new_generation(
 ) -> Iterator[Draft]:
     """Publish what the body of the ``with`` statement writes, or nothing.
 
-    The body writes its files into ``draft.folder`` and ends with
-    `seal_generation`. Then files and folders are flushed to disk and made
-    read-only, the folder gets its name, the link is switched, and generations
-    beyond the last ``keep_generations`` are removed: the current one and those it
-    replaced, one by one, are kept first, then the newest of the others.
-    When anything fails before the switch, nothing remains and nothing changed.
+    The body writes into ``draft.folder`` and ends with `seal_generation`. Of the older
+    generations those are kept first that the current one replaced, one by one.
     """
     if keep_generations < 1:
         raise PublishError(f"keep_generations={keep_generations} is less than 1")

@@ -120,9 +120,8 @@ def copy_tables(
 ) -> None:
     """Copy relations into a new database file, with their comments.
 
-    Tables of up to a million rows are sorted by all their columns. Those named in
-    ``views`` become views, of the tables of the same names in the new file.
-    ``comments`` are for columns, by their names, that have none yet.
+    Tables of up to a million rows are sorted. Those named in ``views`` become views, of
+    the tables of the same names in the new file.
     """
     with attached(cursor, database, read_only=False) as schema:
         for name, relation in tables.items():
