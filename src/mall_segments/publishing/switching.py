@@ -77,7 +77,7 @@ def new_generation(
             yield draft
             _flush(draft.folder)
             draft.folder.rename(generation_folder(home, build_id))
-            _flush_folder(generations_folder(home))
+            _flush_path(generations_folder(home))
             _switch(home, build_id)
         except BaseException:
             shutil.rmtree(draft.folder, ignore_errors=True)
@@ -100,7 +100,7 @@ def replaced_generation(home: Path, build_id: str) -> Iterator[Draft]:
         yield draft
         _flush(draft.folder)
         _exchange(draft.folder, generation_folder(home, build_id))
-        _flush_folder(generations_folder(home))
+        _flush_path(generations_folder(home))
     finally:
         shutil.rmtree(draft.folder, ignore_errors=True)
 
@@ -215,17 +215,13 @@ def _flush(folder: Path) -> None:
             folders.append(path)
             continue
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITE_BITS)
-        _flush_path(path, os.O_RDONLY)
+        _flush_path(path)
     for inner in reversed(folders):
-        _flush_folder(inner)
+        _flush_path(inner)
 
 
-def _flush_folder(folder: Path) -> None:
-    _flush_path(folder, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _flush_path(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def _flush_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -242,7 +238,7 @@ def _switch(home: Path, build_id: str) -> None:
         f"{build_id} is current now, but a power cut could undo it: {link.parent} "
         "cannot be flushed"
     ):
-        _flush_folder(link.parent)
+        _flush_path(link.parent)
 
 
 def _exchange(one: Path, other: Path) -> None:
