@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,10 +13,11 @@ from generation_copy import (
     copy_writable,
     seal_folder,
 )
-from sample_published import FIRST, OTHER_CUSTOMERS, SECOND
+from sample_published import FIRST, OTHER_CUSTOMERS, SECOND, SETTINGS
 
 from mall_segments.audit.contract import published_tables
 from mall_segments.audit.evidence import Evidence
+from mall_segments.audit.frames import tables_frame
 from mall_segments.audit.results import Audit, Outcome
 from mall_segments.audit.run import audit_generation
 from mall_segments.audit.suites import read_suites
@@ -27,6 +29,8 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_current,
 )
+from mall_segments.publishing.publish import ROW_LEVEL_TABLES
+from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -281,17 +285,16 @@ def test_rules_cover_points_of_which_one_straddles_a_border(
     )
     copy.seal()
     (check,) = (
-        check
+        suite.meta.checks["coverage of a rule"]
         for suite in read_suites()
-        for check in suite.meta.checks or ()
-        if check.name == "coverage of a rule"
+        if suite.name == "segment descriptions" and suite.meta.checks
     )
 
     with Evidence(copy.home, read_current(copy.home)) as evidence:
-        rows = evidence.rows(check.sql)
+        rows = evidence.rows(check)
 
     assert len(rows) == 5
-    assert [found for _, found, _ in rows] == [expected for *_, expected in rows]
+    assert [found for *_, found, _ in rows] == [expected for *_, expected in rows]
 
 
 # Drift.
@@ -407,6 +410,26 @@ def test_too_many_customers_are_not_exported(
     assert failed() == {}
 
 
+def test_tables_of_orders_are_not_exported_either() -> None:
+    settings = parse_settings({**SETTINGS, "orders_path": "orders.csv"})
+    tables = published_tables(settings)
+    listed = {
+        name: {"parquet": None if name in ROW_LEVEL_TABLES else f"{name}.parquet"}
+        for name in tables
+    }
+    manifest = {"row_level_exported": False, "tables": listed}
+    evidence: Any = SimpleNamespace(
+        settings=settings,
+        generation=SimpleNamespace(manifest=manifest),
+        tables=lambda: dict.fromkeys(tables, False),
+    )
+
+    frame = tables_frame(evidence)
+
+    assert {"fct_customer_rfm", "fct_rejected_orders"} <= set(frame.table)
+    assert (frame.has_parquet == frame.needs_parquet).all()
+
+
 def test_forgotten_customers_are_no_defect(
     copy: GenerationCopy, validator: Validator
 ) -> None:
@@ -472,6 +495,34 @@ def test_suites_of_a_project_are_run_too(
     ]
     assert "segmentation visits_spend, segment_id 1" in audit.results[1].observed
     assert float(audit.results[2].observed) == pytest.approx(0.4)
+
+
+def test_expectations_may_be_written_in_short(tmp_path: Path) -> None:
+    long = """
+- name: ours
+  meta: {table: dim_segments}
+  expectations:
+    - type: expect_column_values_to_be_between
+      kwargs: {column: n_customers, min_value: 50}
+      severity: warning
+      meta: {meaning: is enough}
+"""
+    short = """
+- name: ours
+  meta: {table: dim_segments}
+  expectations:
+    - expect_column_values_to_be_between: {column: n_customers, min_value: 50}
+      severity: warning
+      meaning: is enough
+"""
+
+    read = [
+        read_suites(_project(tmp_path / name, text))[-1]
+        for name, text in (("long", long), ("short", short))
+    ]
+
+    assert read[0] == read[1]
+    assert read[0].expectations[0].meaning == "is enough"
 
 
 def test_suite_of_a_project_stands_in_for_one_of_the_same_name(tmp_path: Path) -> None:

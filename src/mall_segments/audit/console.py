@@ -20,12 +20,9 @@ _GAP: Final = 2
 
 def render_table(audit: Audit, *, width: int, is_complete: bool = False) -> str:
     """Lay out the results, failures first."""
-    rows = [_HEADER, *(_row(result) for result in _findings(audit))]
-    if is_complete:
-        rows += [
-            _row(result) for result in audit.results if result.outcome is Outcome.PASSED
-        ]
-    else:
+    shown = audit.worst_first if is_complete else audit.findings
+    rows = [_HEADER, *map(_row, shown)]
+    if not is_complete:
         rows += _passed_by_suite(audit)
     widths = [
         min(max(len(row[place]) for row in rows), widest)
@@ -34,12 +31,6 @@ def render_table(audit: Audit, *, width: int, is_complete: bool = False) -> str:
     widths.append(max(len(row[3]) for row in rows))
     widths.append(max(width - sum(widths) - _GAP * 4, _NARROWEST))
     return "\n".join(line for row in rows for line in _lay_out(row, widths))
-
-
-def _findings(audit: Audit) -> Iterator[Result]:
-    return (
-        result for result in audit.worst_first if result.outcome is not Outcome.PASSED
-    )
 
 
 def _row(result: Result) -> tuple[str, ...]:

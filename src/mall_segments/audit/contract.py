@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from mall_segments.audit.suites import Expectation
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from mall_segments.settings import Settings
 
@@ -21,9 +23,7 @@ TYPES: Final = {
 }
 """DuckDB's types as the tables below name them; BI tools read no others."""
 
-ROW_LEVEL: Final = ("dim_customers", "fct_customer_segments", "fct_customer_movements")
-"""Views without Parquet files where there are more customers than are exported."""
-
+# Two dots stand between the least and the most of a number; whole ones are at least 0.
 # A question mark ends the type of a column that may be empty. A name in angle brackets
 # stands for one column per number, category or column of the settings, in place of it;
 # an ellipsis allows further columns.
@@ -31,55 +31,55 @@ _TABLES: Final = {
     "dim_customers": """customer_id text, <category> text, <band> text, <number> number,
         is_<number>_imputed boolean, is_imputed boolean""",
     "dim_segments": """segmentation text, segment_id whole, segment_name text,
-        persona text, recommended_action text, n_customers whole, customer_share number,
-        n_outliers whole, mean_silhouette number?, stability_jaccard number?,
-        inertia_share number, outlier_distance number, centroid_<number> number?,
+        persona text, recommended_action text, n_customers whole, customer_share 0..1,
+        n_outliers whole, mean_silhouette -1..1?, stability_jaccard 0..1?,
+        inertia_share 0..1, outlier_distance 0.., centroid_<number> number?,
         centroid_<category> text?, scaled_centroid_<number> number?, n_segments whole,
         chosen_by text, scaler text, random_seed whole""",
     "fct_algorithm_scores": """segmentation text, algorithm text, n_clusters whole?,
-        noise_share number?, silhouette number?, calinski_harabasz number?,
-        davies_bouldin number?, ari_to_kmeans number?, seconds number, parameters text?,
+        noise_share 0..1?, silhouette -1..1?, calinski_harabasz 0..?,
+        davies_bouldin 0..?, ari_to_kmeans -1..1?, seconds 0.., parameters text?,
         n_customers whole, is_exact boolean, failure text?""",
-    "fct_cluster_count_scores": """segmentation text, n_segments whole, inertia number,
-        silhouette number?, calinski_harabasz number?, davies_bouldin number?,
-        gap number?, gap_standard_error number?, stability_ari number?,
-        lowest_jaccard number?, separation number?, smallest_segment_share number,
+    "fct_cluster_count_scores": """segmentation text, n_segments whole, inertia 0..,
+        silhouette -1..1?, calinski_harabasz 0..?, davies_bouldin 0..?,
+        gap number?, gap_standard_error 0..?, stability_ari -1..1?,
+        lowest_jaccard 0..1?, separation number?, smallest_segment_share 0..1,
         is_exact boolean, is_chosen boolean, chosen_by text?""",
     "fct_customer_movements": """segmentation text, customer_id text,
         from_segment_id whole?, from_segment_name text?, to_segment_id whole?,
         to_segment_name text?, change text""",
     "fct_customer_segments": """segmentation text, customer_id text, segment_id whole,
-        segment_name text, persona text, distance number, second_segment_id whole?,
-        second_distance number?, membership number, is_outlier boolean,
+        segment_name text, persona text, distance 0.., second_segment_id whole?,
+        second_distance 0..?, membership 0..1, is_outlier boolean,
         is_imputed boolean, main_reason text, holdout_bucket whole""",
     "fct_feature_correlation": """feature text, other_feature text, n_customers whole,
-        pearson number?, spearman number?""",
+        pearson -1..1?, spearman -1..1?""",
     "fct_feature_distribution": """feature text, <gender> text, bin_from number,
-        bin_to number, n_customers whole, customer_share number""",
-    "fct_feature_drift": """feature text, population_stability_index number?,
-        reading text?, ks_statistic number?, ks_p_value number?,
+        bin_to number, n_customers whole, customer_share 0..1""",
+    "fct_feature_drift": """feature text, population_stability_index 0..?,
+        reading text?, ks_statistic 0..1?, ks_p_value 0..1?,
         previous_n_customers whole?, current_n_customers whole, previous_mean number?,
         current_mean number?""",
     "fct_feature_pairs": """segmentation text, segment_id whole, feature text,
         other_feature text, bin_from number, bin_to number, other_bin_from number,
         other_bin_to number, n_customers whole""",
     "fct_feature_summary": """feature text, n_customers whole, n_missing whole,
-        n_distinct whole, mean number, std number, minimum number, p25 number,
+        n_distinct whole, mean number, std 0.., minimum number, p25 number,
         median number, p75 number, maximum number, skewness number?, lower_fence number,
         upper_fence number, n_outliers whole, is_whole boolean""",
     "fct_input_counts": "measure text, subject text?, n whole",
     "fct_principal_components": """segmentation text, component whole, feature text,
-        loading number, explained_variance number, explained_variance_ratio number?,
-        cumulative_variance_ratio number?""",
+        loading -1..1, explained_variance 0.., explained_variance_ratio 0..1?,
+        cumulative_variance_ratio 0..1?""",
     "fct_rejected_customers": """source_row whole, customer_id text?,
         <column>_text text?, rejection_reasons text""",
     "fct_segment_categories": """segmentation text, segment_id whole, feature text,
-        level text, n_customers whole, share_of_segment number, overall_share number,
-        index_vs_overall number?""",
+        level text, n_customers whole, share_of_segment 0..1, overall_share 0..1,
+        index_vs_overall 0..?""",
     "fct_segment_demographics": """segmentation text, segment_id whole,
-        <demographic> text, n_customers whole, share_of_segment number""",
+        <demographic> text, n_customers whole, share_of_segment 0..1""",
     "fct_segment_differences": """segmentation text, attribute text, test text,
-        statistic number?, p_value number?, effect_size number?, effect_reading text?,
+        statistic 0..?, p_value 0..1?, effect_size -1..1?, effect_reading text?,
         is_fitted boolean""",
     "fct_segment_feature_values": """segmentation text, segment_id whole, feature text,
         value number, n_customers whole""",
@@ -88,23 +88,26 @@ _TABLES: Final = {
         movement text, n_customers whole, previous_build_id text,
         current_build_id text""",
     "fct_segment_points": """segmentation text, point_id whole, <number> number?,
-        <category> text?, segment_id whole, segment_name text, distance number,
-        second_segment_id whole?, second_distance number?, membership number,
-        silhouette number?, is_outlier boolean, n_customers whole""",
+        <category> text?, segment_id whole, segment_name text, distance 0..,
+        second_segment_id whole?, second_distance 0..?, membership 0..1,
+        silhouette -1..1?, is_outlier boolean, n_customers whole""",
     "fct_segment_profiles": """segmentation text, segment_id whole, feature text,
-        n_customers whole, mean number, median number, std number, p10 number,
+        n_customers whole, mean number, median number, std 0.., p10 number,
         p90 number, minimum number, maximum number, overall_mean number,
         overall_std number, z_score number?, index_vs_overall number?,
         difference_rank whole""",
     "fct_segment_rules": """segmentation text, segment_id whole,
         segment_name text, rule_id whole,
-        rule_sql text, rule_text text, precision number, coverage number,
-        n_customers whole, n_in_segment whole, fidelity number""",
+        rule_sql text, rule_text text, precision 0..1, coverage 0..1,
+        n_customers whole, n_in_segment whole, fidelity 0..1""",
     "fct_segmentation_verdicts": """segmentation text, verdict text, sentence text,
-        n_segments whole, silhouette number?, null_uniform_p95 number?,
-        null_gaussian_p95 number?, gap_choice whole?, lowest_jaccard number?,
-        smallest_segment_share number, hopkins number?""",
+        n_segments whole, silhouette -1..1?, null_uniform_p95 -1..1?,
+        null_gaussian_p95 -1..1?, gap_choice whole?, lowest_jaccard 0..1?,
+        smallest_segment_share 0..1, hopkins 0..1?""",
 }
+
+_ROUNDING: Final = 1e-9
+"""How far numbers may lie beyond their range, for they were computed."""
 
 _TABLES_OF_ORDERS: Final = {
     "dim_segments": _TABLES["dim_segments"] + ", ...",
@@ -116,11 +119,13 @@ _TABLES_OF_ORDERS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """A published column: its name, its type, and whether it may be empty."""
+    """A published column: its name, type and range, and whether it may be empty."""
 
     name: str
     type: str
     is_optional: bool
+    least: float | None
+    most: float | None
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,28 @@ class Table:
 
     columns: tuple[Column, ...]
     is_open: bool
+
+    def ranges(self, columns: Collection[str]) -> list[Expectation]:
+        """Return what is expected of those of the columns that have a range."""
+        return [
+            Expectation(
+                type="expect_column_values_to_be_between",
+                kwargs={
+                    "column": column.name,
+                    "min_value": column.least - _ROUNDING,
+                    "max_value": None
+                    if column.most is None
+                    else column.most + _ROUNDING,
+                },
+                meta={
+                    "meaning": f"is at least {column.least:g}"
+                    if column.most is None
+                    else f"is from {column.least:g} to {column.most:g}"
+                },
+            )
+            for column in self.columns
+            if column.least is not None and column.name in columns
+        ]
 
 
 def published_tables(settings: Settings) -> Mapping[str, Table]:
@@ -164,10 +191,13 @@ def _columns(text: str, names: Mapping[str, list[str]]) -> Iterator[Column]:
         if declaration.strip() == "...":
             continue
         name, kind = declaration.split()
+        least, dots, most = kind.removesuffix("?").partition("..")
         place = next((each for each in names if each in name), None)
         for filled in names[place] if place else [""]:
             yield Column(
-                name.replace(place, filled) if place else name,
-                kind.removesuffix("?"),
-                kind.endswith("?"),
+                name=name.replace(place, filled) if place else name,
+                type="number" if dots else least,
+                is_optional=kind.endswith("?"),
+                least=float(least) if dots else 0 if least == "whole" else None,
+                most=float(most) if most else None,
             )

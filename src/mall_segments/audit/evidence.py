@@ -23,7 +23,12 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_generation,
 )
-from mall_segments.publishing.tables import quote_identifier, quote_text, reason
+from mall_segments.publishing.publish import MEASURES
+from mall_segments.publishing.tables import (
+    quote_text,
+    reason,
+    tables_and_views,
+)
 from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -31,6 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+
+    from mall_segments.model import ModelSegment
 
 AUDITED: Final = "audited"
 PREVIOUS: Final = "previous"
@@ -43,23 +50,11 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
-_COUNTS: Final = {
-    "input rows": "rows",
-    "accepted customers": "accepted",
-    "rejected rows": "rejected",
-    "imputed customers": "imputed",
-}
-_SEGMENT_FIELDS: Final = {
-    "segment_name": "VARCHAR",
-    "persona": "VARCHAR",
-    "recommended_action": "VARCHAR",
-    "n_customers": "BIGINT",
-    "customer_share": "DOUBLE",
-    "mean_silhouette": "DOUBLE",
-    "stability_jaccard": "DOUBLE",
-    "inertia_share": "DOUBLE",
-    "outlier_distance": "DOUBLE",
-}
+_SEGMENT_FIELDS: Final = (
+    *("segment_name", "persona", "recommended_action", "n_customers", "customer_share"),
+    *("mean_silhouette", "stability_jaccard", "inertia_share", "outlier_distance"),
+)
+"""What dim_segments and the model both say of a segment, besides its centroid."""
 
 
 class MissingEvidenceError(Exception):
@@ -69,19 +64,9 @@ class MissingEvidenceError(Exception):
 class Evidence:
     """The tables of a generation in DuckDB, and what belongs to them.
 
-    Attributes
-    ----------
-    generation : Generation
-        The generation audited.
-    previous : Generation or None
-        The one it replaced, if that is still kept and intact; else ``no_previous`` says
-        why there is none.
-    settings : Settings
-        The settings it was built with.
-    model : Model or None
-        Its model; None, and ``no_model`` says why, if it cannot be read.
-    connection : DuckDB connection
-        Its database is attached as ``audited``, the previous one's as ``previous``.
+    Its database is attached as ``audited``, that of the generation it replaced as
+    ``previous``. If there is no intact one ``no_previous`` says why; if the model
+    cannot be read ``no_model`` does.
     """
 
     def __init__(self, home: Path, generation: Generation) -> None:
@@ -111,7 +96,8 @@ class Evidence:
             self.connection.execute(f"SET temp_directory = {quote_text(overflow)}")
             with _refuse_duckdb():
                 self._attach()
-                self._write_down()
+                self._write_down_manifest()
+                self._write_down_model()
             self._resources = resources.pop_all()
         return self
 
@@ -189,17 +175,10 @@ class Evidence:
         with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 
-    def tables(self) -> set[str]:
-        """Return the names of the tables and views in the published database."""
-        return {
-            name
-            for (name,) in self.rows(
-                "SELECT table_name FROM duckdb_tables() "  # noqa: S608
-                f"WHERE database_name = '{AUDITED}' "
-                "UNION ALL SELECT view_name FROM duckdb_views() "
-                f"WHERE database_name = '{AUDITED}' AND NOT internal"
-            )
-        }
+    def tables(self) -> dict[str, bool]:
+        """Map what the published database holds to whether it is a view."""
+        with _refuse_duckdb():
+            return tables_and_views(self.connection, AUDITED)
 
     def columns(self, table: str) -> dict[str, str]:
         """Map the columns of a published table to their types; empty without it."""
@@ -245,18 +224,16 @@ class Evidence:
         # What the audit writes down goes first: no published table can pose as it.
         self.connection.execute(f"SET search_path = 'memory.main,{AUDITED}.main'")
 
-    def _write_down(self) -> None:
-        """Write tables of what manifest, settings and model say."""
-        self._write_down_manifest()
-        self._write_down_model()
-        self._view_centroids()
-
     def _write_down_manifest(self) -> None:
         counts = self.generation.manifest["input"]
         settings = self.settings.segmentations
         self._create(
             "manifest_counts (measure VARCHAR, n BIGINT)",
-            [(measure, counts[key]) for measure, key in _COUNTS.items()],
+            [(measure, counts[key]) for key, measure in MEASURES.items()],
+        )
+        self.connection.execute(
+            "CREATE MACRO memory.main.counted(name) AS "
+            "(SELECT n FROM memory.main.manifest_counts WHERE measure = name)"
         )
         # Rows of customers who were forgotten since are missing, and rightly.
         self.connection.execute(
@@ -282,11 +259,6 @@ class Evidence:
 
     def _write_down_model(self) -> None:
         fitted = self.model.segmentations if self.model else ()
-        segments = [
-            (segmentation.name, segment.segment_id, segment)
-            for segmentation in fitted
-            for segment in segmentation.segments
-        ]
         self._create(
             "model_segmentations (segmentation VARCHAR, scaler VARCHAR, "
             "random_seed BIGINT, verdict VARCHAR)",
@@ -296,45 +268,16 @@ class Evidence:
             ],
         )
         self._create(
-            "model_segments (segmentation VARCHAR, segment_id BIGINT, "
-            + ", ".join(f"{name} {kind}" for name, kind in _SEGMENT_FIELDS.items())
-            + ")",
+            "model_segments (segmentation VARCHAR, segment_id BIGINT, field VARCHAR, "
+            "value VARCHAR)",
             [
-                (name, number, *(getattr(segment, field) for field in _SEGMENT_FIELDS))
-                for name, number, segment in segments
+                (each.name, segment.segment_id, field, str(value))
+                for each in fitted
+                for segment in each.segments
+                for field, value in _fields(segment).items()
+                if value is not None
             ],
         )
-        self._create(
-            "model_centroids (segmentation VARCHAR, segment_id BIGINT, "
-            "feature VARCHAR, number DOUBLE, level VARCHAR)",
-            [
-                (name, number, feature, None, value)
-                if isinstance(value, str)
-                else (name, number, feature, value, None)
-                for name, number, segment in segments
-                for feature, value in segment.centroid.items()
-            ],
-        )
-
-    def _view_centroids(self) -> None:
-        """Make ``centroids``, a row per feature, of the columns of dim_segments."""
-        there = self.columns("dim_segments")
-        parts = [
-            f"SELECT segmentation, segment_id, {quote_text(each.name)} AS feature, "  # noqa: S608
-            + (
-                f"{column} AS number, NULL::VARCHAR AS level"
-                if each.type == "number"
-                else f"NULL::DOUBLE AS number, {column}::VARCHAR AS level"
-            )
-            + f" FROM {AUDITED}.main.dim_segments"
-            for each in self.settings.columns
-            if (name := f"centroid_{each.name}") in there
-            and (column := quote_identifier(name))
-        ]
-        if parts:
-            self.connection.execute(
-                f"CREATE VIEW memory.main.centroids AS {' UNION ALL '.join(parts)}"
-            )
 
     def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:
         self.connection.execute(f"CREATE TABLE memory.main.{declaration}")
@@ -353,6 +296,15 @@ def _refuse_duckdb() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise MissingEvidenceError(reason(error)) from None
+
+
+def _fields(segment: ModelSegment) -> dict[str, object]:
+    """Return what the model says of a segment by the columns of dim_segments."""
+    centroid = segment.centroid.items()
+    return {
+        **{field: getattr(segment, field) for field in _SEGMENT_FIELDS},
+        **{f"centroid_{feature}": value for feature, value in centroid},
+    }
 
 
 def _settings(generation: Generation) -> Settings:

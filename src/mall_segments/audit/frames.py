@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import pandas as pd
 
-from mall_segments.audit.contract import ROW_LEVEL, TYPES, published_tables
+from mall_segments.audit.contract import TYPES, published_tables
 from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
-from mall_segments.errors import PublishError
-from mall_segments.publishing.csv_cells import harmless
-from mall_segments.publishing.generations import MANIFEST
+from mall_segments.publishing.csv_cells import harmless, read_cells
+from mall_segments.publishing.generations import file_problems
+from mall_segments.publishing.publish import CUSTOMERS_CSV, ROW_LEVEL_TABLES
 from mall_segments.publishing.tables import (
     describe_table,
     quote_identifier,
@@ -28,14 +28,11 @@ from mall_segments.scoring.assignment import assignment_sql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from mall_segments.audit.contract import Column
     from mall_segments.audit.evidence import Evidence
-    from mall_segments.audit.suites import Check
     from mall_segments.settings import Feature
 
-CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 _ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
 _CSV_COUNTS: Final = (
     "n_misnamed",
@@ -47,30 +44,39 @@ _CSV_COUNTS: Final = (
 )
 """What is counted in the exported customers, and is unknown where there are none."""
 
-_LONGEST_LINE: Final = 2**26
 _CLOSE: Final = 1e-6
 _NOTHING: Final = "nothing"
 
 
-def checks_frame(evidence: Evidence, checks: Sequence[Check]) -> pd.DataFrame:
+def checks_frame(evidence: Evidence, checks: Mapping[str, str]) -> pd.DataFrame:
     """Run checks; one that cannot be run is a row that says so.
 
     Numbers that differ by less than a millionth of themselves are equal.
     """
     rows: list[tuple[str, str, str, str]] = []
-    for check in checks:
+    for check, sql in checks.items():
         try:
-            found = evidence.rows(check.sql)
+            found = evidence.rows(sql)
         except MissingEvidenceError as error:
-            rows.append((check.name, "", f"cannot be checked: {error}", _NOTHING))
+            rows.append((check, "", f"cannot be checked: {error}", _NOTHING))
             continue
+        *names, _, _ = (column[0] for column in evidence.connection.description or ())
         rows += [
-            (check.name, str(subject), *_written_pair(left, right))
-            for subject, left, right in found
+            (
+                check,
+                ", ".join(map(_subject, names, values)),
+                *_written_pair(left, right),
+            )
+            for *values, left, right in found
         ]
     return pd.DataFrame(
         rows, columns=["check", "subject", "found", "expected"], dtype="object"
     )
+
+
+def _subject(name: str, value: object) -> str:
+    """Write what names a row: texts as they are, numbers with what they count."""
+    return value if isinstance(value, str) else f"{name.removesuffix('_id')} {value}"
 
 
 def _written_pair(found: object, expected: object) -> tuple[str, str]:
@@ -87,34 +93,11 @@ def _written_pair(found: object, expected: object) -> tuple[str, str]:
 
 def files_frame(evidence: Evidence) -> pd.DataFrame:
     """Say of each file what is wrong with it."""
-    generation = evidence.generation
-    listed = set(generation.manifest["files"]) | {MANIFEST}
-    found = (
-        path.relative_to(generation.folder)
-        for path in generation.folder.rglob("*")
-        if not path.is_dir()
-    )
-    # File managers and network file systems leave hidden files.
-    visible = {
-        path.as_posix()
-        for path in found
-        if not any(part.startswith(".") for part in path.parts)
+    problems = {
+        **file_problems(evidence.generation),
+        "the seal of model.json": evidence.no_model or None,
     }
-    rows: list[dict[str, str | None]] = []
-    for name in sorted(listed | visible):
-        problem = None
-        if name not in listed:
-            problem = "was not published"
-        elif name != MANIFEST:
-            try:
-                generation.file(name)
-            except PublishError as error:
-                problem = str(error)
-        rows.append({"file": name, "problem": problem})
-    rows.append(
-        {"file": "the seal of model.json", "problem": evidence.no_model or None}
-    )
-    return pd.DataFrame(rows, dtype="object")
+    return pd.DataFrame(problems.items(), columns=["file", "problem"], dtype="object")
 
 
 def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
@@ -123,9 +106,14 @@ def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
     # Another version of DuckDB may hash differently.
     is_comparable = manifest["versions"]["duckdb"] == duckdb.__version__
     rows = []
-    for table in sorted(set(manifest["tables"]) | evidence.tables()):
+    published = evidence.tables()
+    for table in sorted({*manifest["tables"], *published}):
         listed = manifest["tables"].get(table)
-        found = _described(evidence, f"{AUDITED}.main.{quote_identifier(table)}")
+        found = _described(
+            evidence,
+            f"{AUDITED}.main.{quote_identifier(table)}",
+            as_view=published.get(table, False),
+        )
         row: dict[str, object] = {
             "table": table,
             "found": _summary(found, is_comparable=is_comparable),
@@ -144,9 +132,11 @@ def listed_tables_frame(evidence: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _described(evidence: Evidence, relation: str) -> Mapping[str, Any]:
+def _described(
+    evidence: Evidence, relation: str, *, as_view: bool = False
+) -> Mapping[str, Any]:
     try:
-        return describe_table(evidence.connection, relation)
+        return describe_table(evidence.connection, relation, as_view=as_view)
     except duckdb.Error as error:
         return {"problem": reason(error)}
 
@@ -167,7 +157,7 @@ def _summary(description: Mapping[str, Any], *, is_comparable: bool) -> str:
 def tables_frame(evidence: Evidence) -> pd.DataFrame:
     """Compare the published tables with those that there must be."""
     declared = set(published_tables(evidence.settings))
-    published = evidence.tables()
+    published = set(evidence.tables())
     manifest = evidence.generation.manifest
     is_exported = manifest["row_level_exported"]
     if not is_exported:
@@ -181,7 +171,9 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
                 "is_declared": table in declared,
                 "has_parquet": bool(manifest["tables"].get(table, {}).get("parquet")),
                 "needs_parquet": table in declared
-                and (is_exported or (_is_mart(table) and table not in ROW_LEVEL)),
+                and (
+                    is_exported or (_is_mart(table) and table not in ROW_LEVEL_TABLES)
+                ),
             }
             for table in sorted(published | declared)
         ]
@@ -261,11 +253,7 @@ def customers_frame(evidence: Evidence) -> pd.DataFrame:
             "n_not_imputed_value": _is_not_imputed_value(evidence, feature),
             "n_other_band": "band <> usual_band",
         }
-        counts = ", ".join(
-            f"count(*) FILTER (WHERE {condition}) AS {name}, "
-            f"min(customer_id) FILTER (WHERE {condition}) AS {name}_example"
-            for name, condition in broken.items()
-        )
+        counts = _counts(broken, "customer_id")
         band, limits = "''", "0"
         if feature.bands:
             band = quote_identifier(feature.bands.name)
@@ -283,6 +271,15 @@ def customers_frame(evidence: Evidence) -> pd.DataFrame:
             f"AS usual_band FROM {AUDITED}.main.dim_customers)"
         )
     return evidence.select(" UNION ALL ".join(parts))
+
+
+def _counts(defects: Mapping[str, str], customer: str) -> str:
+    """Return SQL that counts the rows of each defect, with a customer as an example."""
+    return ", ".join(
+        f"count(*) FILTER (WHERE {condition}) AS {name}, "
+        f"min({customer}) FILTER (WHERE {condition}) AS {name}_example"
+        for name, condition in defects.items()
+    )
 
 
 def _is_outside(feature: Feature) -> str:
@@ -303,20 +300,12 @@ def _is_outside(feature: Feature) -> str:
 
 
 def _is_not_imputed_value(evidence: Evidence, feature: Feature) -> str:
-    imputed = _imputed(evidence, feature.name)
+    columns = evidence.model.columns if evidence.model else ()
+    imputed = {column.name: column.imputed for column in columns}.get(feature.name)
     if imputed is None:
         return "false"
     flag = quote_identifier(f"is_{feature.name}_imputed")
     return f"{flag} AND abs({quote_identifier(feature.name)} - {imputed!r}) > {_CLOSE}"
-
-
-def _imputed(evidence: Evidence, name: str) -> float | None:
-    if evidence.model is None:
-        return None
-    try:
-        return evidence.model.column(name).imputed
-    except KeyError:
-        return None
 
 
 def assignments_frame(evidence: Evidence) -> pd.DataFrame:
@@ -341,11 +330,7 @@ def assignments_frame(evidence: Evidence) -> pd.DataFrame:
             "AND facts.is_outlier <> assigned.is_outlier "
             "AND abs(facts.distance - assigned.distance) > 1e-12",
         }
-        counts = ", ".join(
-            f"count(*) FILTER (WHERE {condition}) AS {name}, "
-            f"min(facts.customer_id) FILTER (WHERE {condition}) AS {name}_example"
-            for name, condition in broken.items()
-        )
+        counts = _counts(broken, "facts.customer_id")
         name = quote_text(segmentation.name)
         parts.append(
             f"SELECT {name} AS segmentation, count(*) AS n_customers, {counts} "  # noqa: S608
@@ -357,11 +342,7 @@ def assignments_frame(evidence: Evidence) -> pd.DataFrame:
 
 
 def csv_frame(evidence: Evidence) -> pd.DataFrame:
-    """Count in the exported customers what disagrees with the tables.
-
-    The columns of the input have names of their own; the id is the one that holds most
-    of the ids of dim_customers.
-    """
+    """Count in the exported customers what disagrees with the tables."""
     path = evidence.generation.folder / CUSTOMERS_CSV
     if not evidence.generation.manifest["row_level_exported"]:
         is_there = CUSTOMERS_CSV in evidence.generation.manifest["files"]
@@ -369,35 +350,33 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
         return pd.DataFrame(
             [{"file": CUSTOMERS_CSV, "n_surplus": int(is_there), **uncounted}]
         )
-    header = _header(path)
-    names = [f"column_{place}" for place in range(len(header))]
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    evidence.rows(
-        "CREATE OR REPLACE VIEW memory.main.exported AS SELECT * FROM read_csv("  # noqa: S608
-        f"{quote_text(str(path))}, header = true, delim = ',', quote = '\"', "
-        f"escape = '\"', auto_detect = false, max_line_size = {_LONGEST_LINE}, "
-        f"columns = {{{columns}}})"
-    )
+    try:
+        header, exported = read_cells(path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise MissingEvidenceError(f"{path.name} cannot be read: {error}") from None
+    cells = [quote_identifier(name) for name in header]
     n_added = len(_ADDED_COLUMNS) * len(evidence.settings.segmentations)
-    cluster, segment, persona = names[-n_added:][:3]
-    first = quote_text(evidence.settings.segmentations[0].name)
-    differs = (
-        f"{cluster} IS DISTINCT FROM segment_id::VARCHAR "
-        f"OR {segment} IS DISTINCT FROM written_name "
-        f"OR {persona} IS DISTINCT FROM written_persona"
-    )
-    has_formula = " OR ".join(
-        f"{harmless(f'coalesce({name}, {chr(39) * 2})')} <> coalesce({name}, '')"
-        for name in names
-    )
-    id_column = _id_column(evidence, names[:-n_added])
+    cluster, segment, persona = cells[-n_added:][:3]
+    id_column = _id_column(evidence, exported, cells[:-n_added])
+    defects = {
+        "n_strangers": "facts.written_id IS NULL",
+        "n_other_segments": (
+            f"{cluster} IS DISTINCT FROM segment_id::VARCHAR "
+            f"OR {segment} IS DISTINCT FROM written_name "
+            f"OR {persona} IS DISTINCT FROM written_persona"
+        ),
+        "n_formulas": " OR ".join(
+            f"coalesce({harmless(cell)} <> {cell}, false)" for cell in cells
+        ),
+    }
     return evidence.select(
         f"""
         WITH facts AS (
             SELECT {harmless("customer_id")} AS written_id,
                 {harmless("segment_name")} AS written_name,
                 {harmless("persona")} AS written_persona, segment_id
-            FROM {AUDITED}.main.fct_customer_segments WHERE segmentation = {first}
+            FROM {AUDITED}.main.fct_customer_segments
+            WHERE segmentation = {quote_text(evidence.settings.segmentations[0].name)}
         )
         SELECT
             {quote_text(CUSTOMERS_CSV)} AS file,
@@ -405,14 +384,8 @@ def csv_frame(evidence: Evidence) -> pd.DataFrame:
             {_misnamed(evidence, header[-n_added:])} AS n_misnamed,
             count(*) AS n_rows,
             count(DISTINCT {id_column}) AS n_ids,
-            count(*) FILTER (WHERE facts.written_id IS NULL) AS n_strangers,
-            min({id_column}) FILTER (WHERE facts.written_id IS NULL)
-                AS n_strangers_example,
-            count(*) FILTER (WHERE {differs}) AS n_other_segments,
-            min({id_column}) FILTER (WHERE {differs}) AS n_other_segments_example,
-            count(*) FILTER (WHERE {has_formula}) AS n_formulas,
-            min({id_column}) FILTER (WHERE {has_formula}) AS n_formulas_example
-        FROM memory.main.exported
+            {_counts(defects, id_column)}
+        FROM {exported}
         LEFT JOIN facts ON trim({id_column}) = facts.written_id
         """  # noqa: S608
     )
@@ -428,24 +401,17 @@ def _misnamed(evidence: Evidence, added: Sequence[str]) -> int:
     )
 
 
-def _id_column(evidence: Evidence, names: Sequence[str]) -> str:
-    counts = ", ".join(
-        f"count(*) FILTER (WHERE trim({name}) IN "  # noqa: S608
-        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
-        for name in names
-    )
-    if not names:
+def _id_column(evidence: Evidence, exported: str, cells: Sequence[str]) -> str:
+    """Find the column of ids, which a customer file may name in words of its own."""
+    if not cells:
         raise MissingEvidenceError(f"{CUSTOMERS_CSV} has no columns of the input")
-    (found,) = evidence.rows(f"SELECT {counts} FROM memory.main.exported")  # noqa: S608
-    return names[found.index(max(found))]
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise MissingEvidenceError(f"{path.name} cannot be read: {error}") from None
+    counts = ", ".join(
+        f"count(*) FILTER (WHERE trim({cell}) IN "  # noqa: S608
+        f"(SELECT {harmless('customer_id')} FROM {AUDITED}.main.dim_customers))"
+        for cell in cells
+    )
+    (found,) = evidence.rows(f"SELECT {counts} FROM {exported}")  # noqa: S608
+    return cells[found.index(max(found))]
 
 
 def freshness_frame(evidence: Evidence) -> pd.DataFrame:

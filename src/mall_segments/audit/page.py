@@ -26,14 +26,8 @@ def render_page(audit: Audit) -> str:
     return environment.get_template(_TEMPLATE).render(
         audit=audit,
         outcomes=[(outcome.value, audit.count(outcome)) for outcome in Outcome],
-        findings=[
-            result
-            for result in audit.worst_first
-            if result.outcome is not Outcome.PASSED
-        ],
         # Worst first, so that the first of each suite is its worst.
         worst={
             result.suite: result.outcome.value for result in reversed(audit.worst_first)
         },
-        suites=audit.by_suite.items(),
     )

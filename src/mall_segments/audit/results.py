@@ -25,20 +25,8 @@ class Outcome(StrEnum):
 class Result:
     """One expectation and what it met.
 
-    Attributes
-    ----------
-    suite : str
-        The table or subject that was checked.
-    expectation : str
-        Its name in Great Expectations; empty where nothing could be checked.
-    column : str
-        The column or columns it is about; empty if it is about the whole table.
-    meaning : str
-        What is expected, in words that continue the name of the column.
-    outcome : Outcome
-        How it ended.
-    observed : str
-        What was found; names the culprits where the expectation does not hold.
+    Its meaning continues the name of the column or columns; those are empty if it is
+    about the whole table, the expectation where nothing could be checked.
     """
 
     suite: str
@@ -51,23 +39,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Audit:
-    """Every result of one audit of one generation.
-
-    Attributes
-    ----------
-    build_id : str
-        The generation audited.
-    previous_build_id : str or None
-        The generation it was compared with, if that is still kept.
-    audited_at : str
-        When, in ISO 8601, UTC.
-    seconds : float
-        How long it took.
-    versions : mapping of str to str
-        The packages that did it.
-    results : tuple of Result
-        In the order in which they were found.
-    """
+    """Every result of one audit of one generation, in the order they were found."""
 
     build_id: str
     previous_build_id: str | None
@@ -86,12 +58,15 @@ class Audit:
         return not self.count(Outcome.FAILED)
 
     @property
-    def worst_first(self) -> tuple[Result, ...]:
+    def worst_first(self) -> list[Result]:
         """The results, failures first, each kind in the order it was found."""
         order = list(Outcome)
-        return tuple(
-            sorted(self.results, key=lambda result: order.index(result.outcome))
-        )
+        return sorted(self.results, key=lambda result: order.index(result.outcome))
+
+    @property
+    def findings(self) -> list[Result]:
+        """The results that did not pass, failures first."""
+        return [each for each in self.worst_first if each.outcome is not Outcome.PASSED]
 
     @property
     def by_suite(self) -> dict[str, list[Result]]:
@@ -103,17 +78,7 @@ class Audit:
 
     @property
     def verdict(self) -> str:
-        """One line: passed or failed, with the numbers of each kind.
-
-        Examples
-        --------
-        >>> audit = Audit(
-        ...     build_id="B", previous_build_id=None, audited_at="", seconds=0.0,
-        ...     versions={}, results=(),
-        ... )
-        >>> audit.verdict
-        'PASSED: B meets all 0 expectations.'
-        """
+        """One line: passed or failed, with the numbers of each kind."""
         n_checked = len(self.results) - self.count(Outcome.SKIPPED)
         n_failed = self.count(Outcome.FAILED)
         notes = [

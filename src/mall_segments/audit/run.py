@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from mall_segments.audit.contract import published_tables
 from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
@@ -39,35 +40,10 @@ def audit_generation(
 ) -> Audit:
     """Check one published generation against everything that is expected of it.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/``.
-    build_id : str
-        The generation.
-    accept_drift : bool
-        Whether customers that differ much from those of the previous generation only
-        warn, because they were changed on purpose.
-    suites : collection of str
-        The names of the suites to run; every suite by default.
-    project : Path, optional
-        A folder whose ``tests/quality`` may hold further suites.
-    validator : Validator, optional
-        One that is reused; by default a new one.
-    progress : callable, optional
-        Called with the suite that is run next and the share of suites run before.
-
-    Returns
-    -------
-    Audit
-        Every result. A generation so damaged that it cannot be opened has one failed
-        result for each suite that could not be run.
-
-    Raises
-    ------
-    PublishError
-        If the manifest of the generation is damaged, so that nothing is known of it,
-        a suite is named that there is not, or a file of suites cannot be used.
+    By default every suite is run, those of the project among them. ``accept_drift``
+    only warns of customers that differ much from those before. ``progress`` is called
+    with the suite that is run next and the share of suites run before. Suites that
+    could not be run, because the generation is damaged, have one failed result each.
     """
     start = time.perf_counter()
     generation = read_generation(generation_folder(home, build_id))
@@ -137,6 +113,10 @@ def _run(
         # Values that nobody can compute with are a finding, not an accident.
         kind = type(error).__name__
         return [_unchecked(suite.name, f"cannot be checked: {kind}: {error}")]
+    table = published_tables(evidence.settings).get(suite.name)
+    if table:
+        expectations = [*suite.expectations, *table.ranges(frame.columns)]
+        suite = suite.model_copy(update={"expectations": expectations})
     return validator.validate(
         suite, frame, evidence.parameters, accept_drift=accept_drift
     )

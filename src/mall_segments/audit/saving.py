@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import contextmanager
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Final
 
-import duckdb
-
 from mall_segments.audit.page import render_page
+from mall_segments.audit.results import Result
 from mall_segments.errors import MallSegmentsError, PublishError
 from mall_segments.home import published_folder
 from mall_segments.publishing.generations import generation_folder, list_generations
-from mall_segments.publishing.tables import quote_text, reason
+from mall_segments.publishing.switching import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from pathlib import Path
 
     from mall_segments.audit.results import Audit
@@ -30,8 +31,6 @@ REPORT: Final = "report.html"
 JSON_FILE: Final = "audit.json"
 HTML_FILE: Final = "audit.html"
 TABLE_FILE: Final = "audit.parquet"
-
-_COLUMNS: Final = ("suite", "expectation", "column", "meaning", "outcome", "observed")
 
 
 def audit_folder(home: Path, build_id: str) -> Path:
@@ -48,7 +47,7 @@ def full_report(home: Path, generation: Generation) -> Path:
 def save_audit(home: Path, audit: Audit) -> Path:
     """Keep an audit as JSON, as a page, as a table and in a copy of the report.
 
-    There is no copy of a report that cannot be drawn because the generation is damaged.
+    A report that cannot be drawn, because the generation is damaged, has no copy.
     Audits of generations that are no longer kept are removed.
     """
     folder = audit_folder(home, audit.build_id)
@@ -81,52 +80,37 @@ def save_audit(home: Path, audit: Audit) -> Path:
 def write_json(path: Path, audit: Audit) -> None:
     """Write an audit as JSON."""
     text = json.dumps(audit.to_json(), indent=2, ensure_ascii=False) + "\n"
-    _replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    with _writing(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def write_page(path: Path, audit: Audit) -> None:
     """Write an audit as a page."""
-    text = render_page(audit)
-    _replace(path, lambda draft: draft.write_text(text, encoding="utf-8"))
+    with _writing(path) as draft:
+        draft.write_text(render_page(audit), encoding="utf-8")
 
 
 def write_table(path: Path, audit: Audit) -> None:
     """Write an audit as Parquet: ``build_id``, ``audited_at`` and a row per result."""
-    rows = [
-        (
-            audit.build_id,
-            audit.audited_at,
-            *(str(getattr(result, name)) for name in _COLUMNS),
-        )
-        for result in audit.worst_first
-    ]
+    import pandas as pd  # noqa: PLC0415 - heavy
 
-    def write(draft: Path) -> None:
-        with duckdb.connect() as connection:
-            columns = ", ".join(
-                f'"{name}" VARCHAR' for name in ("build_id", "audited_at", *_COLUMNS)
-            )
-            connection.execute(f"CREATE TABLE results ({columns})")
-            places = ", ".join("?" * (len(_COLUMNS) + 2))
-            if rows:
-                connection.executemany(
-                    f"INSERT INTO results VALUES ({places})",  # noqa: S608
-                    rows,
-                )
-            connection.execute(
-                f"COPY results TO {quote_text(str(draft))} (FORMAT parquet)"
-            )
-
-    _replace(path, write)
+    rows = pd.DataFrame(
+        [asdict(result) for result in audit.worst_first],
+        columns=[field.name for field in fields(Result)],
+    )
+    rows.insert(0, "build_id", audit.build_id)
+    rows.insert(1, "audited_at", audit.audited_at)
+    with _writing(path) as draft:
+        rows.astype("string").to_parquet(draft, index=False)
 
 
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under another name first, so that readers see all of it or none."""
-    draft = path.with_name(f".{path.name}.unfinished")
+@contextmanager
+def _writing(path: Path) -> Iterator[Path]:
+    """Write a file that readers see all of or nothing of."""
     try:
-        write(draft)
-        draft.replace(path)
-    except (OSError, duckdb.Error) as error:
-        draft.unlink(missing_ok=True)
-        cause = error.strerror if isinstance(error, OSError) else reason(error)
-        raise PublishError(f"{path} cannot be written: {cause}") from None
+        with replacing(path) as draft:
+            yield draft
+    except OSError as error:
+        raise PublishError(
+            f"{path} cannot be written: {error.strerror or error}"
+        ) from None

@@ -1,16 +1,17 @@
 """Suites of expectations, read from YAML in the shape that Great Expectations saves.
 
 A file holds a list of suites. Each has a name, expectations (type, kwargs, severity and
-meta, as in Great Expectations) and a ``meta`` that says what is checked:
+meta, as in Great Expectations; or, shorter, the type with its kwargs, severity and
+meaning) and a ``meta`` that says what is checked:
 
 - ``table``: a small published table;
 - ``query``: SQL over the published tables;
-- ``checks``: named queries with the columns subject, found and expected, put together
+- ``checks``: queries, by name, of what they are about, found and expected, put together
   to one frame of check, subject, found and expected;
 - ``frame``: one that `mall_segments.audit.frames` makes of files, schema or model.
 
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
-writes it. ``keys`` name the columns that name a row. ``needs: previous`` skips the
+writes it. ``keys`` are the columns that name a row. ``needs: previous`` skips the
 suite when there is no previous generation; ``needs: same input`` leaves it out unless
 both were made of the same input, ``needs: orders`` unless there are orders.
 ``is_drift`` lets ``--accept-drift`` turn its failures into warnings.
@@ -38,6 +39,7 @@ PROJECT_SUITES: Final = "tests/quality"
 _MEANINGS: Final = {
     "expect_column_values_to_be_between": "is from {min_value} to {max_value}",
     "expect_column_values_to_be_in_set": "is one of {value_set}",
+    "expect_column_distinct_values_to_equal_set": "is each of {value_set}",
     "expect_column_values_to_be_unique": "is unique",
     "expect_column_values_to_be_null": "is empty",
     "expect_column_values_to_not_be_null": "is not empty",
@@ -57,13 +59,6 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Check(_Entry):
-    """A query of subject, found and expected, and what it asks."""
-
-    name: str
-    sql: str
-
-
 class Expectation(_Entry):
     """One expectation, in the words of Great Expectations."""
 
@@ -72,14 +67,35 @@ class Expectation(_Entry):
     severity: Literal["critical", "warning"] = "critical"
     meta: dict[str, Any] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, entry: Any) -> Any:
+        """Read ``{expect_...: kwargs, meaning: ...}`` as the longer form."""
+        if not isinstance(entry, dict) or "type" in entry:
+            return entry
+        spelled: dict[str, Any] = {}
+        for key, value in entry.items():
+            if str(key).startswith("expect_"):
+                spelled |= {"type": key, "kwargs": value}
+            elif key == "meaning":
+                spelled["meta"] = {key: value}
+            else:
+                spelled[key] = value
+        return spelled
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns it looks at; none if it is about the table."""
+        named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
+        listed = self.kwargs.get("column_list", self.kwargs.get("column_set", []))
+        return [str(name) for name in (*named, *listed) if name is not None]
+
     @property
     def column(self) -> str:
-        """The column or columns it is about; empty if it is about the table."""
-        for key in ("column", "column_A"):
-            if key in self.kwargs:
-                return str(self.kwargs[key])
-        columns = self.kwargs.get("column_list", self.kwargs.get("column_set", []))
-        return ", ".join(map(str, columns))
+        """The column or columns it is about, the first of those it compares."""
+        return ", ".join(
+            self.columns[:1] if "column_A" in self.kwargs else self.columns
+        )
 
     @property
     def meaning(self) -> str:
@@ -108,9 +124,9 @@ class SuiteMeta(_Entry):
 
     table: str | None = None
     query: str | None = None
-    checks: list[Check] | None = None
+    checks: dict[str, str] | None = None
     frame: str | None = None
-    keys: list[str] = Field(default_factory=list)
+    keys: list[str] = ["check", "subject"]
     needs: Literal["previous", "same input", "orders"] | None = None
     is_drift: bool = False
 
@@ -138,18 +154,9 @@ class Suite(_Entry):
 
 
 def read_suites(project: Path | None = None) -> list[Suite]:
-    """Read the suites of the package, and those of a project.
+    """Read the suites of the package, and those of the YAML files of a project.
 
-    Parameters
-    ----------
-    project : Path, optional
-        A folder; suites in the YAML files of its ``tests/quality`` are added, and stand
-        in for those of the package that have the same name.
-
-    Raises
-    ------
-    PublishError
-        If a file holds anything else; the message names it and the place.
+    These stand in for those of the package that have the same name.
     """
     suites: dict[str, Suite] = {}
     folders: list[Traversable | Path] = [files("mall_segments.audit") / "suites"]

@@ -26,7 +26,6 @@ class Validator:
     """One Great Expectations context, reused for every suite.
 
     It keeps everything in memory, sends nothing anywhere and prints no progress.
-    Making it takes the seconds that Great Expectations needs to be imported.
     """
 
     def __init__(self) -> None:
@@ -57,24 +56,7 @@ class Validator:
         *,
         accept_drift: bool = False,
     ) -> list[Result]:
-        """Check one frame.
-
-        Parameters
-        ----------
-        suite : Suite
-            What is expected.
-        frame : DataFrame
-            What is checked.
-        parameters : mapping of str to object
-            What ``{"$PARAMETER": name}`` in the suite stands for.
-        accept_drift : bool
-            Whether a suite about drift only warns.
-
-        Returns
-        -------
-        list of Result
-            One per expectation, in their order.
-        """
+        """Check one frame; return a result per expectation, in their order."""
         frame = frame.reset_index(drop=True)
         expectations = [each.filled(parameters) for each in suite.expectations]
         answers = self._ask(suite.name, expectations, frame, "BOOLEAN_ONLY")
@@ -190,7 +172,7 @@ def _observed(
         return f"{n_rows:,} rows"
     if answer["success"]:
         if n_rows == 1 and "column" in expectation.kwargs:
-            return _written(frame[expectation.kwargs["column"]].iloc[0])
+            return _written(frame[expectation.column].iloc[0])
         return f"{n_rows:,} of {n_rows:,} rows"
     places = result.get("partial_unexpected_index_list")
     if places is None:
@@ -208,17 +190,9 @@ def _observed(
 def _culprit(
     expectation: Expectation, row: Mapping[str, Any], keys: Sequence[str]
 ) -> str:
-    arguments = expectation.kwargs
-    if "column_A" in arguments:
-        left, right = arguments["column_A"], arguments["column_B"]
-        found = f"{left} {_written(row[left])}, {right} {_written(row[right])}"
-    else:
-        columns = arguments.get("column_list")
-        if not isinstance(columns, list):
-            columns = [arguments["column"]] if "column" in arguments else []
-        found = ", ".join(f"{column} {_written(row[column])}" for column in columns)
-    example = row.get(f"{arguments.get('column')}_example")
+    found = ", ".join(f"{name} {_written(row[name])}" for name in expectation.columns)
     named = [f"{key} {_written(row[key])}" for key in keys if key in row]
+    example = row.get(f"{expectation.column}_example")
     if example is not None and not _is_nan(example):
         named.append(f"for example {_written(example)}")
     return f"{found} ({', '.join(named)})" if named else found

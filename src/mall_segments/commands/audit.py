@@ -7,8 +7,7 @@ import click
 
 from mall_segments.commands._options import FILE
 from mall_segments.commands._progress import ProgressBar
-from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import list_generations, read_current
+from mall_segments.publishing.generations import find_generation
 
 _WIDEST_LINE = 200
 
@@ -65,13 +64,7 @@ def command(
     or --html says where to write them.
     """
     home: Path = context.obj
-    if build_id is None:
-        build_id = read_current(home).build_id
-    elif build_id not in list_generations(home):
-        raise PublishError(
-            f"there is no generation {build_id}; kept are "
-            + (", ".join(list_generations(home)) or "none")
-        )
+    build_id = find_generation(home, build_id).build_id
     with ProgressBar() as bar:
         bar.show("Great Expectations", 0)
         # It takes seconds to import.

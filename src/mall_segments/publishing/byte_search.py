@@ -38,19 +38,15 @@ class ByteSearch:
     """A search for many texts at once, by a table of the last bytes of each."""
 
     def __init__(self, texts: Collection[str]) -> None:
-        self._texts: dict[int, dict[int, list[bytes]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
-        for text in texts:
-            data = text.encode()
-            ending = data[-_LONGEST_KEY:]
-            self._texts[len(ending)][int.from_bytes(ending, "little")].append(data)
-        self._longest = max((len(text.encode()) for text in texts), default=1)
-        self._tables: dict[int, npt.NDArray[np.bool_]] = {}
-        for length, endings in self._texts.items():
-            table = np.zeros(1 << _TABLE_BITS, dtype=np.bool_)
-            table[_slots(np.array(list(endings), dtype=np.uint64))] = True
-            self._tables[length] = table
+        needles = [text.encode() for text in texts]
+        self._longest = max(map(len, needles), default=1)
+        self._key = min([_LONGEST_KEY, *map(len, needles)])
+        self._needles: dict[int, list[bytes]] = defaultdict(list)
+        for needle in needles:
+            ending = int.from_bytes(needle[-self._key :], "little")
+            self._needles[ending].append(needle)
+        self._table = np.zeros(1 << _TABLE_BITS, dtype=np.bool_)
+        self._table[_slots(np.array(list(self._needles), dtype=np.uint64))] = True
 
     def files_with_any(self, paths: Iterable[Path]) -> list[Path]:
         """Return those of the files that hold any of the texts."""
@@ -61,26 +57,23 @@ class ByteSearch:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 data = kept + chunk
-                if any(self._is_found(data, length) for length in self._texts):
+                if self._is_found(data):
                     return True
                 # A text may lie across two chunks.
                 kept = data[-(self._longest - 1) :] if self._longest > 1 else b""
         return False
 
-    def _is_found(self, data: bytes, length: int) -> bool:
-        n_places = len(data) - length + 1
-        if n_places < 1:
-            return False
+    def _is_found(self, data: bytes) -> bool:
+        n_places = max(0, len(data) - self._key + 1)
         values = np.frombuffer(data, dtype=np.uint8).astype(np.uint64)
         keys: Keys = np.zeros(n_places, dtype=np.uint64)
-        for place in range(length):
+        for place in range(self._key):
             keys |= values[place : place + n_places] << np.uint64(8 * place)
-        for start in np.flatnonzero(self._tables[length][_slots(keys)]):
-            end = int(start) + length
-            for text in self._texts[length].get(int(keys[start]), ()):
-                if data[max(0, end - len(text)) : end] == text:
-                    return True
-        return False
+        return any(
+            data.endswith(needle, 0, int(start) + self._key)
+            for start in np.flatnonzero(self._table[_slots(keys)])
+            for needle in self._needles.get(int(keys[start]), ())
+        )
 
 
 def _slots(keys: Keys) -> Keys:

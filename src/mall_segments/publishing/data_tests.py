@@ -23,15 +23,10 @@ _SINGULAR_PREFIX = "assert_"
 
 @dataclass(frozen=True)
 class DataTests:
-    """The data tests that passed.
+    """The data tests that passed: how many, and what those of a query of their own say.
 
-    Attributes
-    ----------
-    n_passed : int
-        All of them.
-    claims : tuple of str
-        What those say that have a query of their own, such as "Feature pairs count
-        every customer"; the others check keys, ranges and references.
+    Such a claim is "Feature pairs count every customer"; the others check keys, ranges
+    and references.
     """
 
     n_passed: int
@@ -45,22 +40,7 @@ def write_data_tests(
     target: Path | None = None,
     invocation: str | None = None,
 ) -> None:
-    """Write ``data_tests.json``: the data tests that had to pass before.
-
-    Parameters
-    ----------
-    folder : Path
-        The generation's folder, not sealed yet.
-    database : Path
-        Its DuckDB file.
-    target, invocation
-        See `mall_segments.publishing.docs.read_manifest`.
-
-    Raises
-    ------
-    PublishError
-        If this dbt command has written no manifest.
-    """
+    """Write ``data_tests.json``: the data tests that had to pass before."""
     manifest = read_manifest(target, invocation)
     tests = _tests_before(manifest, PUBLISHING_NODE)
     content = {
@@ -80,13 +60,7 @@ def write_data_tests(
 
 
 def read_data_tests(folder: Path) -> DataTests | None:
-    """Read what `write_data_tests` wrote; None if the folder has none.
-
-    Raises
-    ------
-    PublishError
-        If the file is damaged.
-    """
+    """Read what `write_data_tests` wrote; None if the folder has none."""
     path = folder / DATA_TESTS
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -36,36 +36,18 @@ def write_docs(
 ) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
-    Parameters
-    ----------
-    folder : Path
-        Where to write ``dbt_docs.html``.
-    database : Path
-        The published DuckDB file; the page describes the working one, which has the
-        tables before the published ones as well.
-    connection : DuckDB connection
-        Open on the working database.
-    target, invocation
-        See `read_manifest`.
-
-    Raises
-    ------
-    PublishError
-        If this dbt command has written no manifest, or dbt's page has changed.
+    It describes the working database, which has those before the published ones, too.
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
 
     manifest = _presentable(
         read_manifest(target, invocation), target or _target_folder()
     )
-    relations = _describe_relations(connection.cursor())
     page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
     # Its icon's address was never filled in, so that browsers ask for no such file.
     page = _ICON.sub('<link rel="icon" href="data:,">', page)
-    for slot, content in (
-        (_MANIFEST_SLOT, manifest),
-        (_CATALOG_SLOT, _catalog(manifest, relations)),
-    ):
+    catalog = _catalog(manifest, _describe_relations(connection.cursor()))
+    for slot, content in ((_MANIFEST_SLOT, manifest), (_CATALOG_SLOT, catalog)):
         if slot not in page:
             raise PublishError(f"dbt's documentation page has no {slot} any more")
         page = page.replace(slot, _inline(content))
@@ -77,18 +59,8 @@ def read_manifest(
 ) -> dict[str, Any]:
     """Read the manifest that dbt wrote before it ran the first model.
 
-    Parameters
-    ----------
-    target : Path, optional
-        The folder dbt writes ``manifest.json`` to; by default that of the dbt command
-        this runs in.
-    invocation : str, optional
-        The id of the dbt command that must have written it; by default that too.
-
-    Raises
-    ------
-    PublishError
-        If there is none, or only that of another dbt command.
+    The folder and the dbt command that must have written it are by default those of the
+    command this runs in.
     """
     from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
 
@@ -96,18 +68,14 @@ def read_manifest(
     remedy = "What is published is described by it, so run dbt without --no-write-json."
     try:
         manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        is_ours = manifest["metadata"]["invocation_id"] == (
-            invocation or get_invocation_id()
-        )
+        found = manifest["metadata"]["invocation_id"]
+        if found == (invocation or get_invocation_id()):
+            return manifest
         problem = "is that of another dbt command"
     except OSError as error:
-        is_ours = False
         problem = f"cannot be read: {error.strerror}"
     except ValueError:
-        is_ours = False
         problem = "is being written by another dbt command"
-    if is_ours:
-        return manifest
     # A build that was refused because of this one has written its own there.
     known = None if target else _known_manifest()
     if known is None:
@@ -167,43 +135,40 @@ def _presentable(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
 
 def _describe_relations(connection: Any) -> dict[tuple[str, str], dict[str, Any]]:
     """Describe tables and views by schema and name, as a catalog does."""
-    relations: dict[tuple[str, str], dict[str, Any]] = {}
-    for database, schema, name, kind, comment in connection.execute(
+    rows = connection.execute(
         """
-        SELECT database_name, schema_name, table_name, 'BASE TABLE', comment
-        FROM duckdb_tables() WHERE database_name = current_database()
-        UNION ALL
-        SELECT database_name, schema_name, view_name, 'VIEW', comment
-        FROM duckdb_views() WHERE database_name = current_database() AND NOT internal
-        """
-    ).fetchall():
-        relations[schema, name] = {
-            "metadata": {
-                "type": kind,
-                "schema": schema,
-                "name": name,
-                "database": database,
-                "comment": comment,
-                "owner": None,
+        SELECT
+            table_schema,
+            table_name,
+            {
+                'type': table_type,
+                'schema': table_schema,
+                'name': table_name,
+                'database': table_catalog,
+                'comment': any_value(tables."TABLE_COMMENT"),
+                'owner': NULL
             },
-            "columns": {},
+            list({
+                'type': data_type,
+                'index': ordinal_position,
+                'name': column_name,
+                'comment': columns."COLUMN_COMMENT"
+            } ORDER BY ordinal_position)
+        FROM information_schema.tables AS tables
+        INNER JOIN information_schema.columns AS columns
+            USING (table_catalog, table_schema, table_name)
+        WHERE table_catalog = current_database()
+        GROUP BY table_catalog, table_schema, table_name, table_type
+        """
+    ).fetchall()
+    return {
+        (schema, name): {
+            "metadata": metadata,
+            "columns": {column["name"]: column for column in columns},
             "stats": {},
         }
-    for schema, name, column, index, type_, comment in connection.execute(
-        """
-        SELECT schema_name, table_name, column_name, column_index, data_type, comment
-        FROM duckdb_columns() WHERE database_name = current_database()
-        ORDER BY ALL
-        """
-    ).fetchall():
-        if (schema, name) in relations:
-            relations[schema, name]["columns"][column] = {
-                "type": type_,
-                "index": index,
-                "name": column,
-                "comment": comment,
-            }
-    return relations
+        for schema, name, metadata, columns in rows
+    }
 
 
 def _catalog(

@@ -7,11 +7,9 @@ were published.
 
 from __future__ import annotations
 
-import csv
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +21,7 @@ from mall_segments.errors import PublishError
 from mall_segments.home import published_folder, warehouse_file
 from mall_segments.model import load_model
 from mall_segments.publishing.byte_search import ByteSearch, is_searchable
+from mall_segments.publishing.csv_cells import read_cells
 from mall_segments.publishing.generations import (
     DATABASE,
     MANIFEST,
@@ -38,6 +37,7 @@ from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
 from mall_segments.publishing.switching import (
     publish_lock,
     replaced_generation,
+    replacing,
     seal_generation,
 )
 from mall_segments.publishing.tables import (
@@ -45,6 +45,7 @@ from mall_segments.publishing.tables import (
     attached,
     comment_statements,
     describe_table,
+    qualified,
     quote_identifier,
     quote_text,
     reason,
@@ -64,69 +65,26 @@ _SEARCHED: Final = ("published", "warehouse", "target", "logs")
 _LEAST_DISTINCT: Final = 0.9
 
 
-@dataclass
-class Forgotten:
-    """What was done.
-
-    Attributes
-    ----------
-    found : set of str
-        The ids that were found anywhere.
-    rewritten : list of str
-        The generations and databases that held any of them.
-    n_files : int
-        How many files were searched for them afterwards.
-    n_unsearchable : int
-        Of how many ids only queries can tell that they are gone, since their few digits
-        occur in any file.
-    """
-
-    found: set[str] = field(default_factory=set)
-    rewritten: list[str] = field(default_factory=list)
-    n_files: int = 0
-    n_unsearchable: int = 0
-
-
 def forget_customers(
     home: Path,
     ids: Collection[str],
     progress: Callable[[str, float], None] = lambda _step, _share: None,
-) -> Forgotten:
+) -> Eraser:
     """Remove customers from every generation and from the working database.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/`` and ``warehouse/``.
-    ids : collection of str
-        Their ids, as in the column ``customer_id``.
-    progress : callable
-        Called with what is done next and the share of all done before.
-
-    Returns
-    -------
-    Forgotten
-        What was found, rewritten and searched.
-
-    Raises
-    ------
-    PublishError
-        If a generation is damaged, another process builds or reads the working
-        database, or a file still holds an id in the end; the message names the file,
-        never an id.
+    Raises `PublishError` if a file still holds an id in the end; the message names the
+    file, never an id.
     """
-    forgotten = Forgotten()
     with publish_lock(home):
-        build_ids = list_generations(home)
         generations = [
             verify_generation(generation_folder(home, build_id))
-            for build_id in build_ids
+            for build_id in list_generations(home)
         ]
         aliases = {compact("customer_id"), compact("customer_id_text")}
         for generation in generations:
             model = load_model(generation.folder / MODEL)
             aliases |= {compact(alias) for alias in model.customer_id_aliases}
-        eraser = _Eraser(set(ids), aliases, forgotten)
+        eraser = Eraser(ids, aliases)
         working = warehouse_file(home)
         if working.is_file():
             progress("the working database", 0)
@@ -136,18 +94,26 @@ def forget_customers(
             _rewrite_generation(eraser, home, generation)
         progress("every file is searched", 0.95)
         _prove(home, eraser)
-        if forgotten.found:
-            _log(home, forgotten)
-    return forgotten
+        if eraser.found:
+            _log(home, eraser)
+    return eraser
 
 
-class _Eraser:
-    """The ids to forget, and what was found of them."""
+class Eraser:
+    """Whom to forget, and what was done.
 
-    def __init__(self, ids: set[str], aliases: set[str], forgotten: Forgotten) -> None:
+    ``found`` are the ids found anywhere, ``rewritten`` the generations and databases
+    that held any, ``n_files`` the files searched afterwards. Of ``n_unsearchable`` ids
+    only queries can tell that they are gone: their few digits occur in any file.
+    """
+
+    def __init__(self, ids: Collection[str], aliases: set[str]) -> None:
         self.ids = {each for given in ids if (each := given.strip())}
         self.aliases = aliases
-        self.forgotten = forgotten
+        self.found: set[str] = set()
+        self.rewritten: list[str] = []
+        self.n_files = 0
+        self.n_unsearchable = 0
 
     @contextmanager
     def engine(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -163,11 +129,10 @@ class _Eraser:
     def columns(
         self, connection: duckdb.DuckDBPyConnection, relation: str
     ) -> list[str]:
-        """Return the columns of a relation that hold ids of customers.
+        """Return the columns of a relation that hold ids of customers, by their names.
 
-        They are those with a name that ids have. A customer file may name its ids in
-        other words; then it is the column of nearly distinct texts, if any, that holds
-        most of the ids to forget.
+        A customer file may have another name for them; then it is the column of nearly
+        distinct texts, if any, that holds most of the ids to forget.
         """
         return self.named_columns(connection, relation) or self._likely_column(
             connection, relation
@@ -190,7 +155,7 @@ class _Eraser:
                     f"SELECT DISTINCT {spelling} FROM {relation} "  # noqa: S608
                     f"WHERE {spelling} IN (FROM forgotten_ids)"
                 ).fetchall()
-                self.forgotten.found |= {row[0] for row in found}
+                self.found |= {row[0] for row in found}
         row = connection.execute(
             f"SELECT count(*) FROM {relation} WHERE {_is_forgotten(columns)}"  # noqa: S608
         ).fetchone()
@@ -229,42 +194,39 @@ def _is_forgotten(columns: list[str]) -> str:
     return " OR ".join(found) or "false"
 
 
-def _rewrite_working(eraser: _Eraser, path: Path) -> None:
-    draft = path.with_name(f".{path.name}.forgetting")
-    draft.unlink(missing_ok=True)
+def _rewrite_working(eraser: Eraser, path: Path) -> None:
     try:
-        with eraser.engine() as engine:
+        # Even if it holds none of them: ids of earlier builds may be in blocks not used
+        # again.
+        with replacing(path) as draft, eraser.engine() as engine:
             engine.execute(
                 f"ATTACH {quote_text(str(path))} AS {_OLD}; CHECKPOINT {_OLD}"
             )
-            changed = _copy_database(eraser, engine, draft)
-        if changed:
-            eraser.forgotten.rewritten.append(path.name)
-        # Written anew even so: ids of earlier builds may be in blocks not used again.
-        draft.replace(path)
+            if _copy_database(eraser, engine, draft):
+                eraser.rewritten.append(path.name)
         path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
         shutil.rmtree(path.with_name("spilled"), ignore_errors=True)
     except duckdb.Error as error:
         raise PublishError(
             f"{path} cannot be written anew: {reason(error)}; end what uses it"
         ) from None
-    finally:
-        draft.unlink(missing_ok=True)
 
 
-def _rewrite_generation(eraser: _Eraser, home: Path, generation: Generation) -> None:
+def _rewrite_generation(eraser: Eraser, home: Path, generation: Generation) -> None:
     csv_file = generation.folder / CUSTOMERS_CSV
     with eraser.engine() as engine:
         database = quote_text(str(generation.folder / DATABASE))
         engine.execute(f"ATTACH {database} AS {_OLD} (READ_ONLY)")
         relations = [relation for relation, _, _ in _tables(engine)]
-        rows = _read_csv(csv_file)
+        rows = "(SELECT '' AS nothing WHERE false)"
+        if csv_file.is_file():
+            _, rows = read_cells(csv_file)
         relations.append(rows)
         columns = {each: eraser.columns(engine, each) for each in relations}
         counts = {each: eraser.count(engine, each, columns[each]) for each in relations}
         if not any(counts.values()):
             return
-        eraser.forgotten.rewritten.append(generation.build_id)
+        eraser.rewritten.append(generation.build_id)
         with replaced_generation(home, generation.build_id) as draft:
             option = f" (STORAGE_VERSION '{STORAGE_VERSION}')"
             lost = _copy_database(eraser, engine, draft.folder / DATABASE, option)
@@ -293,7 +255,7 @@ def _rewrite_generation(eraser: _Eraser, home: Path, generation: Generation) -> 
 
 
 def _copy_database(
-    eraser: _Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
+    eraser: Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
 ) -> dict[str, int]:
     """Copy the attached database without the customers; return what tables lost."""
     lost: dict[str, int] = {}
@@ -302,7 +264,7 @@ def _copy_database(
     with TemporaryDirectory(prefix=".forgetting-", dir=target.parent) as parts:
         for relation, schema, name in _tables(engine):
             schemas.add(schema)
-            table = _copied(schema, name)
+            table = qualified(REBUILT, schema, name)
             columns = eraser.columns(engine, relation)
             if n_lost := eraser.count(engine, relation, columns):
                 lost[name] = n_lost
@@ -315,13 +277,13 @@ def _copy_database(
             [_OLD],
         ).fetchall():
             schemas.add(schema)
-            view = f"{_OLD}.{quote_identifier(schema)}.{quote_identifier(name)}"
+            view = qualified(_OLD, schema, name)
             copy.views[f"{schema}.{name}"] = sql
             copy.comments += comment_statements(
-                engine, view, _copied(schema, name), kind="VIEW"
+                engine, view, qualified(REBUILT, schema, name), kind="VIEW"
             )
         copy.statements[:0] = [
-            f"CREATE SCHEMA IF NOT EXISTS {REBUILT}.{quote_identifier(schema)}"
+            f"CREATE SCHEMA IF NOT EXISTS {qualified(REBUILT, schema)}"
             for schema in sorted(schemas)
         ]
         copy.write(target, option)
@@ -329,19 +291,12 @@ def _copy_database(
     return lost
 
 
-def _copied(schema: str, name: str) -> str:
-    return f"{REBUILT}.{quote_identifier(schema)}.{quote_identifier(name)}"
-
-
 def _tables(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
     rows = engine.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1",
         [_OLD],
     ).fetchall()
-    return [
-        (f"{_OLD}.{quote_identifier(schema)}.{quote_identifier(name)}", schema, name)
-        for schema, name in rows
-    ]
+    return [(qualified(_OLD, schema, name), schema, name) for schema, name in rows]
 
 
 def _describe_anew(
@@ -368,28 +323,8 @@ def _link_unchanged(old: Path, new: Path) -> None:
             os.link(old / name, new / name)
 
 
-def _read_csv(path: Path) -> str:
-    """Return the relation of a CSV file as we write them, every cell as text."""
-    if not path.is_file():
-        return "(SELECT '' AS nothing WHERE false)"
-    with path.open(encoding="utf-8", newline="") as file:
-        names = next(csv.reader(file), [])
-    columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
-    return (
-        f"read_csv({quote_text(str(path))}, auto_detect = false, header = true, "
-        f"delim = ',', quote = '\"', escape = '\"', columns = {{{columns}}}, "
-        "allow_quoted_nulls = false, parallel = false)"
-    )
-
-
-def _prove(home: Path, eraser: _Eraser) -> None:
-    """Search every table and file; an audit that names somebody is removed.
-
-    Raises
-    ------
-    PublishError
-        If anything else still holds an id.
-    """
+def _prove(home: Path, eraser: Eraser) -> None:
+    """Search every table and file; an audit that names somebody is removed."""
     searchable = {each for each in eraser.ids if is_searchable(each)}
     files = [
         path
@@ -397,8 +332,8 @@ def _prove(home: Path, eraser: _Eraser) -> None:
         for path in (home / name).rglob("*")
         if path.is_file() and not path.is_symlink()
     ]
-    eraser.forgotten.n_unsearchable = len(eraser.ids) - len(searchable)
-    eraser.forgotten.n_files = len(files)
+    eraser.n_unsearchable = len(eraser.ids) - len(searchable)
+    eraser.n_files = len(files)
     remaining = [
         path for path in files if path.suffix == ".duckdb" and _holds_any(eraser, path)
     ]
@@ -416,7 +351,7 @@ def _prove(home: Path, eraser: _Eraser) -> None:
         )
 
 
-def _holds_any(eraser: _Eraser, database: Path) -> bool:
+def _holds_any(eraser: Eraser, database: Path) -> bool:
     with eraser.engine() as engine:
         engine.execute(f"ATTACH {quote_text(str(database))} AS {_OLD} (READ_ONLY)")
         return any(
@@ -426,10 +361,10 @@ def _holds_any(eraser: _Eraser, database: Path) -> bool:
         )
 
 
-def _log(home: Path, forgotten: Forgotten) -> None:
+def _log(home: Path, eraser: Eraser) -> None:
     line = (
-        f"{datetime.now(UTC).isoformat(timespec='seconds')} {len(forgotten.found)} "
-        f"customers removed from {len(forgotten.rewritten)} databases\n"
+        f"{datetime.now(UTC).isoformat(timespec='seconds')} {len(eraser.found)} "
+        f"customers removed from {len(eraser.rewritten)} databases\n"
     )
     with (published_folder(home) / LOG).open("a", encoding="utf-8") as file:
         file.write(line)

@@ -36,14 +36,7 @@ _BUILD_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 class Generation:
     """A published generation whose manifest was read and found intact.
 
-    Attributes
-    ----------
-    build_id : str
-        The name of the generation.
-    folder : Path
-        Its own folder, not the link: it stays the same when a build switches the link.
-    manifest : Mapping
-        The content of ``manifest.json``.
+    Its folder is its own, not the link: it stays the same when a build switches that.
     """
 
     build_id: str
@@ -51,19 +44,14 @@ class Generation:
     manifest: Mapping[str, Any]
 
     def file(self, name: str) -> Path:
-        """Find one file of the generation, verified by size and SHA-256.
-
-        Raises
-        ------
-        PublishError
-            If the manifest does not list the file, or the file is not the one listed.
-        """
+        """Find one file of the generation, verified by size and SHA-256."""
         files = self.manifest["files"]
         if name not in files:
             raise PublishError(
                 f"{self.folder} has no {name}; it has {', '.join(sorted(files))}"
             )
-        _verify_file(self.folder, name, files[name])
+        if problem := _problem_of_file(self.folder, name, files[name]):
+            raise PublishError(problem)
         return self.folder / name
 
 
@@ -119,18 +107,7 @@ def ways_out(home: Path) -> str:
 
 
 def current_generation(home: Path) -> Path | None:
-    """Find the folder ``published/current`` points to, unverified.
-
-    Returns
-    -------
-    Path or None
-        The generation's own folder; None when nothing was published yet.
-
-    Raises
-    ------
-    PublishError
-        If ``published/current`` is not a link to an existing generation.
-    """
+    """Find the folder ``published/current`` points to, unverified; None without one."""
     while (build_id := linked_build_id(home)) is not None:
         folder = generation_folder(home, build_id)
         if folder.is_dir():
@@ -149,11 +126,6 @@ def read_current(home: Path) -> Generation:
 
     A reader has until the generation is pruned, ``keep_generations`` builds later, to
     open its files; a file once open stays readable.
-
-    Raises
-    ------
-    PublishError
-        If nothing was published yet, or the manifest is damaged.
     """
     while True:
         folder = current_generation(home)
@@ -171,13 +143,7 @@ def read_current(home: Path) -> Generation:
 
 
 def find_generation(home: Path, build_id: str | None = None) -> Generation:
-    """Read the manifest of the generation named, or of the current one.
-
-    Raises
-    ------
-    PublishError
-        If there is none, or its manifest is damaged.
-    """
+    """Read the manifest of the generation named, or of the current one."""
     if build_id is None:
         return read_current(home)
     kept = list_generations(home)
@@ -189,14 +155,7 @@ def find_generation(home: Path, build_id: str | None = None) -> Generation:
 
 
 def read_generation(folder: Path) -> Generation:
-    """Read and check the manifest of one generation, but none of its other files.
-
-    Raises
-    ------
-    PublishError
-        If the manifest is missing, damaged, of another format, or belongs to another
-        generation.
-    """
+    """Read and check the manifest of one generation, but none of its other files."""
     path = folder / MANIFEST
     try:
         manifest = read_sealed(path)
@@ -223,38 +182,15 @@ def read_generation(folder: Path) -> Generation:
 
 
 def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
-    """Check every file of a generation against its manifest.
+    """Check every file of a generation against its manifest, but no hidden ones.
 
-    Hidden files (names that begin with a dot) are ignored: file managers and
-    network file systems leave them.
-
-    Parameters
-    ----------
-    folder : Path
-        The generation's own folder, not the link to it.
-    deep : bool
-        Also check the model, and open the database and check the columns, row count
-        and content checksum of every table.
-
-    Raises
-    ------
-    PublishError
-        If a file is missing, has another size or SHA-256, or is not listed; if a
-        table is not the one published. The message names the file or table.
-    ModelError
-        If the model cannot be used.
+    File managers and network file systems leave those. ``deep`` also checks the model,
+    and the columns, row count and content checksum of every table of the database.
     """
     generation = read_generation(folder)
-    files = generation.manifest["files"]
-    for name, listing in files.items():
-        _verify_file(folder, name, listing)
-    with refuse_os_errors(f"{folder} cannot be listed"):
-        found = {name for name in relative_files(folder) if not _is_hidden(name)}
-    surplus = sorted(found - set(files) - {MANIFEST})
-    if surplus:
-        raise PublishError(
-            f"{folder / surplus[0]} is not in {MANIFEST}: it was not published"
-        )
+    for problem in file_problems(generation).values():
+        if problem:
+            raise PublishError(problem)
     if deep:
         from mall_segments.model import load_model  # noqa: PLC0415 - heavy
         from mall_segments.publishing.tables import verify_tables  # noqa: PLC0415
@@ -266,6 +202,17 @@ def verify_generation(folder: Path, *, deep: bool = False) -> Generation:
             written_by=generation.manifest["versions"]["duckdb"],
         )
     return generation
+
+
+def file_problems(generation: Generation) -> dict[str, str | None]:
+    """Map each file that is listed or there to what is wrong with it."""
+    folder, listed = generation.folder, generation.manifest["files"]
+    with refuse_os_errors(f"{folder} cannot be listed"):
+        found = {name for name in relative_files(folder) if not _is_hidden(name)}
+    return {
+        name: _problem_of_file(folder, name, listed.get(name))
+        for name in sorted({*found, *listed} - {MANIFEST})
+    }
 
 
 def file_sha256(path: Path) -> str:
@@ -300,27 +247,30 @@ def _is_listing(listing: object) -> bool:
     )
 
 
-def _verify_file(folder: Path, name: str, listing: Mapping[str, Any]) -> None:
+def _problem_of_file(
+    folder: Path, name: str, listing: Mapping[str, Any] | None
+) -> str | None:
     path = folder / name
+    if listing is None:
+        return f"{path} is not in {MANIFEST}: it was not published"
     try:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode):
-            raise PublishError(f"{path} is not a regular file")
+            return f"{path} is not a regular file"
         if status.st_size != listing["bytes"]:
-            raise PublishError(
+            return (
                 f"{path} has {status.st_size} bytes, "
                 f"but {listing['bytes']} were published: {folder.name} is damaged"
             )
         digest = file_sha256(path)
     except OSError as error:
-        raise PublishError(
-            f"{path} cannot be read ({error.strerror}): {folder.name} is damaged"
-        ) from None
+        return f"{path} cannot be read ({error.strerror}): {folder.name} is damaged"
     if digest != listing["sha256"]:
-        raise PublishError(
+        return (
             f"{path} was changed after it was published: its SHA-256 is "
             f"{digest[:16]}..., published was {listing['sha256'][:16]}..."
         )
+    return None
 
 
 def _is_hidden(name: str) -> bool:

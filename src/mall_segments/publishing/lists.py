@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
 from mall_segments.errors import PublishError
 from mall_segments.publishing.csv_cells import harmless
+from mall_segments.publishing.switching import replacing
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
 
@@ -35,23 +33,16 @@ _DEFINITIONS: Final = "definitions"
 # Columns by which the rows are told into lists, and which no list shows.
 _OF_SEGMENT: Final = "list_segment_id"
 _LABEL: Final = "list_label"
+_EVERYBODY: Final = f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM listed"  # noqa: S608
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which customers are listed.
+    """Which customers are listed: of all segments, or of one.
 
-    Attributes
-    ----------
-    segmentation : ModelSegmentation
-        Whose segments they are in.
-    segment_id : int, optional
-        Only this one; all by default.
-    changes : tuple of str
-        Only those who joined, left or moved since the last generation; who left is
-        listed with the segment they were in.
-    holdout : int
-        Percentage that is left out as a control group, the same customers every time.
+    With ``changes`` only who joined, left or moved since the last generation; who left
+    is listed with the segment they were in. ``holdout`` percent, always the same
+    customers, are left out as a control group.
     """
 
     segmentation: ModelSegmentation
@@ -69,21 +60,16 @@ class List:
     n_customers: int
 
     @property
-    def condition(self) -> str:
-        """The SQL that finds its rows."""
+    def query(self) -> str:
+        """The SQL that selects its rows."""
         return (
-            f"{_OF_SEGMENT} = {self.segment_id} AND {_LABEL} = {quote_text(self.label)}"
+            f"{_EVERYBODY} WHERE {_OF_SEGMENT} = {self.segment_id} "
+            f"AND {_LABEL} = {quote_text(self.label)}"
         )
 
 
 def find_segment(segmentation: ModelSegmentation, text: str) -> int:
-    """Find the id of a segment by its id, name or persona.
-
-    Raises
-    ------
-    PublishError
-        If there is none; the message lists those there are.
-    """
+    """Find the id of a segment by its id, name or persona."""
     names: dict[str, int] = {}
     for segment in segmentation.segments:
         for name in (str(segment.segment_id), segment.segment_name, segment.persona):
@@ -106,36 +92,18 @@ def write_lists(
 ) -> list[List]:
     """Write the lists to a workbook, a file, or a folder of a file per segment.
 
-    Parameters
-    ----------
-    generation : Generation
-        Where the customers are; its database is verified.
-    wanted : Wanted
-        Which of them are listed.
-    path : Path
-        A file with the ending of its kind, or a folder, made if it is not there.
-    kind : {"csv", "parquet", "xlsx"}
-        What is written. A workbook has a sheet per segment and one of definitions.
-
-    Returns
-    -------
-    list of List
-        What was written. Who left is listed with the segment they were in, which may
-        be one that is not there any more.
-
-    Raises
-    ------
-    PublishError
-        If nobody is in the list, or the file cannot be written.
+    Who left is listed with the segment they were in, which may be there no more.
     """
     database = generation.file("mall_segments.duckdb")
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            listed = _listed(connection, wanted)
+            connection.execute(
+                f"CREATE TEMP VIEW listed AS {_listed(connection, wanted)}"
+            )
             lists = [
                 List(*row)
                 for row in connection.execute(
-                    f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM ({listed}) "  # noqa: S608
+                    f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
                     "GROUP BY ALL ORDER BY ALL"
                 ).fetchall()
             ]
@@ -144,10 +112,11 @@ def write_lists(
                     f"nobody is in this list of {generation.build_id}, so nothing was "
                     "written"
                 )
+            path.parent.mkdir(parents=True, exist_ok=True)
             if kind == "xlsx":
-                _write_workbook(connection, listed, lists, wanted, path, generation)
+                _write_workbook(connection, lists, wanted, path, generation)
             else:
-                _write_files(connection, listed, lists, wanted, path, kind)
+                _write_files(connection, lists, wanted, path, kind)
     except duckdb.Error as error:
         raise PublishError(f"{path} cannot be written: {reason(error)}") from None
     except OSError as error:
@@ -164,9 +133,11 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
         if row[0] != "customer_id" and not _IMPUTED.fullmatch(row[0])
     )
     segmentation = quote_text(wanted.segmentation.name)
-    conditions = ["true"]
+    where = "true"
     if wanted.segment_id is not None:
-        conditions.append(f"{_OF_SEGMENT} = {wanted.segment_id}")
+        where += f" AND {_OF_SEGMENT} = {wanted.segment_id}"
+    if wanted.holdout:
+        where += f" AND holdout_bucket >= {wanted.holdout}"
     assigned = f"""
         SELECT
             assigned.customer_id,
@@ -180,9 +151,6 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
         INNER JOIN dim_customers AS customers USING (customer_id)
         WHERE assigned.segmentation = {segmentation}
         """  # noqa: S608 - names and texts are quoted
-    if wanted.holdout:
-        conditions.append(f"holdout_bucket >= {wanted.holdout}")
-    where = " AND ".join(conditions)
     if not wanted.changes:
         return (
             f"SELECT *, segment_id AS {_OF_SEGMENT}, persona AS {_LABEL} "  # noqa: S608
@@ -217,27 +185,19 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
 
 def _write_files(
     connection: duckdb.DuckDBPyConnection,
-    listed: str,
     lists: Sequence[List],
     wanted: Wanted,
     path: Path,
     kind: str,
 ) -> None:
     if path.suffix.lower() == f".{kind}":
-        everyone = f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed})"  # noqa: S608
-        _copy(connection, everyone, path, kind)
+        _copy(connection, _EVERYBODY, path, kind)
         return
-    path.mkdir(parents=True, exist_ok=True)
+    path.mkdir(exist_ok=True)
     for each in lists:
         words = re.sub(r"\W+", "_", each.label.lower()).strip("_")
         name = f"{wanted.segmentation.name}_{each.segment_id}_{words[:60]}.{kind}"
-        _copy(
-            connection,
-            f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed}) "  # noqa: S608
-            f"WHERE {each.condition}",
-            path / name,
-            kind,
-        )
+        _copy(connection, each.query, path / name, kind)
 
 
 def _copy(
@@ -252,13 +212,12 @@ def _copy(
         )
         query = f"SELECT * REPLACE ({cells}) FROM ({query})"  # noqa: S608
     options = "FORMAT csv, HEADER" if kind == "csv" else "FORMAT parquet"
-    with _replacing(path) as draft:
+    with replacing(path) as draft:
         connection.execute(f"COPY ({query}) TO {quote_text(str(draft))} ({options})")
 
 
 def _write_workbook(
     connection: duckdb.DuckDBPyConnection,
-    listed: str,
     lists: Sequence[List],
     wanted: Wanted,
     path: Path,
@@ -275,21 +234,18 @@ def _write_workbook(
             )
     options = {
         "constant_memory": True,
+        "nan_inf_to_errors": True,
         "strings_to_formulas": False,
         "strings_to_numbers": False,
         "strings_to_urls": False,
     }
-    with _replacing(path) as draft:
+    with replacing(path) as draft:
         workbook = xlsxwriter.Workbook(str(draft), options)
         bold = workbook.add_format({"bold": True, "bottom": 1})
         _write_definitions(workbook, bold, connection, lists, wanted, generation)
         for each in lists:
             sheet = workbook.add_worksheet(_sheet_name(each, workbook.sheetnames))
-            rows = connection.execute(
-                f"SELECT * EXCLUDE ({_OF_SEGMENT}, {_LABEL}) FROM ({listed}) "  # noqa: S608
-                f"WHERE {each.condition}"
-            )
-            _write_rows(sheet, bold, rows)
+            _write_rows(sheet, bold, connection.execute(each.query))
         try:
             workbook.close()
         except xlsxwriter.exceptions.FileCreateError as error:
@@ -302,27 +258,13 @@ def _write_rows(sheet: Any, bold: Any, rows: duckdb.DuckDBPyConnection) -> None:
     sheet.freeze_panes(1, 1)
     for place, name in enumerate(names):
         sheet.set_column(place, place, max(10, min(40, len(name) + 2)))
-    for place, name in enumerate(names):
-        sheet.write_string(0, place, name, bold)
+    sheet.write_row(0, 0, names, bold)
     number = 0
     while some := rows.fetchmany(_ROWS_AT_ONCE):
         for row in some:
             number += 1
-            for place, value in enumerate(row):
-                _write_cell(sheet, number, place, value)
+            sheet.write_row(number, 0, row)
     sheet.autofilter(0, 0, number, max(0, len(names) - 1))
-
-
-def _write_cell(sheet: Any, row: int, column: int, value: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_boolean(row, column, value)
-    elif isinstance(value, int | float | Decimal):
-        if isfinite(value):
-            sheet.write_number(row, column, value)
-    else:
-        sheet.write_string(row, column, str(value))
 
 
 def _write_definitions(
@@ -340,7 +282,7 @@ def _write_definitions(
             "FROM fct_segment_rules WHERE segmentation = $1 GROUP BY segment_id",
             [wanted.segmentation.name],
         ).fetchall()
-        if _has_table(connection, "fct_segment_rules")
+        if "fct_segment_rules" in generation.manifest["tables"]
         else []
     )
     header = (
@@ -366,13 +308,9 @@ def _write_definitions(
     sheet = workbook.add_worksheet(_DEFINITIONS)
     sheet.set_column(0, 0, 28)
     sheet.set_column(1, 6, 36)
-    headers = {4: bold, n_above + 1: bold}
     for number, line in enumerate(lines):
-        for place, value in enumerate(line):
-            if number in headers:
-                sheet.write_string(number, place, value, bold)
-            else:
-                _write_cell(sheet, number, place, value)
+        is_header = number in (4, n_above + 1)
+        sheet.write_row(number, 0, line, bold if is_header else None)
 
 
 def _defined_segments(
@@ -395,14 +333,6 @@ def _defined_segments(
         yield segment_id, label, None, None, None, n_customers
 
 
-def _has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    return bool(
-        connection.execute(
-            "SELECT 1 FROM information_schema.tables WHERE table_name = $1", [name]
-        ).fetchall()
-    )
-
-
 def _sheet_name(each: List, taken: Collection[str]) -> str:
     """Name a sheet by id and label, as Excel allows it."""
     allowed = re.sub(r"[\[\]:*?/\\']", " ", f"{each.segment_id} {each.label}")
@@ -412,15 +342,3 @@ def _sheet_name(each: List, taken: Collection[str]) -> str:
         if name in taken
         else name
     )
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Write beside a file and put it in its place when it is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        yield draft
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -19,15 +19,7 @@ _SMALL_SHARE: Final = 0.01
 
 
 def feature_notes(connection: Any, settings: Mapping[str, Any]) -> Iterator[str]:
-    """Yield notes on skewed features and on values that stand alone.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        Open on a published database.
-    settings : mapping
-        The settings of its manifest.
-    """
+    """Yield notes on skewed features and on values that stand alone."""
     used = {name for each in settings["segmentations"] for name in each["features"]}
     features = {feature["name"]: feature for feature in settings["features"]}
     rows = connection.execute(

@@ -32,13 +32,7 @@ _ALIAS: Final = quote_identifier("mall_segments previous generation")
 
 
 def published_model(home: str | None) -> Model | None:
-    """Read the published model, if there is one.
-
-    Raises
-    ------
-    PublishError
-        If it is damaged or of another format; the message says what to do.
-    """
+    """Read the published model, if there is one; if it is damaged, say what to do."""
     folder = find_home(home)
     if current_generation(folder) is None:
         return None
@@ -62,24 +56,8 @@ def published_counts(home: str | None) -> dict[str, int]:
 def previous_customer_segments(session: Any, home: str | None) -> Any:
     """Read each customer's segment in the last published generation.
 
-    Parameters
-    ----------
-    session : a DuckDB connection, or a session of another engine
-        The session of the build; the rows stay in the engine.
-    home : str or None
-        The folder that holds ``published/``.
-
-    Returns
-    -------
-    duckdb.DuckDBPyRelation, or an empty frame of another engine
-        One row per segmentation and customer: segmentation, customer_id, segment_id,
-        segment_name, previous_build_id. None on other engines, where customers may be
-        too many to bring from here.
-
-    Raises
-    ------
-    PublishError
-        If the published database is not the one its manifest describes.
+    The rows stay in the engine. On other engines than DuckDB there are none: customers
+    may be too many to bring from here.
     """
     folder = find_home(home)
     if not is_duckdb(session) or current_generation(folder) is None:
@@ -114,13 +92,8 @@ def previous_customer_segments(session: Any, home: str | None) -> Any:
 def previous_feature_values(home: str | None) -> pd.DataFrame:
     """Count the observed values of each number in the last published generation.
 
-    Values are counted to five significant digits, as the build counts them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per feature and value: ``feature``, ``value`` in the feature's own unit
-        and ``n_customers``. Imputed values are not counted.
+    Values, in the feature's own unit, are counted to five significant digits, as the
+    build counts them; imputed ones are not.
     """
     import pandas as pd  # noqa: PLC0415 - heavy
 

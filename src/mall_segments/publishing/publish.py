@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,7 @@ from mall_segments.publishing.tables import (
     count_rows,
     describe_table,
     is_view,
+    qualified,
     quote_identifier,
     quote_text,
     reason,
@@ -60,7 +61,7 @@ ROW_LEVEL_TABLES: Final = (
 )
 
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
-_MEASURES: Final = {
+MEASURES: Final = {
     "rows": "input rows",
     "accepted": "accepted customers",
     "rejected": "rejected rows",
@@ -69,25 +70,12 @@ _MEASURES: Final = {
 
 
 def qualify(database: str, schema: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the qualified, quoted relation of each table name.
-
-    >>> qualify("warehouse", "main", ["dim_segments"])
-    {'dim_segments': '"warehouse"."main"."dim_segments"'}
-    """
-    return {
-        name: ".".join(map(quote_identifier, (database, schema, name)))
-        for name in names
-    }
+    """Return the qualified, quoted relation of each table name."""
+    return {name: qualified(database, schema, name) for name in names}
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
-    """Hash the settings of a build, alike for all spellings that mean the same.
-
-    Parameters
-    ----------
-    settings : mapping
-        The vars of ``dbt_project.yml``; keys that are no settings are ignored.
-    """
+    """Hash the settings among the vars, alike for all spellings that mean the same."""
     return canonical_sha256(read_settings(settings).model_dump(mode="json"))
 
 
@@ -112,55 +100,14 @@ def publish_generation(
     project: Path | None = None,
     artefacts: Sequence[ArtefactWriter] = (),
 ) -> pd.DataFrame:
-    """Write and switch to a new generation that holds the tables given.
+    """Write and switch to a generation that holds the tables given, or change nothing.
 
-    Parameters
-    ----------
-    connection : DuckDB connection
-        Open on the working database; only a cursor of it is used, which sees what
-        is committed.
-    tables : mapping of str to str
-        The relations to publish, `dim_customers` among them, by name; see `qualify`.
-    model : Model
-        Complete but for its seal. Its build id names the generation.
-    viewed : mapping of str to str
-        The relations that the row-level tables read where they are views, by name.
-        They are published with them above ``export_rows_limit``.
-    customers : str
-        The relation of accepted customers as they came, with ``source_row`` and a
-        column per segmentation and name: the published CSV file.
-    input_counts : str
-        The relation of input counts: measure, subject, n.
-    settings : mapping
-        The vars of ``dbt_project.yml``; other keys are ignored.
-    built_with : str
-        `settings_sha256` as the first node of this build stored it.
-    invocation : str
-        The id of the dbt invocation.
-    home : str or Path, optional
-        The folder that holds ``published/``, see `find_home`.
-    project : Path, optional
-        The folder that holds ``seeds/``; the current folder by default.
-    artefacts : sequence of callable
-        Each is called with the generation's folder and its DuckDB file, after
-        tables and model are written, and may add files to the folder.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per table: build_id, table_name, n_rows, n_columns, checksum,
-        bytes_parquet (missing where no Parquet file was written) and published_at
-        (UTC).
-
-    Raises
-    ------
-    PublishError
-        If the tables were built with other settings, the generation cannot be written,
-        or another build is publishing; what was published before is untouched then.
+    ``viewed`` are the relations that row-level tables read where they are views, which
+    are published with them above ``export_rows_limit``; ``customers`` that of accepted
+    customers as they came, for the CSV file. Returns a row per table.
     """
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
-    _check_tables(tables)
     parsed = read_settings(settings)
     _check_settings(parsed, built_with)
     root = find_home(home)
@@ -191,7 +138,7 @@ def publish_generation(
         content = {
             "created_at": published_at.isoformat(),
             "invocation": invocation,
-            "versions": {package: _version(package) for package in _PACKAGES},
+            "versions": {package: version(package) for package in _PACKAGES},
             "storage_version": STORAGE_VERSION,
             "settings": parsed.model_dump(mode="json"),
             "settings_sha256": built_with,
@@ -205,15 +152,7 @@ def publish_generation(
 
 
 def input_files(path: str, project: Path) -> list[Path]:
-    """List the files that a path, or a glob of many, names, in order.
-
-    Parameters
-    ----------
-    path : str
-        The setting ``customers_path`` or ``orders_path``.
-    project : Path
-        The folder that paths are relative to.
-    """
+    """List the files that a path, or a glob of many, names, in order."""
     # A file may be named like a pattern, so an existing path is taken as it is.
     given = project / Path(path).expanduser()
     if given.is_file():
@@ -233,14 +172,6 @@ def write_parquet(
         "(FORMAT parquet)"
     )
     table["bytes_parquet"] = path.stat().st_size
-
-
-def _check_tables(tables: Mapping[str, str]) -> None:
-    if CUSTOMERS not in tables:
-        raise PublishError(
-            f"nothing to publish {CUSTOMERS} from; given are "
-            f"{', '.join(sorted(tables)) or 'no relations'}"
-        )
 
 
 def _check_settings(settings: Settings, built_with: str) -> None:
@@ -333,10 +264,10 @@ def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
             "WHERE coalesce(subject, '') = ''"
         ).fetchall()
     )
-    missing = [measure for measure in _MEASURES.values() if measure not in found]
+    missing = [measure for measure in MEASURES.values() if measure not in found]
     if missing:
         raise PublishError(f"fct_input_counts has no measure {', '.join(missing)}")
-    counts = {key: found[measure] for key, measure in _MEASURES.items()}
+    counts = {key: found[measure] for key, measure in MEASURES.items()}
     if counts["accepted"] + counts["rejected"] != counts["rows"]:
         raise PublishError(
             f"{counts['accepted']} accepted customers and {counts['rejected']} "
@@ -370,13 +301,6 @@ def _describe_input(settings: Settings, project: Path) -> list[dict[str, Any]]:
         raise PublishError(
             f"the customer file {error.filename} cannot be read: {error.strerror}"
         ) from None
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _published_tables(

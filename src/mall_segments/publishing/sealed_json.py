@@ -14,19 +14,10 @@ class BrokenSealError(Exception):
 
 
 def canonical_sha256(content: Mapping[str, Any]) -> str:
-    """Hash a JSON object in its one canonical spelling.
+    """Hash a JSON object in its one canonical spelling, without its seal.
 
-    Keys are sorted, separators carry no spaces, text is UTF-8, and the key
-    ``sha256`` itself is left out. Numbers are spelled as Python spells them,
-    which is the shortest text that reads back as the same number.
+    Raises `ValueError` if it holds NaN or an infinity, which JSON cannot spell.
 
-    Raises
-    ------
-    ValueError
-        If the content holds NaN or an infinity, which JSON cannot spell.
-
-    Examples
-    --------
     >>> canonical_sha256({"b": 1, "a": 2}) == canonical_sha256({"a": 2, "b": 1})
     True
     """
@@ -42,15 +33,7 @@ def canonical_sha256(content: Mapping[str, Any]) -> str:
 
 
 def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object with its seal as the last key.
-
-    Raises
-    ------
-    ValueError
-        If the content holds NaN or an infinity.
-    OSError
-        If the file cannot be written.
-    """
+    """Write a JSON object with its seal as the last key."""
     unsealed = {key: value for key, value in content.items() if key != SEAL}
     sealed = {**unsealed, SEAL: canonical_sha256(unsealed)}
     text = json.dumps(sealed, indent=2, ensure_ascii=False, allow_nan=False)
@@ -58,16 +41,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """Read a JSON object and check it against its own seal.
-
-    Raises
-    ------
-    BrokenSealError
-        If the file is not UTF-8, not JSON, not an object, names a key twice,
-        holds NaN or an infinity, or does not match its ``sha256``.
-    OSError
-        If the file cannot be read.
-    """
+    """Read a JSON object; raise `BrokenSealError` if it does not match its seal."""
     data = path.read_bytes()
     try:
         content = json.loads(

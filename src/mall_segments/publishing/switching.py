@@ -53,17 +53,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Draft:
-    """A generation being written.
-
-    Attributes
-    ----------
-    build_id : str
-        The name the generation will have.
-    folder : Path
-        Where to write its files until then.
-    previous_build_id : str or None
-        The generation that is current while this one is written.
-    """
+    """A generation being written, in ``folder`` until it has its name."""
 
     build_id: str
     folder: Path
@@ -76,17 +66,8 @@ def new_generation(
 ) -> Iterator[Draft]:
     """Publish what the body of the ``with`` statement writes, or nothing.
 
-    The body writes its files into ``draft.folder`` and ends with
-    `seal_generation`. Then files and folders are flushed to disk and made
-    read-only, the folder gets its name, the link is switched, and generations
-    beyond the last ``keep_generations`` are removed: the current one and those it
-    replaced, one by one, are kept first, then the newest of the others.
-    When anything fails before the switch, nothing remains and nothing changed.
-
-    Raises
-    ------
-    PublishError
-        If another build is publishing, or the disk is full or not writable.
+    The body writes into ``draft.folder`` and ends with `seal_generation`. Of the older
+    generations those are kept first that the current one replaced, one by one.
     """
     if keep_generations < 1:
         raise PublishError(f"keep_generations={keep_generations} is less than 1")
@@ -96,7 +77,7 @@ def new_generation(
             yield draft
             _flush(draft.folder)
             draft.folder.rename(generation_folder(home, build_id))
-            _flush_folder(generations_folder(home))
+            _flush_path(generations_folder(home))
             _switch(home, build_id)
         except BaseException:
             shutil.rmtree(draft.folder, ignore_errors=True)
@@ -119,19 +100,13 @@ def replaced_generation(home: Path, build_id: str) -> Iterator[Draft]:
         yield draft
         _flush(draft.folder)
         _exchange(draft.folder, generation_folder(home, build_id))
-        _flush_folder(generations_folder(home))
+        _flush_path(generations_folder(home))
     finally:
         shutil.rmtree(draft.folder, ignore_errors=True)
 
 
 def seal_generation(draft: Draft, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Write the manifest of a draft: the content given and every file found.
-
-    Returns
-    -------
-    Mapping
-        The manifest as written, without its own SHA-256.
-    """
+    """Write the manifest of a draft: the content given and every file found."""
     manifest = {
         "format": MANIFEST_FORMAT,
         "build_id": draft.build_id,
@@ -152,23 +127,7 @@ def seal_generation(draft: Draft, content: Mapping[str, Any]) -> Mapping[str, An
 def rollback(home: Path, to: str | None = None) -> str:
     """Switch ``published/current`` to an earlier generation, verified first.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that holds ``published/``.
-    to : str, optional
-        The build id to switch to; otherwise the generation that the current one
-        replaced.
-
-    Returns
-    -------
-    str
-        The build id that is current now.
-
-    Raises
-    ------
-    PublishError
-        If there is no such generation, it is damaged, or a build is publishing.
+    By default it is the one that the current one replaced.
     """
     published = published_folder(home)
     if not published.is_dir():
@@ -187,13 +146,7 @@ def rollback(home: Path, to: str | None = None) -> str:
 
 @contextmanager
 def publish_lock(home: Path) -> Iterator[None]:
-    """Let one process at a time write to ``published/``, on a disk that it can write.
-
-    Raises
-    ------
-    PublishError
-        If another one writes, or the file system fails.
-    """
+    """Let one process at a time write to ``published/``, if the disk lets it."""
     # The kernel releases the lock with the process, however that ends.
     published = published_folder(home)
     with refuse_os_errors(f"{published} cannot be written"):
@@ -210,6 +163,18 @@ def publish_lock(home: Path) -> Iterator[None]:
             yield
         finally:
             os.close(descriptor)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Let a file be written beside its place, and put it there when it is complete."""
+    draft = path.with_name(f".{path.name}.unfinished")
+    draft.unlink(missing_ok=True)  # Of a process that was killed.
+    try:
+        yield draft
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _new_draft(home: Path, build_id: str, previous_build_id: str | None) -> Draft:
@@ -250,17 +215,13 @@ def _flush(folder: Path) -> None:
             folders.append(path)
             continue
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_WRITE_BITS)
-        _flush_path(path, os.O_RDONLY)
+        _flush_path(path)
     for inner in reversed(folders):
-        _flush_folder(inner)
+        _flush_path(inner)
 
 
-def _flush_folder(folder: Path) -> None:
-    _flush_path(folder, os.O_RDONLY | os.O_DIRECTORY)
-
-
-def _flush_path(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def _flush_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -277,7 +238,7 @@ def _switch(home: Path, build_id: str) -> None:
         f"{build_id} is current now, but a power cut could undo it: {link.parent} "
         "cannot be flushed"
     ):
-        _flush_folder(link.parent)
+        _flush_path(link.parent)
 
 
 def _exchange(one: Path, other: Path) -> None:

@@ -49,6 +49,15 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def qualified(*names: str) -> str:
+    """Quote the parts of a relation's name.
+
+    >>> qualified("warehouse", "main", "dim_segments")
+    '"warehouse"."main"."dim_segments"'
+    """
+    return ".".join(map(quote_identifier, names))
+
+
 def quote_text(text: str) -> str:
     """Quote a text as an SQL literal.
 
@@ -66,8 +75,6 @@ def portable_text(text: str) -> str:
 
     >>> portable_text("Tom's shop")
     "concat('Tom', chr(39), 's shop')"
-    >>> portable_text("shop")
-    "'shop'"
     """
     parts = re.split(r"(['\\])", text)
     if len(parts) == 1:
@@ -84,14 +91,7 @@ def portable_text(text: str) -> str:
 def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
     """Attach a database file and yield its schema, to be put before ``.<table>``.
 
-    Parameters
-    ----------
-    cursor : DuckDB connection
-        A cursor of its own: a transaction writes to one attached database only.
-    database : Path
-        Created, in a storage version that older clients read, unless ``read_only``.
-    read_only : bool
-        Whether to open an existing file for reading.
+    It takes a cursor of its own: a transaction writes to one attached database only.
     """
     option = "READ_ONLY" if read_only else f"STORAGE_VERSION '{STORAGE_VERSION}'"
     alias = quote_identifier(_ALIAS)
@@ -120,20 +120,8 @@ def copy_tables(
 ) -> None:
     """Copy relations into a new database file, with their comments.
 
-    Parameters
-    ----------
-    cursor : DuckDB connection
-        A cursor that sees the relations.
-    tables : mapping of str to str
-        The qualified relation to copy, by the name of its copy. Tables of up to a
-        million rows are sorted by all their columns from left to right.
-    database : Path
-        The file to create.
-    views : sequence of str
-        Those of the names that are copied as views: of the tables of the same names
-        in the new file that they read in the old one.
-    comments : mapping of str to str, optional
-        What columns mean that have no comment yet, by their names.
+    Tables of up to a million rows are sorted. Those named in ``views`` become views, of
+    the tables of the same names in the new file.
     """
     with attached(cursor, database, read_only=False) as schema:
         for name, relation in tables.items():
@@ -148,23 +136,12 @@ def copy_tables(
         # A commit for each of hundreds of comments would take half a second.
         cursor.execute("BEGIN TRANSACTION")
         for name, relation in tables.items():
-            copy_comments(
-                cursor,
-                relation,
-                f"{schema}.{quote_identifier(name)}",
-                kind="VIEW" if name in views else "TABLE",
-            )
-        for name, column in cursor.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() "
-            "WHERE database_name = ? AND comment IS NULL",
-            [_ALIAS],
-        ).fetchall():
-            if comments and column in comments:
-                described = f"{schema}.{quote_identifier(name)}"
-                cursor.execute(
-                    f"COMMENT ON COLUMN {described}.{quote_identifier(column)} "
-                    f"IS {quote_text(comments[column])}"
-                )
+            target = f"{schema}.{quote_identifier(name)}"
+            kind = "VIEW" if name in views else "TABLE"
+            for statement in comment_statements(
+                cursor, relation, target, kind=kind, others=comments
+            ):
+                cursor.execute(statement)
         cursor.execute("COMMIT")
 
 
@@ -179,30 +156,28 @@ def count_rows(cursor: Any, relation: str) -> int:
     return int(row[0])
 
 
+def tables_and_views(cursor: Any, database: str) -> dict[str, bool]:
+    """Map what an attached database holds to whether it is a view."""
+    return dict(
+        cursor.execute(
+            "SELECT table_name, table_type = 'VIEW' FROM information_schema.tables "
+            "WHERE table_catalog = $1",
+            [database],
+        ).fetchall()
+    )
+
+
 def describe_table(
-    cursor: Any, relation: str, *, as_view: bool | None = None
+    cursor: Any, relation: str, *, as_view: bool = False
 ) -> dict[str, Any]:
-    """Describe a table: its row count, columns with types, and content checksum.
+    """Describe a table: ``n_rows``, ``columns`` with names and types, and ``checksum``.
 
-    Parameters
-    ----------
-    cursor : DuckDB connection
-        A cursor that sees the relation.
-    relation : str
-        Its qualified name.
-    as_view : bool, optional
-        Whether it is a view, where that is known; otherwise it is looked up.
-
-    Returns
-    -------
-    dict
-        ``n_rows``; ``columns``, a list of ``{"name", "type"}``; ``checksum``, the
-        sum of the hashes of the rows as a decimal text, independent of their order,
-        and None for a view, whose rows are those of tables with checksums of theirs.
+    That is the sum of the hashes of the rows as a decimal text, independent of their
+    order, and None for a view, whose rows are those of tables with checksums of theirs.
     """
     result = cursor.execute(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608
     columns = [{"name": row[0], "type": row[1]} for row in result.fetchall()]
-    if is_view(cursor, relation) if as_view is None else as_view:
+    if as_view:
         n_rows = count_rows(cursor, relation)
         return {"n_rows": n_rows, "columns": columns, "checksum": None}
     names = ", ".join(quote_identifier(column["name"]) for column in columns)
@@ -215,22 +190,9 @@ def describe_table(
 def verify_tables(
     database: Path, tables: Mapping[str, Mapping[str, Any]], *, written_by: str
 ) -> None:
-    """Check that a database file holds exactly the tables published.
+    """Check that a database file holds exactly the tables that the manifest lists.
 
-    Parameters
-    ----------
-    database : Path
-        The published DuckDB file; opened read-only.
-    tables : mapping of name to description
-        As the manifest lists them, see `describe_table`.
-    written_by : str
-        The version of DuckDB that computed the checksums; they are compared when it is
-        the one that runs.
-
-    Raises
-    ------
-    PublishError
-        If the file cannot be opened, or a table is missing, surplus or different.
+    Checksums are compared if the DuckDB that runs is the one that computed them.
     """
     compared = ["n_rows", "columns"]
     if written_by == duckdb.__version__:
@@ -240,15 +202,7 @@ def verify_tables(
             duckdb.connect() as connection,
             attached(connection, database, read_only=True) as schema,
         ):
-            found = dict(
-                connection.execute(
-                    "SELECT table_name, false FROM duckdb_tables() "
-                    "WHERE database_name = $1 "
-                    "UNION ALL SELECT view_name, true FROM duckdb_views() "
-                    "WHERE database_name = $1 AND NOT internal",
-                    [_ALIAS],
-                ).fetchall()
-            )
+            found = tables_and_views(connection, _ALIAS)
             if found.keys() != set(tables):
                 raise PublishError(
                     f"{database} holds other tables than were published: "
@@ -270,8 +224,6 @@ def verify_tables(
 def reason(error: Exception) -> str:
     r"""Say in a few words why DuckDB, or the file system, failed.
 
-    >>> reason(duckdb.IOException("Could not write: No space left on device (28)"))
-    'No space left on device'
     >>> reason(duckdb.BinderException("Binder Error: no column x\nLINE 1: ..."))
     'Binder Error: no column x'
     """
@@ -282,47 +234,46 @@ def reason(error: Exception) -> str:
     return text.partition("\n")[0]
 
 
-def copy_comments(cursor: Any, relation: str, target: str, *, kind: str) -> None:
-    """Describe a copied relation and its columns as the original is described."""
-    for statement in comment_statements(cursor, relation, target, kind=kind):
-        cursor.execute(statement)
-
-
 def comment_statements(
-    cursor: Any, relation: str, target: str, *, kind: str
+    cursor: Any,
+    relation: str,
+    target: str,
+    *,
+    kind: str,
+    others: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return the SQL that describes a copy as the original is described."""
-    parts = _parts(cursor, relation)
+    """Return the SQL that describes a copy as the original is described.
+
+    ``others`` are for columns, by their names, that have no comment.
+    """
     commented = cursor.execute(
         """
-        SELECT NULL, comment FROM duckdb_tables()
-        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        SELECT NULL, "TABLE_COMMENT" FROM information_schema.tables
+        WHERE (table_catalog, table_schema, table_name) = ($1, $2, $3)
         UNION ALL
-        SELECT NULL, comment FROM duckdb_views()
-        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
-        UNION ALL
-        SELECT column_name, comment FROM duckdb_columns()
-        WHERE (database_name, schema_name, table_name) = ($1, $2, $3)
+        SELECT column_name, "COLUMN_COMMENT" FROM information_schema.columns
+        WHERE (table_catalog, table_schema, table_name) = ($1, $2, $3)
         """,
-        parts,
+        _parts(cursor, relation),
     ).fetchall()
-    return [
-        f"COMMENT ON {kind} {target} IS {quote_text(comment)}"
-        if column is None
-        else f"COMMENT ON COLUMN {target}.{quote_identifier(column)} "
-        f"IS {quote_text(comment)}"
-        for column, comment in commented
-        if comment is not None
-    ]
+    statements = []
+    for column, comment in commented:
+        said = comment or (others or {}).get(column)
+        place = (
+            f"COLUMN {target}.{quote_identifier(column)}"
+            if column
+            else f"{kind} {target}"
+        )
+        if said is not None:
+            statements.append(f"COMMENT ON {place} IS {quote_text(said)}")
+    return statements
 
 
 def _view_query(cursor: Any, relation: str) -> str | None:
     """Return the query of a view, which names relations of its own database only."""
     row = cursor.execute(
-        """
-        SELECT sql FROM duckdb_views()
-        WHERE (database_name, schema_name, view_name) = ($1, $2, $3)
-        """,
+        "SELECT sql FROM duckdb_views() "
+        "WHERE (database_name, schema_name, view_name) = ($1, $2, $3)",
         _parts(cursor, relation),
     ).fetchone()
     return None if row is None else str(row[0]).partition(" AS ")[2]
@@ -330,17 +281,14 @@ def _view_query(cursor: Any, relation: str) -> str | None:
 
 def _copy_views(cursor: Any, views: Mapping[str, str]) -> None:
     """Make the same views in the attached database."""
-    queries = {name: _view_query(cursor, relation) for name, relation in views.items()}
+    statements = {
+        name: f"CREATE VIEW {quote_identifier(name)} AS {_view_query(cursor, relation)}"
+        for name, relation in views.items()
+    }
     row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
     cursor.execute(f"USE {quote_identifier(_ALIAS)}.main")
     try:
-        create_views(
-            cursor,
-            {
-                name: f"CREATE VIEW {quote_identifier(name)} AS {query}"
-                for name, query in queries.items()
-            },
-        )
+        create_views(cursor, statements)
     finally:
         cursor.execute(f"USE {quote_identifier(row[0])}.{quote_identifier(row[1])}")
 

@@ -255,7 +255,7 @@ def test_an_error_after_the_switch_keeps_the_new_generation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build(tmp_path, 1)
-    flush = switching._flush_folder
+    flush = switching._flush_path
 
     def fail(folder: Path) -> None:
         if folder.name == "published":
@@ -263,7 +263,7 @@ def test_an_error_after_the_switch_keeps_the_new_generation(
         flush(folder)
 
     with monkeypatch.context() as patched:
-        patched.setattr(switching, "_flush_folder", fail)
+        patched.setattr(switching, "_flush_path", fail)
         said = f"{build_id_of(2)} is current now, but .* flushed: Input/output error"
         with pytest.raises(PublishError, match=said):
             build(tmp_path, 2)
