@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from mall_segments.errors import ModelError
+from mall_segments.model_checks import contradictions
 from mall_segments.publishing.sealed_json import (
     SEAL,
     BrokenSealError,
@@ -29,13 +30,19 @@ from mall_segments.settings.values import (
     MissingValues,
     Name,
     Scaler,
+    Storable,
     Transform,
     column_name,
+    refusal,
+    sentence,
+    storable,
 )
-from mall_segments.wording import shorten
+from mall_segments.wording import compact, shorten
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pydantic_core import ErrorDetails
 
 MODEL_FORMAT: Final = 2
 """Changes whenever a key does; readers refuse every other."""
@@ -43,8 +50,14 @@ MODEL_FORMAT: Final = 2
 
 def _not_empty(text: str) -> str:
     if not text.strip():
-        raise ValueError("text that is not empty")
-    return text
+        raise refusal("it must be text that is not empty")
+    return storable(text)
+
+
+def _spelled(text: str) -> str:
+    if not compact(text):
+        raise refusal("it must have a letter or a digit")
+    return storable(text)
 
 
 def _model_column(name: str) -> str:
@@ -52,11 +65,21 @@ def _model_column(name: str) -> str:
     return name if name == "gender" else column_name(name)
 
 
+# Squares of larger numbers would not be finite.
+_LARGEST: Final = 1e100
+_SMALLEST: Final = 1e-30
+_MOST_POWER: Final = 100.0
+_MOST_WEIGHT: Final = 1e15
+
 Text = Annotated[str, AfterValidator(_not_empty)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Alias = Annotated[str, AfterValidator(_spelled)]
+Finite = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)]
+Positive = Annotated[float, Field(ge=_SMALLEST, le=_LARGEST)]
+NotNegative = Annotated[float, Field(ge=0, le=_LARGEST)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0)]
+# What every engine and every reader of JSON has whole numbers for.
+Count = Annotated[int, Field(ge=0, le=2**53)]
+SegmentId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class _Part(BaseModel):
@@ -76,13 +99,13 @@ class ModelColumn(_Part):
 
     name: Annotated[Name, AfterValidator(_model_column)]
     label: Text
-    unit: str = ""
+    unit: Storable = ""
     type: Literal["number", "category"]
-    aliases: list[str]
+    aliases: list[Alias]
     minimum: Finite | None = None
     maximum: Finite | None = None
     is_whole: bool = False
-    levels: dict[str, list[str]] | None = None
+    levels: Annotated[dict[Text, list[Text]], Field(min_length=1)] | None = None
     imputed: Finite | None = None
 
 
@@ -97,14 +120,14 @@ class Coordinate(_Part):
     """
 
     feature: Name
-    level: str | None = None
+    level: Text | None = None
     low: Finite | None = None
     high: Finite | None = None
     transform: Transform = "none"
-    power: Finite | None = None
+    power: Annotated[float, Field(ge=-_MOST_POWER, le=_MOST_POWER)] | None = None
     center: Finite
     scale: Positive
-    weight: Positive = 1.0
+    weight: Annotated[float, Field(ge=_SMALLEST, le=_MOST_WEIGHT)] = 1.0
 
 
 class ModelSegment(_Part):
@@ -116,7 +139,7 @@ class ModelSegment(_Part):
     the segment's share of the fitted customers.
     """
 
-    segment_id: Annotated[int, Field(ge=1)]
+    segment_id: SegmentId
     segment_name: Text
     persona: Text
     recommended_action: Text
@@ -126,8 +149,8 @@ class ModelSegment(_Part):
     mean_silhouette: Annotated[float, Field(ge=-1, le=1)] | None = None
     stability_jaccard: Share | None = None
     inertia_share: Share
-    outlier_distance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    centroid: dict[str, Finite | str]
+    outlier_distance: NotNegative
+    centroid: dict[str, Finite | Text]
     coordinates: list[Finite]
 
 
@@ -137,7 +160,7 @@ class RetiredSegment(_Part):
     The id is given to no other segment, but one that lies there again gets it back.
     """
 
-    segment_id: Annotated[int, Field(ge=1)]
+    segment_id: SegmentId
     coordinates: list[Finite]
 
 
@@ -153,38 +176,10 @@ class ModelSegmentation(_Part):
     scaler: Scaler
     random_seed: Count
     verdict: Literal["clear segments", "weak segments", "no segments"]
-    variance: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    variance: NotNegative
     coordinates: Annotated[list[Coordinate], Field(min_length=1)]
-    segments: Annotated[list[ModelSegment], Field(min_length=1)]
+    segments: Annotated[list[ModelSegment], Field(min_length=2)]
     retired_segments: list[RetiredSegment]
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        ids = [segment.segment_id for segment in self.segments]
-        if ids != sorted(set(ids)):
-            raise ValueError(f"segment ids in ascending order, not {ids}")
-        retired = [segment.segment_id for segment in self.retired_segments]
-        if set(ids) & set(retired) or len(set(retired)) < len(retired):
-            raise ValueError(
-                f"distinct retired ids that are no segment's, not {retired}"
-            )
-        if {axis.feature for axis in self.coordinates} != set(self.features):
-            raise ValueError("coordinates of every feature, and of no other")
-        placed: list[ModelSegment | RetiredSegment] = []
-        placed += self.segments
-        placed += self.retired_segments
-        for each in placed:
-            if len(each.coordinates) != len(self.coordinates):
-                raise ValueError(
-                    f"{len(self.coordinates)} coordinates for segment "
-                    f"{each.segment_id}, not {len(each.coordinates)}"
-                )
-        for segment in self.segments:
-            if set(segment.centroid) != set(self.features):
-                raise ValueError(
-                    f"a centroid of every feature for segment {segment.segment_id}"
-                )
-        return self
 
     @property
     def n_segments(self) -> int:
@@ -204,30 +199,15 @@ class Model(_Part):
     created_at: Text
     settings_sha256: Text
     missing_values: MissingValues
-    customer_id_aliases: list[str]
+    customer_id_aliases: list[Alias]
     columns: Annotated[list[ModelColumn], Field(min_length=1)]
     segmentations: Annotated[list[ModelSegmentation], Field(min_length=1)]
     sha256: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        names = [column.name for column in self.columns]
-        if len(set(names)) < len(names):
-            raise ValueError(f"distinct columns, not {names}")
-        segmentations = [segmentation.name for segmentation in self.segmentations]
-        if len(set(segmentations)) < len(segmentations):
-            raise ValueError(f"distinct segmentations, not {segmentations}")
-        for segmentation in self.segmentations:
-            for feature in segmentation.features:
-                if feature not in names:
-                    raise ValueError(f"features among {names}, not {feature!r}")
-            for axis in segmentation.coordinates:
-                column = self.column(axis.feature)
-                is_number = column.type == "number"
-                if is_number != (axis.level is None):
-                    raise ValueError(f"levels of categories only, not {column.name}'s")
-                if is_number and column.imputed is None:
-                    raise ValueError(f"an imputed value of {column.name}")
+        for problem in contradictions(self):
+            raise sentence(problem)
         return self
 
     def column(self, name: str) -> ModelColumn:
@@ -306,8 +286,25 @@ def parse_model(content: dict[str, Any], *, source: str) -> Model:
         return Model.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the model"
-        raise ModelError(
-            f"{source} is not a valid model: {place} is "
-            f"{shorten(first['input'])}; {first['msg']}"
-        ) from None
+        raise ModelError(f"{source} is not a valid model: {_said(first)}") from None
+
+
+_ALLOWED: Final = {
+    "extra_forbidden": "there is no such key",
+    "greater_than_equal": "it must be at least {ge}",
+    "less_than_equal": "it must be at most {le}",
+    "too_short": "it must have at least {min_length}",
+    "model_type": "it must be an object",
+}
+
+
+def _said(error: ErrorDetails) -> str:
+    """Name the key, the value found and what is allowed."""
+    place = ".".join(map(str, error["loc"])) or "the model"
+    if error["type"] == "sentence":
+        return str(error["ctx"]["problem"])
+    if error["type"] == "missing":
+        return f"{place} is missing; it is required"
+    allowed = _ALLOWED.get(error["type"], error["msg"])
+    allowed = allowed.format(**error.get("ctx", {})).replace("Input should", "it must")
+    return f"{place} is {shorten(error['input'])}; {allowed}"
