@@ -10,7 +10,9 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
+from mall_segments.errors import InputError
 from mall_segments.intake.functions import register_functions
+from mall_segments.memory import memory_limit
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ class Plugin(BasePlugin):
         folder = database.parent
         if folder in _LOCKS:
             return
+        try:
+            memory_limit()
+        except InputError as error:
+            raise DbtRuntimeError(str(error)) from None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = (folder / ".lock").open("w")

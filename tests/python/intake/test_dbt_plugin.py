@@ -71,6 +71,15 @@ def test_a_folder_without_locks_is_named(
         prepare(database)
 
 
+def test_a_size_of_memory_that_is_none_is_refused(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MALL_SEGMENTS_MEMORY", "-1GB")
+    with pytest.raises(DbtRuntimeError, match="MALL_SEGMENTS_MEMORY is '-1GB'; it mus"):
+        prepare(database)
+    assert not database.parent.exists()
+
+
 def test_what_the_last_build_left_is_kept(database: Path) -> None:
     database.parent.mkdir()
     with duckdb.connect(database) as connection:

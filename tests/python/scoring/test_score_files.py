@@ -258,12 +258,28 @@ def test_an_unknown_segmentation_is_refused(tmp_path: Path) -> None:
         score(tmp_path, GOOD, segmentation="vip")
 
 
+@pytest.mark.parametrize(
+    "size", ["plenty", "0", "0GB", "-1GB", "-1", "10", "101%", "none", "1e3GB", "1 G B"]
+)
 def test_a_size_of_memory_that_is_none_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str
 ) -> None:
-    monkeypatch.setenv("MALL_SEGMENTS_MEMORY", "plenty")
-    with pytest.raises(InputError, match="MALL_SEGMENTS_MEMORY is 'plenty'"):
+    monkeypatch.setenv("MALL_SEGMENTS_MEMORY", size)
+    with pytest.raises(InputError) as refusal:
         score(tmp_path, GOOD)
+    assert str(refusal.value) == (
+        f"MALL_SEGMENTS_MEMORY is '{size}'; it must be a size such as 4GB or 500MB, or "
+        "a share of this machine's memory such as 50%."
+    )
+
+
+@pytest.mark.parametrize("size", ["", "1GB", " 0.5 gib ", "300MB", "50%"])
+def test_a_size_of_memory_may_be_written_in_many_ways(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: str
+) -> None:
+    monkeypatch.setenv("MALL_SEGMENTS_MEMORY", size)
+    scored, *_ = score(tmp_path, GOOD)
+    assert scored.n_scored
 
 
 def test_memory_that_is_not_enough_is_named_with_its_setting(
