@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+from mall_segments.errors import MallSegmentsError
+from mall_segments.wording import is_storable, shorten
+
 HOME_VARIABLE = "MALL_SEGMENTS_HOME"
 
 
@@ -21,12 +24,23 @@ def find_home(home: str | Path | None = None) -> Path:
     Path
         An absolute path; the folder need not exist yet.
 
+    Raises
+    ------
+    MallSegmentsError
+        If its name is not UTF-8, in which the engine opens files.
+
     Examples
     --------
     >>> find_home("/srv/segments").as_posix()
     '/srv/segments'
     """
-    return Path(home or os.environ.get(HOME_VARIABLE) or Path.cwd()).absolute()
+    found = Path(home or os.environ.get(HOME_VARIABLE) or Path.cwd()).absolute()
+    if not is_storable(str(found)):
+        raise MallSegmentsError(
+            f"the home is {shorten(str(found))}, whose name is not UTF-8: choose "
+            f"another by {HOME_VARIABLE} or --home"
+        )
+    return found
 
 
 def warehouse_file(home: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,15 @@ def suggestion(name: str, allowed: Collection[str]) -> str:
     """
     close = difflib.get_close_matches(name[:200].lower(), list(allowed), n=1)
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def is_storable(text: str) -> bool:
+    r"""Whether files and databases can hold a text: no NUL, no half a character.
+
+    >>> is_storable("Größe"), is_storable("a\x00b"), is_storable("\ud800")
+    (True, False, False)
+    """
+    return re.search("[\x00\ud800-\udfff]", text) is None
 
 
 def compact(text: str) -> str:

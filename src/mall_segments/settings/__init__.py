@@ -48,6 +48,7 @@ from mall_segments.settings.values import (
     one_of,
     refusal,
     sentence,
+    storable,
 )
 from mall_segments.wording import plain, shorten, suggestion
 
@@ -109,9 +110,7 @@ class Settings(Section):
             raise refusal(
                 "a path or glob of CSV or Parquet files, or null for the seed"
             )
-        if isinstance(value, str) and "\x00" in value:
-            raise sentence("`{place}` holds a NUL character, which no path may.")
-        return value
+        return storable(value) if isinstance(value, str) else value
 
     @field_validator("features", "segmentations", mode="before")
     @classmethod
@@ -245,9 +244,10 @@ def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
     if not has_customers:
         settings["gender"] = None
     for key in ("features", "segmentations"):
-        own, added = settings.get(key), settings.pop(f"orders_{key}", ())
+        own, added = settings.get(key), settings.get(f"orders_{key}", ())
         if not isinstance(own, list | tuple) or not isinstance(added, list | tuple):
             continue
+        settings.pop(f"orders_{key}", None)
         if key == "features":
             added = [
                 {**each, "source": "orders"} if isinstance(each, dict) else each

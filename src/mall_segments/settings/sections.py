@@ -25,6 +25,7 @@ from mall_segments.settings.values import (
     Number,
     Scaler,
     Share,
+    Storable,
     Text,
     Texts,
     Transform,
@@ -119,7 +120,7 @@ class Feature(Section):
 
     name: ColumnName
     label: Text = Field("", validate_default=True)
-    unit: str = ""
+    unit: Storable = ""
     aliases: Aliases = ()
     type: FeatureType = "number"
     transform: Transform = "none"
@@ -127,7 +128,7 @@ class Feature(Section):
     minimum: Number | None = None
     maximum: Number | None = None
     is_whole: bool = False
-    levels: dict[str, Texts] | None = None
+    levels: dict[Text, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
     source: Annotated[Literal["customers", "orders"], one_of("customers", "orders")] = (
@@ -176,6 +177,11 @@ class Feature(Section):
                 "log; ln(1 + x) takes values from 0: set minimum to 0 or more, or use "
                 "yeo_johnson."
             )
+        if self.levels == {}:
+            raise sentence(
+                "`{place}.levels` is {}; it must name a level, or be left out to take "
+                "each text for one."
+            )
         _refuse_shared_spellings(self.levels or {}, "{place}.levels")
         return self
 
@@ -206,8 +212,8 @@ class GenderColumn(Section):
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
-        male = {spelling.strip().casefold() for spelling in self.male}
-        for spelling in self.female:
+        male = {spelling.strip().casefold() for spelling in ("male", *self.male)}
+        for spelling in ("female", *self.female):
             if spelling.strip().casefold() in male:
                 raise sentence(
                     f"`gender.female` and `gender.male` both hold {shorten(spelling)}; "

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from mall_segments.wording import compact, shorten
+from mall_segments.wording import compact, is_storable, shorten
 
 _LARGEST_VALUE: Final = 1e15
 _LONGEST_NAME: Final = 48
@@ -75,21 +75,32 @@ def _whole(value: object) -> object:
     return value
 
 
-def _text(value: object) -> object:
-    if not isinstance(value, str) or not value.strip() or "\x00" in value:
-        raise refusal("it must be text that is not empty")
+def storable(value: str) -> str:
+    """Refuse a text that no file or database can hold."""
+    if not is_storable(value):
+        raise refusal(
+            "it must be text without NUL characters and halves of characters, as "
+            "U+D800 is one"
+        )
     return value
+
+
+def _text(value: object) -> object:
+    if not isinstance(value, str) or not value.strip():
+        raise refusal("it must be text that is not empty")
+    return storable(value)
 
 
 def _texts(value: object) -> object:
     if not isinstance(value, list | tuple):
         raise refusal("it must be a list of texts")
     for item in value:
-        if not isinstance(item, str) or not item.strip() or "\x00" in item:
+        if not isinstance(item, str) or not item.strip():
             raise refusal(
                 "it must be a list of texts that are not empty, in quotes where one "
                 "looks like a number or a yes"
             )
+        storable(item)
     return tuple(value)
 
 
@@ -163,6 +174,7 @@ Share = Annotated[Number, AfterValidator(_share)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
+Storable = Annotated[str, AfterValidator(storable)]
 Aliases = Annotated[Texts, AfterValidator(_aliases)]
 Name = Annotated[str, BeforeValidator(_identifier)]
 ColumnName = Annotated[Name, AfterValidator(column_name)]
