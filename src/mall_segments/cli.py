@@ -1,5 +1,6 @@
 """The command ``mall-segments``: one module of ``mall_segments.commands`` each."""
 
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import click
 
 from mall_segments import commands
+from mall_segments.commands._streams import prepare_streams, told
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE, find_home
-from mall_segments.wording import plain, suggestion
+from mall_segments.wording import is_storable, plain, shorten, suggestion
 
 
 class _Commands(click.Group):
@@ -42,6 +44,28 @@ class _Commands(click.Group):
                 f"There is no command {plain(args[0])!r}.{suggestion(args[0], known)}"
             )
         return super().resolve_command(ctx, args)
+
+    def make_context(
+        self, info_name: str | None, args: list[str], *others: Any, **extra: Any
+    ) -> click.Context:
+        """Refuse arguments that are not Unicode, which no file or query may hold."""
+        for argument in args:
+            if not is_storable(argument):
+                raise click.UsageError(
+                    f"The argument {shorten(argument)} is not UTF-8; name files and "
+                    "columns in UTF-8."
+                )
+        return super().make_context(info_name, args, *others, **extra)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line; say in a sentence which stream or file fails it."""
+        prepare_streams()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # click ends quietly where nobody reads what is written.
+            click.ClickException(told(error)).show()
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; show a refusal as one error, not as a traceback."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import _duckdb
 import pytest
@@ -203,6 +204,124 @@ def test_refuses_to_verify_what_is_not_kept(home: Path) -> None:
 @pytest.mark.parametrize("arguments", [["rolback"], ["rollback", "a", "b"], ["--x"]])
 def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+COMMANDS = (
+    ["--help"],
+    ["--version"],
+    ["summary", "--help"],
+    ["generations"],
+    ["verify"],
+    ["rollback"],
+)
+
+
+def run_in_shell(
+    redirection: str, *arguments: object, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the command with streams that a shell redirects."""
+    shell = ["/bin/sh", "-c", f'"$@" {redirection}', "sh"]
+    return subprocess.run(
+        [*shell, Path(sys.executable).with_name("mall-segments"), *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_full_standard_output_is_one_sentence(
+    home: Path, arguments: list[str]
+) -> None:
+    result = run_in_shell(">/dev/full", "--home", home, *arguments)
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: the standard output cannot be written: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_reader_that_went_away_is_no_error_to_speak_of(
+    home: Path, arguments: list[str]
+) -> None:
+    result = run_in_shell("| true", "--home", home, *arguments)
+
+    assert (result.stdout, result.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("redirection", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_trouble(home: Path, redirection: str) -> None:
+    result = run_in_shell(redirection, "--home", home, "generations")
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_no_file_takes_the_place_of_a_closed_stream() -> None:
+    code = """
+import sys
+from mall_segments.cli import main
+main(["--version"], standalone_mode=False)
+print(open("/dev/zero").fileno(), file=sys.stderr)
+"""
+    result = subprocess.run(
+        ["/bin/sh", "-c", '"$@" <&- >&-', "sh", sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert int(result.stderr) > 2
+
+
+def test_letters_that_the_terminal_has_not_are_escaped() -> None:
+    code = """
+import click
+from mall_segments.cli import main
+from mall_segments.commands import summary
+
+summary.command = click.Command("summary", callback=lambda: click.echo("\u20ac 5"))
+main(["summary"])
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        env={"PYTHONIOENCODING": "latin-1"},
+    )
+
+    assert result.stdout == b"\\u20ac 5\n"
+
+
+def test_an_argument_that_is_not_unicode_is_refused() -> None:
+    result = run("score", "caf\udce9.csv")
+
+    assert result.exit_code == 2
+    assert "The argument 'caf\\udce9.csv' is not UTF-8" in result.stderr
+
+
+def test_a_home_that_is_not_unicode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALL_SEGMENTS_HOME", "/srv/caf\udce9")
+
+    result = run("generations")
+
+    assert result.exit_code == 1
+    assert "the home is '/srv/caf\\udce9', whose name is not UTF-8" in result.stderr
+
+
+def test_ids_to_forget_are_read_or_refused(home: Path, tmp_path: Path) -> None:
+    result = run_in_shell("<&-", "--home", home, "forget", "--file", "-")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Error: the standard input is closed: name a file of ids\n"
+    )
+
+    ids = tmp_path / "ids.txt"
+    ids.write_bytes(b"1\n\xff2\n")
+    result = run_in_shell("", "--home", home, "forget", "--file", ids)
+    assert result.returncode == 1
+    assert result.stderr == (f"Error: {ids} is not UTF-8: it has the byte 0xff at 2\n")
 
 
 def run_raising(message: str) -> subprocess.CompletedProcess[str]:

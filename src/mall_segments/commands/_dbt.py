@@ -67,7 +67,7 @@ def run_dbt(
     environment = own | os.environ | {HOME_VARIABLE: str(home)}
     command = [sys.executable, "-c", _DBT]
     if log_level:
-        if not sys.stdout.isatty():
+        if sys.stdout is None or not sys.stdout.isatty():
             command.append("--no-use-colors")
         command += ["--log-level", log_level]
     else:

@@ -1,11 +1,12 @@
 """``mall-segments forget``."""
 
+import sys
 from pathlib import Path
-from typing import TextIO
 
 import click
 
 from mall_segments.commands._progress import ProgressBar
+from mall_segments.errors import InputError
 
 
 @click.command("forget")
@@ -13,11 +14,11 @@ from mall_segments.commands._progress import ProgressBar
 @click.option(
     "--file",
     "file",
-    type=click.File(encoding="utf-8-sig"),
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Read ids from this file, one a line; - is the standard input.",
 )
 @click.pass_obj
-def command(home: Path, ids: tuple[str, ...], file: TextIO | None) -> None:
+def command(home: Path, ids: tuple[str, ...], file: str | None) -> None:
     """Erase customers from all that is kept: generations, snapshot, working database.
 
     Counts and averages stay as they were published. Every file is searched afterwards,
@@ -27,7 +28,7 @@ def command(home: Path, ids: tuple[str, ...], file: TextIO | None) -> None:
         forget_customers,
     )
 
-    wanted = {*ids, *(file.read().splitlines() if file else ())}
+    wanted = {*ids, *(_read_ids(file) if file else ())}
     wanted = {each.strip() for each in wanted} - {""}
     if not wanted:
         raise click.UsageError("name at least one customer, or a --file of ids")
@@ -51,3 +52,17 @@ def command(home: Path, ids: tuple[str, ...], file: TextIO | None) -> None:
         "Your own files are left alone: erase them there too, or the next build "
         "publishes them again."
     )
+
+
+def _read_ids(file: str) -> list[str]:
+    if file == "-" and sys.stdin is None:
+        raise InputError("the standard input is closed: name a file of ids")
+    with click.open_file(file, encoding="utf-8-sig") as lines:
+        try:
+            text: str = lines.read()
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{file} is not UTF-8: it has the byte "
+                f"{error.object[error.start]:#04x} at {error.start:,}"
+            ) from None
+    return text.splitlines()

@@ -16,6 +16,7 @@ import duckdb
 
 from mall_segments.errors import InputError
 from mall_segments.intake.opening import open_customers
+from mall_segments.memory import MEMORY_VARIABLE, memory_limit
 from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.scoring.columns import known_columns, refuse_absent
@@ -44,7 +45,6 @@ ADDED_COLUMNS: Final = {
 }
 """What is added to the columns of the file, by type."""
 
-MEMORY_VARIABLE: Final = "MALL_SEGMENTS_MEMORY"
 _OPTIONS: Final = {
     "csv": "format csv, header true",
     "parquet": "format parquet",
@@ -161,6 +161,7 @@ def score_file(
     reading = reading or Reading()
     columns = known_columns(model, reading.columns)
     _refuse_targets(source, output, rejected)
+    _refuse_closed_streams(source, output)
     with tempfile.TemporaryDirectory(prefix="mall-segments-") as folder:
         workspace = Path(folder)
         path = source
@@ -229,7 +230,7 @@ def _explained(text: str, source: str, path: str) -> str:
 @contextmanager
 def _connected(workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open an engine of its own, which keeps rows in the order of the file."""
-    memory = os.environ.get(MEMORY_VARIABLE)
+    memory = memory_limit()
     with duckdb.connect() as connection:
         connection.execute(f"set temp_directory = {quote_text(str(workspace))}")
         # The rows are what passes by; what is looked up for them is the other side.
@@ -240,13 +241,7 @@ def _connected(workspace: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         # What is left of few rows would be kept back, and others pass it.
         connection.execute("set enable_caching_operators = false")
         if memory:
-            try:
-                connection.execute(f"set memory_limit = {quote_text(memory)}")
-            except duckdb.Error as error:
-                raise InputError(
-                    f"{MEMORY_VARIABLE} is {memory!r}; it must be a size such as 4GB "
-                    f"({reason(error)})."
-                ) from None
+            connection.execute(f"set memory_limit = {quote_text(memory)}")
         yield connection
 
 
@@ -281,6 +276,15 @@ def _refuse_targets(source: str, output: str, rejected: Path | None) -> None:
     if len(targets) > 1 and targets[0].absolute() == targets[1].absolute():
         raise InputError(
             f"{output!r} is to hold both scored and rejected rows; name two files."
+        )
+
+
+def _refuse_closed_streams(source: str, output: str) -> None:
+    if source == PIPE and sys.stdin is None:
+        raise InputError(f"the {_STANDARD_INPUT} is closed: name a file to score.")
+    if output == PIPE and sys.stdout is None:
+        raise InputError(
+            "the standard output is closed: name a file to write with --output."
         )
 
 

@@ -40,10 +40,8 @@ def run_service(
         Whether requests are logged to the standard output.
     """
     if sys.stdout is None:
-        # A socket would take its place, and the access log be sent to a customer.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        os.set_inheritable(1, True)  # noqa: FBT003 - it knows no other way
-        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        # Closed: the command has put the null device in its place, for the access log.
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - to the end
     os.environ[HOME_VARIABLE] = str(home)
     os.environ[ACCESS_LOG_VARIABLE] = "yes" if has_access_log else ""
     # uvicorn ends what it has begun and raises the signal again.

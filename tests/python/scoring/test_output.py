@@ -115,6 +115,33 @@ def test_the_command_says_that_the_standard_output_is_full(tmp_path: Path) -> No
     ]
 
 
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        (">&-", "the standard output is closed: name a file to write with --output."),
+        ("<&-", "the standard input is closed: name a file to score."),
+        ("1</dev/null", "the standard output cannot be written: Bad file descriptor"),
+    ],
+)
+def test_the_command_says_which_stream_is_closed(
+    tmp_path: Path, redirection: str, said: str
+) -> None:
+    path = tmp_path / "model.json"
+    write_example_model(path)
+    finished = subprocess.run(
+        [
+            *("/bin/sh", "-c", f'exec "$@" {redirection}', "sh"),
+            *(*MALL_SEGMENTS, "score", "-", "--model", path),
+        ],
+        check=False,
+        input=b"ID,Age,Income,Score\n1,19,15,39\n",
+        capture_output=True,
+    )
+
+    assert finished.returncode == 1
+    assert finished.stderr.decode().splitlines() == [f"Error: {said}"]
+
+
 @pytest.fixture
 def customers(tmp_path: Path) -> Path:
     path = tmp_path / "customers.csv"
