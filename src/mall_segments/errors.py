@@ -29,5 +29,9 @@ class ModelError(MallSegmentsError):
     """A ``model.json`` that cannot be trusted or does not fit the request."""
 
 
+class LinkError(PublishError):
+    """A link ``current`` that leads to no generation, wherever it leads."""
+
+
 class FormatError(PublishError):
     """A generation that another version of this package wrote."""

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.errors import FormatError, PublishError
+from mall_segments.errors import FormatError, LinkError, PublishError
 from mall_segments.home import published_folder
 from mall_segments.publishing.sealed_json import BrokenSealError, read_sealed
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,8 +93,9 @@ def linked_build_id(home: Path) -> str | None:
     named = Path(os.path.normpath(link.parent / target))
     folder = Path(os.path.normpath(generations_folder(home)))
     if named.parent != folder or not _BUILD_ID.fullmatch(named.name):
-        raise PublishError(
-            f"{link} points to {target}, which is not a generation; {ways_out(home)}"
+        raise LinkError(
+            f"{link} points to {shorten(str(target))}, which is not a generation; "
+            f"{ways_out(home)}"
         )
     return named.name
 

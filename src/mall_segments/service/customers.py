@@ -22,7 +22,7 @@ from typing_extensions import TypedDict
 from mall_segments.intake.columns import normalise
 from mall_segments.intake.number_formats import NO_VALUES
 from mall_segments.service.problems import ProblemError
-from mall_segments.wording import compact, shorten
+from mall_segments.wording import compact, is_storable, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -284,7 +284,7 @@ class CustomerReader:
                 else f"not a number but {_kind(value)}"
             )
         if isinstance(value, str):
-            return "not a text but half a character"
+            return "not a text but half a character or NUL"
         wanted = "a text" if column else "a text or a whole number"
         return f"not {wanted} but {_kind(value)}"
 
@@ -347,6 +347,8 @@ def _level(column: ModelColumn) -> Any:
 
     def to_level(value: str | int) -> str | None:
         text = str(value).strip()
+        if not is_storable(text):
+            raise ValueError("a text")
         if text.lower() in NO_VALUES:
             return None
         return text if column.levels is None else levels.get(text.lower())

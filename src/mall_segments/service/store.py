@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from mall_segments.errors import MallSegmentsError, ModelError
+from mall_segments.errors import LinkError, MallSegmentsError, ModelError
 from mall_segments.model import load_model
 from mall_segments.publishing.generations import (
     MANIFEST,
@@ -33,6 +33,7 @@ class ModelStore:
         self._home = home
         self._seen: object = None
         self._refusal: str | None = "no model was loaded yet"
+        self._public = self._refusal
         self.current: CustomerReader | None = None
 
     @property
@@ -40,7 +41,7 @@ class ModelStore:
         """Why the model in use is not the published one; None if it is."""
         if self._refusal is None:
             return None
-        return re.sub(r"\S*/", "", self._refusal.replace(str(self._home), ""))
+        return re.sub(r"\S*/", "", self._public.replace(str(self._home), ""))
 
     def refresh(self) -> bool:
         """Load the published model unless it is in use; answer whether it was."""
@@ -49,6 +50,9 @@ class ModelStore:
             return False
         try:
             loaded = self._load()
+        except LinkError as error:
+            self._report(str(error), public="current points to no generation")
+            return False
         except (MallSegmentsError, OSError) as error:
             self._report(str(error))
             return False
@@ -75,7 +79,11 @@ class ModelStore:
         return CustomerReader(model)
 
     def _look(self) -> object:
-        """Return what changes when another model is published, or this one changes."""
+        """Return what changes when another model is published, or this one changes.
+
+        Published files are sealed and nobody writes to them; who does so all the same
+        can put back all of a file's marks but the time of its last change.
+        """
         try:
             folder = current_generation(self._home)
             if folder is None:
@@ -83,12 +91,13 @@ class ModelStore:
             stats = [(folder / name).stat() for name in (MODEL, MANIFEST)]
         except (MallSegmentsError, OSError) as error:
             return str(error)
-        return folder, [(stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats]
+        return folder, [(stat.st_ino, stat.st_ctime_ns, stat.st_size) for stat in stats]
 
-    def _report(self, refusal: str) -> None:
+    def _report(self, refusal: str, *, public: str = "") -> None:
         if refusal != self._refusal:
             in_use = (
                 f"; still serving {self.current.model.build_id}" if self.current else ""
             )
             _logger.error("The published model is refused: %s%s", refusal, in_use)
         self._refusal = refusal
+        self._public = public or refusal

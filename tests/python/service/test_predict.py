@@ -374,7 +374,19 @@ def test_half_a_character_in_a_name_is_no_trouble(
 
     refused = shared_service.send(b'{"Income": 1, "Score": 1, "id": "\\ud800"}')
     problem = problem_of(refused, 422, "invalid-customer")
-    assert problem["errors"][0]["detail"] == "not a text but half a character"
+    said = "not a text but half a character or NUL"
+    assert problem["errors"][0]["detail"] == said
+
+    for text in (b"\\ud800", b"Male\\udfff", b"f\\u0000"):
+        refused = shared_service.send(
+            b'{"Income": 1, "Score": 1, "Gender": "' + text + b'"}'
+        )
+        problem = problem_of(refused, 422, "invalid-customer")
+        assert problem["errors"][0] == {
+            "detail": said,
+            "field": "Gender",
+            "pointer": "#/Gender",
+        }
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import threading
@@ -299,6 +300,47 @@ def test_names_no_folder_to_the_public(tmp_path: Path) -> None:
     assert store.problem is not None
     assert "home" not in store.problem
     assert "model.json has" in store.problem
+
+
+@pytest.mark.parametrize(
+    "target", ["my own files/next shop", "../a b\nc", "/srv/x y", "generations/a b"]
+)
+def test_a_link_elsewhere_is_not_told_to_the_public(
+    service: RunningService, home: Path, target: str
+) -> None:
+    link = home / "published" / "current"
+    link.unlink()
+    link.symlink_to(target)
+
+    wait_until(lambda: service.ready()["status"] == "stale")
+
+    assert service.ready()["problem"] == "current points to no generation"
+    assert generation_of(service.predict(CUSTOMER).json()) == FIRST_BUILD
+
+
+def test_a_change_that_keeps_size_and_time_is_noticed(home: Path) -> None:
+    store = ModelStore(home)
+    assert store.refresh()
+    path = home / "published" / "current" / MODEL
+    before = path.stat()
+    path.chmod(0o600)
+
+    with path.open("r+b") as file:
+        file.seek(before.st_size // 2)
+        byte = file.read(1)
+        file.seek(before.st_size // 2)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    path.chmod(before.st_mode)
+
+    after = path.stat()
+    assert (after.st_ino, after.st_size, after.st_mtime_ns) == (
+        *(before.st_ino, before.st_size, before.st_mtime_ns),
+    )
+    assert not store.refresh()
+    assert store.problem is not None
+    assert "was changed after it was published" in store.problem
+    assert store.current is not None
 
 
 def test_the_document_follows_the_model(service: RunningService, home: Path) -> None:
