@@ -37,11 +37,11 @@ def write_data_tests(
     folder: Path,
     database: Path,  # noqa: ARG001 - artefact writers are given it
     *,
-    target: Path | None = None,
-    invocation: str | None = None,
+    manifest: Mapping[str, Any] | None = None,
 ) -> None:
     """Write ``data_tests.json``: the data tests that had to pass before."""
-    manifest = read_manifest(target, invocation)
+    if manifest is None:
+        manifest = read_manifest()
     tests = _tests_before(manifest, PUBLISHING_NODE)
     content = {
         "format": _FORMAT,

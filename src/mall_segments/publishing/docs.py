@@ -1,15 +1,15 @@
 """dbt's own documentation of a build, as one file in its generation.
 
 This module alone reaches into dbt. ``dbt docs generate --static`` parses the project
-and asks the database anew, and could only run once the generation is sealed; dbt has
-written its manifest by the time it runs the first model, so the same page is made from
-that, in the same way, within the build.
+and asks the database anew, and could only run once the generation is sealed; dbt holds
+its manifest while it runs, so the same page is made from that, in the same way, within
+the build. What lies in dbt's target folder may be of another build of the project.
 """
 
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,8 +31,7 @@ def write_docs(
     database: Path,  # noqa: ARG001 - artefact writers are given it
     *,
     connection: Any,
-    target: Path | None = None,
-    invocation: str | None = None,
+    manifest: Mapping[str, Any] | None = None,
 ) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
@@ -40,51 +39,20 @@ def write_docs(
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
 
-    manifest = _presentable(
-        read_manifest(target, invocation), target or _target_folder()
-    )
+    presented = _presentable(read_manifest() if manifest is None else manifest)
     page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
     # Its icon's address was never filled in, so that browsers ask for no such file.
     page = _ICON.sub('<link rel="icon" href="data:,">', page)
-    catalog = _catalog(manifest, _describe_relations(connection.cursor()))
-    for slot, content in ((_MANIFEST_SLOT, manifest), (_CATALOG_SLOT, catalog)):
+    catalog = _catalog(presented, _describe_relations(connection.cursor()))
+    for slot, content in ((_MANIFEST_SLOT, presented), (_CATALOG_SLOT, catalog)):
         if slot not in page:
             raise PublishError(f"dbt's documentation page has no {slot} any more")
         page = page.replace(slot, _inline(content))
     (folder / DOCS).write_text(page, "utf-8")
 
 
-def read_manifest(
-    target: Path | None = None, invocation: str | None = None
-) -> dict[str, Any]:
-    """Read the manifest that dbt wrote before it ran the first model.
-
-    The folder and the dbt command that must have written it are by default those of the
-    command this runs in.
-    """
-    from dbt_common.invocation import get_invocation_id  # noqa: PLC0415
-
-    path = (target or _target_folder()) / "manifest.json"
-    remedy = "What is published is described by it, so run dbt without --no-write-json."
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        found = manifest["metadata"]["invocation_id"]
-        if found == (invocation or get_invocation_id()):
-            return manifest
-        problem = "is that of another dbt command"
-    except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-    except ValueError:
-        problem = "is being written by another dbt command"
-    # A build that was refused because of this one has written its own there.
-    known = None if target else _known_manifest()
-    if known is None:
-        raise PublishError(f"{path} {problem}. {remedy}")
-    return known
-
-
-def _known_manifest() -> dict[str, Any] | None:
-    """Describe the manifest that the running dbt command holds, as it writes it."""
+def read_manifest() -> dict[str, Any]:
+    """Return the manifest that the running dbt command holds, as dbt would write it."""
     from dbt.adapters.factory import FACTORY  # noqa: PLC0415
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
     from dbt_common.clients.system import write_json  # noqa: PLC0415
@@ -97,40 +65,25 @@ def _known_manifest() -> dict[str, Any] | None:
                 write_json(str(path), manifest.writable_manifest().to_dict())
                 known: dict[str, Any] = json.loads(path.read_text("utf-8"))
                 return known
-    return None
+    raise PublishError("dbt's manifest, which describes what is published, is not held")
 
 
-def _target_folder() -> Path:
-    from dbt import flags as dbt_flags  # noqa: PLC0415
+def _presentable(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not ours, and what says where and by whom it was built.
 
-    get_flags: Callable[[], Any] = dbt_flags.get_flags
-    flags = get_flags()
-    return Path(flags.PROJECT_DIR) / (flags.TARGET_PATH or "target")
-
-
-def _presentable(manifest: dict[str, Any], target: Path) -> dict[str, Any]:
-    """Add the SQL compiled since the manifest was written; leave out what is not ours.
-
-    That is the macros of other packages, a third of the file, and what says where and
-    by whom it was built.
+    Not ours are the macros of other packages, a third of the file.
     """
-    metadata = manifest["metadata"]
-    metadata["user_id"] = None
-    metadata["env"] = {}
-    project = metadata["project_name"]
-    written = datetime.fromisoformat(metadata["generated_at"]).timestamp()
-    for node in manifest["nodes"].values():
-        node.pop("root_path", None)
-        file = target / "compiled" / project / node["original_file_path"]
-        if file.is_file() and file.stat().st_mtime >= written:
-            node["compiled_code"] = file.read_text("utf-8")
-            node["compiled"] = True
-    manifest["macros"] = {
+    metadata = {**manifest["metadata"], "user_id": None, "env": {}}
+    nodes = {
+        name: {key: value for key, value in node.items() if key != "root_path"}
+        for name, node in manifest["nodes"].items()
+    }
+    macros = {
         name: macro
         for name, macro in manifest["macros"].items()
-        if macro["package_name"] == project
+        if macro["package_name"] == metadata["project_name"]
     }
-    return manifest
+    return {**manifest, "metadata": metadata, "nodes": nodes, "macros": macros}
 
 
 def _describe_relations(connection: Any) -> dict[tuple[str, str], dict[str, Any]]:

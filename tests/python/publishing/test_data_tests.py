@@ -42,10 +42,8 @@ def test_only_tests_that_come_before_publishing_and_can_fail_are_counted(
         "e": node("hint", "mart", kind="test", config={"severity": "warn"}),
         "f": node("unique_published", "published", kind="test"),
     }
-    manifest = {"metadata": {"invocation_id": "this"}, "nodes": nodes}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
 
-    write_data_tests(tmp_path, tmp_path, target=tmp_path, invocation="this")
+    write_data_tests(tmp_path, tmp_path, manifest={"nodes": nodes})
 
     assert json.loads((tmp_path / DATA_TESTS).read_text())["passed"] == [
         {

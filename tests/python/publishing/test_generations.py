@@ -534,9 +534,7 @@ def test_refuses_a_link_that_leads_elsewhere(tmp_path: Path) -> None:
     link.unlink()
     link.symlink_to("/etc")
 
-    with pytest.raises(
-        PublishError, match="points to '/etc', which is not"
-    ):
+    with pytest.raises(PublishError, match="points to '/etc', which is not"):
         read_current(tmp_path)
 
 

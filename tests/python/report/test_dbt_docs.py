@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from dbt.adapters.factory import FACTORY
+from dbt.contracts.graph.manifest import Manifest, ManifestMetadata
+from dbt_common.invocation import get_invocation_id
 
 from mall_segments.errors import PublishError
-from mall_segments.publishing.docs import DOCS, write_docs
+from mall_segments.publishing.docs import DOCS, read_manifest, write_docs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,16 +47,9 @@ def connection() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    """The target folder of a small dbt project."""
-    return small_target(tmp_path)
-
-
-def small_target(folder: Path, **node: Any) -> Path:
-    target = folder / "target"
-    (target / "compiled" / "shop" / "models").mkdir(parents=True)
-    manifest = {
+def small_manifest(**node: Any) -> dict[str, Any]:
+    """The manifest of a small dbt project."""
+    return {
         "metadata": {
             "project_name": "shop",
             "dbt_version": "1.11.0",
@@ -76,17 +72,14 @@ def small_target(folder: Path, **node: Any) -> Path:
             "macro.shop.age_band": {"package_name": "shop"},
         },
     }
-    (target / "manifest.json").write_text(json.dumps(manifest))
-    return target
 
 
-def write(folder: Path, connection: duckdb.DuckDBPyConnection, target: Path) -> Path:
+def write(folder: Path, connection: duckdb.DuckDBPyConnection, **node: Any) -> Path:
     write_docs(
         folder,
         folder / "unused",
         connection=connection,
-        target=target,
-        invocation=INVOCATION,
+        manifest=small_manifest(**node),
     )
     return folder / DOCS
 
@@ -138,13 +131,10 @@ def test_a_browser_without_a_network_draws_a_model(
     assert [url for url in opened.requests if not url.startswith(home)] == []
 
 
-def test_the_page_shows_the_sql_of_this_build_and_not_of_an_earlier_one(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection, target: Path
+def test_the_page_shows_the_types_of_columns(
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    compiled = target / "compiled" / "shop" / "models" / "sales.sql"
-    compiled.write_text("select 1")
-    manifest, catalog = inlined(write(tmp_path, connection, target))
-    assert manifest["nodes"]["model.shop.sales"]["compiled_code"] == "select 1"
+    _, catalog = inlined(write(tmp_path, connection))
     assert catalog["nodes"]["model.shop.sales"]["columns"]["price"] == {
         "type": "DOUBLE",
         "index": 1,
@@ -152,15 +142,32 @@ def test_the_page_shows_the_sql_of_this_build_and_not_of_an_earlier_one(
         "comment": "In euros.",
     }
 
-    os.utime(compiled, (0, 0))
-    manifest, _ = inlined(write(tmp_path, connection, target))
-    assert "compiled_code" not in manifest["nodes"]["model.shop.sales"]
+
+def test_it_is_of_the_running_command_and_not_of_what_lies_in_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another build of the project writes there, too, and need not be refused."""
+    flags = SimpleNamespace(SEND_ANONYMOUS_USAGE_STATS=False)
+    monkeypatch.setattr("dbt.flags.GLOBAL_FLAGS", flags)
+    held = Manifest(metadata=ManifestMetadata(project_name="shop"))
+    adapter = SimpleNamespace(get_macro_resolver=lambda: held)
+    monkeypatch.setattr(FACTORY, "adapters", {"duckdb": adapter})
+    (tmp_path / "target").mkdir()
+    other = {"metadata": {"invocation_id": get_invocation_id()}, "nodes": {}}
+    (tmp_path / "target" / "manifest.json").write_text(json.dumps(other))
+    monkeypatch.chdir(tmp_path)
+
+    assert read_manifest()["metadata"]["project_name"] == "shop"
+
+    monkeypatch.setattr(FACTORY, "adapters", {})
+    with pytest.raises(PublishError, match="is not held"):
+        read_manifest()
 
 
 def test_leaves_out_where_and_by_whom_it_was_built_and_the_macros_of_dbt(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection, target: Path
+    tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    page = write(tmp_path, connection, target)
+    page = write(tmp_path, connection)
     manifest, _ = inlined(page)
     assert list(manifest["macros"]) == ["macro.shop.age_band"]
     text = page.read_text("utf-8")
@@ -172,28 +179,7 @@ def test_hostile_descriptions_end_no_script(
     tmp_path: Path, connection: duckdb.DuckDBPyConnection
 ) -> None:
     hostile = "</script><script>alert(1)</script><!--"
-    page = write(tmp_path, connection, small_target(tmp_path, description=hostile))
+    page = write(tmp_path, connection, description=hostile)
     assert hostile not in page.read_text("utf-8")
     manifest, _ = inlined(page)
     assert manifest["nodes"]["model.shop.sales"]["description"] == hostile
-
-
-def test_says_what_the_page_is_made_from(
-    tmp_path: Path, connection: duckdb.DuckDBPyConnection, target: Path
-) -> None:
-    with pytest.raises(PublishError, match="without --no-write-json"):
-        write(tmp_path, connection, tmp_path / "nowhere")
-    with pytest.raises(PublishError, match="is that of another dbt command"):
-        write_docs(
-            tmp_path,
-            tmp_path,
-            connection=connection,
-            target=target,
-            invocation="another",
-        )
-    manifest = target / "manifest.json"
-    text = manifest.read_text()
-    for n_written in (0, len(text) // 2):
-        manifest.write_text(text[:n_written])
-        with pytest.raises(PublishError, match="is being written by another dbt"):
-            write(tmp_path, connection, target)
