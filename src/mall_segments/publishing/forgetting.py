@@ -276,8 +276,10 @@ def _copy_database(
             "WHERE database_name = $1 AND NOT internal",
             [_OLD],
         ).fetchall():
-            schemas.add(schema)
             view = qualified(_OLD, schema, name)
+            if not _is_readable(engine, view):
+                continue
+            schemas.add(schema)
             copy.views[f"{schema}.{name}"] = sql
             copy.comments += comment_statements(
                 engine, view, qualified(REBUILT, schema, name), kind="VIEW"
@@ -289,6 +291,18 @@ def _copy_database(
         copy.write(target, option)
     engine.execute(f"DETACH {_OLD}")
     return lost
+
+
+def _is_readable(engine: duckdb.DuckDBPyConnection, view: str) -> bool:
+    """Whether a view finds what it reads; if not, the next build makes it anew.
+
+    It may read a customer file that is gone, or be left by a build of other tables.
+    """
+    try:
+        engine.execute(f"DESCRIBE {view}")
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException):
+        return False
+    return True
 
 
 def _tables(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:

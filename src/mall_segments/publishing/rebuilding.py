@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from mall_segments.errors import PublishError
-from mall_segments.publishing.tables import create_views, quote_identifier, quote_text
+from mall_segments.publishing.tables import (
+    create_views,
+    quote_identifier,
+    quote_text,
+    reason,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,14 +101,14 @@ class Rebuilding:
 def rebuild(
     attach: str, statements: list[str], views: dict[str, str], comments: list[str]
 ) -> None:
-    """Run the statements of a `Rebuilding`."""
-    with duckdb.connect() as engine:
-        for statement in (attach, *statements, f"USE {REBUILT}"):
-            engine.execute(statement)
-        # What reads the package's own functions is made anew by the next build.
-        with suppress(duckdb.CatalogException, duckdb.BinderException):
+    """Run the statements of a `Rebuilding`; end the process if one cannot be run."""
+    try:
+        with duckdb.connect() as engine:
+            for statement in (attach, *statements, f"USE {REBUILT}"):
+                engine.execute(statement)
             create_views(engine, views)
-        for comment in comments:
-            with suppress(duckdb.CatalogException):
+            for comment in comments:
                 engine.execute(comment)
-        engine.execute(f"USE memory; CHECKPOINT {REBUILT}; DETACH {REBUILT}")
+            engine.execute(f"USE memory; CHECKPOINT {REBUILT}; DETACH {REBUILT}")
+    except duckdb.Error as error:
+        sys.exit(reason(error))

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mall_segments.cli import main
+from mall_segments.errors import PublishError
 from mall_segments.home import warehouse_file
 from mall_segments.publishing.byte_search import ByteSearch, is_searchable
 from mall_segments.publishing.generations import (
@@ -18,6 +19,7 @@ from mall_segments.publishing.generations import (
     read_current,
     verify_generation,
 )
+from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
 from mall_segments.publishing.switching import publish_lock, rollback
 from small_warehouse import open_warehouse, publish, write_project
 
@@ -164,6 +166,45 @@ def test_the_working_database_keeps_the_rest(home: Path) -> None:
         working, "SELECT comment FROM duckdb_tables() WHERE table_name = 'customers'"
     ) == [("The file.",)]
     assert [path.name for path in working.parent.iterdir()] == [working.name]
+
+
+def test_a_view_that_finds_no_longer_what_it_reads_is_left_to_the_next_build(
+    home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "customers.parquet"
+    working = warehouse_file(home)
+    with duckdb.connect(str(working)) as connection:
+        connection.execute(
+            f"""
+            COPY customers TO '{file}' (FORMAT parquet);
+            CREATE TABLE earlier AS SELECT 1 AS one;
+            CREATE VIEW of_a_file AS FROM read_parquet('{file}');
+            CREATE VIEW of_a_view AS FROM main.of_a_file;
+            CREATE VIEW of_a_table AS FROM main.earlier;
+            COMMENT ON VIEW incomes IS 'What they earn.';
+            DROP TABLE earlier;
+            """
+        )
+    # Who is to be forgotten was erased there first.
+    file.unlink()
+
+    result = forget(home, FORGOTTEN[0])
+
+    assert result.exit_code == 0, result.output
+    views = "SELECT view_name, comment FROM duckdb_views() WHERE NOT internal"
+    assert rows(working, views) == [("incomes", "What they earn.")]
+
+
+def test_says_why_a_database_cannot_be_written_anew(tmp_path: Path) -> None:
+    copy = Rebuilding(statements=[f"CREATE TABLE {REBUILT}.t AS FROM nowhere"])
+
+    with pytest.raises(PublishError) as refusal:
+        copy.write(tmp_path / "new.duckdb")
+
+    assert str(refusal.value).startswith(
+        f"{tmp_path / 'new.duckdb'} cannot be written: Catalog Error: Table with name "
+        "nowhere does not exist!"
+    )
 
 
 def test_short_ids_are_removed_where_ids_stand_and_nowhere_else(tmp_path: Path) -> None:
