@@ -30,6 +30,7 @@ from mall_segments.intake.strange_files import (
 )
 from mall_segments.intake.text_encodings import (
     check_encoding,
+    check_mark,
     guess_encoding,
     is_wide,
     marked_encoding,
@@ -106,7 +107,9 @@ def inspect_csv(
         head = file.read(_HEAD_SIZES[0])
     if not head:
         raise InputError(f"{source} is empty: it has no header and no rows.")
-    codec = check_encoding(encoding) if encoding else marked_encoding(head)
+    codec = marked_encoding(head)
+    if encoding:
+        codec = check_mark(check_encoding(encoding), head, source=source)
     if not is_wide(codec):
         refuse_binary(head, path.suffix, source)
     scan = _Scan(path)

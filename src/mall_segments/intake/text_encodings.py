@@ -3,6 +3,8 @@
 UTF-8 is proved by decoding the whole file; UTF-16 and UTF-32 by their mark or the place
 of their zeros. For the rest, the names and levels of the settings decide where one
 encoding shows more of them than another; then charset-normalizer, where it is certain.
+Some encodings only a setting names: nothing in a text tells old ones of the Mac and of
+DOS from those of Windows, and what was guessed is always said.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import count_recognised
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,17 +44,22 @@ _ALPHABETS: Final = {
     "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
 }
 # What may stand beside letters and numbers: marks of degrees, quotes, ordinals, money.
-_SIGNS: Final = "°§«»¡¿ªº·£¥¢€–—‘’“”„…•½\xa0\xad\xb4"  # noqa: RUF001
+_SIGNS: Final = "°§«»¡¿ªº·£¥¢¤€–—‘’“”„…•½\xa0\xad\xb4"  # noqa: RUF001
 _WORDS: Final = re.compile(r"[a-zA-Z\x80-\u1fff]*[\x80-\u1fff][a-zA-Z\x80-\u1fff]*")
 # No word has money or a capital within, or several letters and none of them plain.
 _MISPLACED: Final = re.compile(
-    r"[£¥¢][^\W\d]|[^\W\d][£¥¢]|[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$"
+    r"[£¥¢¤][^\W\d]|[^\W\d][£¥¢¤]|[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$"
 )
 _HALF_WIDTH: Final = re.compile("[\uff61-\uff9f]")
 _MOST: Final = 0.5
 _ASIAN: Final = ("gb18030", "cp932", "big5", "cp949")
 _OTHER_SCRIPTS: Final = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")
 _CANDIDATES: Final = ("cp1252", *_ASIAN, "cp1250", "cp1254", "cp1257", *_OTHER_SCRIPTS)
+_NAMED_ONLY: Final = ("mac-roman", "cp850")
+# Nobody writes the sign that this byte is in cp1252; a byte of the other range is no
+# letter or sign in ISO 8859-15.
+_EURO: Final = b"\xa4"
+_OF_WINDOWS: Final = re.compile(rb"[\x80-\x9f]")
 _LEAST_WIDE_SHARE: Final = 0.3
 _LEAST_IN_RUNS: Final = 0.3
 _SAMPLED_BYTES: Final = 4096
@@ -80,16 +88,39 @@ def is_wide(encoding: str) -> bool:
 def check_encoding(name: str) -> str:
     """Return the codec of an encoding that a setting names."""
     try:
+        # There are codecs of no text, such as base64, and of single words.
+        b"a,".decode(name, "replace")
         return codecs.lookup(name).name
-    except LookupError:
+    except (LookupError, ValueError):
+        known = ("utf-8", "utf-16", *_CANDIDATES, "iso8859-15", *_NAMED_ONLY)
         raise InputError(
-            f"`encoding` is {name!r}, which is no encoding that is known; some are "
-            f"utf-8, utf-16, {', '.join(_CANDIDATES)}."
+            f"`encoding` is {shorten(name)}, which is no encoding that is known; some "
+            f"are {', '.join(known)}."
         ) from None
+
+
+def check_mark(codec: str, head: bytes, *, source: str) -> str:
+    """Return a codec whose order of bytes is known, from what a file begins with."""
+    if codec not in ("utf-16", "utf-32"):
+        return codec
+    found = marked_encoding(head)
+    if not found.startswith(codec):
+        raise InputError(
+            f"{source} is not the {codec} that `encoding` says: no byte order mark is "
+            f"at its start. Leave the setting out, or name {codec}-le or {codec}-be."
+        )
+    return found
 
 
 def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> str:
     """Return the encoding of a text that is not UTF-8."""
+    found = _guess(sample, settings, source)
+    if found == "cp1252" and _EURO in sample and not _OF_WINDOWS.search(sample):
+        return "iso8859-15"
+    return found
+
+
+def _guess(sample: bytes, settings: ColumnSettings, source: str) -> str:
     # Letters of other scripts stand in runs; accented ones stand among plain letters.
     high = len(re.findall(rb"[\x80-\xff]", sample))
     in_runs = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))
@@ -121,7 +152,7 @@ def _by_statistics(texts: dict[str, str], sample: bytes, source: str) -> str:
         return best
     if best in _ALPHABETS and (found := _by_alphabet(texts, least=_MOST)):
         return found
-    guesses = ", ".join(asian or scripts or names or _CANDIDATES)
+    guesses = ", ".join([*(asian or scripts or names or _CANDIDATES), *_NAMED_ONLY])
     raise InputError(
         f"{source} is not UTF-8, and its encoding is not clear; it may be {guesses}. "
         "Say which by `encoding`, or save the file as UTF-8."

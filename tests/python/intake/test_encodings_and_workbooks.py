@@ -84,6 +84,8 @@ def table(header: str, first: str, second: str) -> str:
             )
         ),
         ("utf-16", table(HEADER, "男", "é"), {"男", "é"}),
+        ("iso8859-15", table(HEADER, "5 €", "f"), {"5 €", "f"}),
+        ("iso8859-15", table(HEADER, "Besançon €", "œuvre"), {"Besançon €", "œuvre"}),
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
 )
@@ -119,9 +121,71 @@ def test_text_that_may_be_several_things_is_not_guessed_at(
 
 
 @pytest.mark.parametrize(
+    ("codec", "names"),
+    [
+        ("mac-roman", ["Mac Roman", "macroman", "macintosh", "mac-roman"]),
+        ("iso8859-15", ["ISO 8859-15", "latin9", "iso_8859_15", "L9"]),
+        ("cp850", ["IBM850", "cp850"]),
+    ],
+)
+def test_what_nothing_in_a_text_tells_a_setting_names(
+    codec: str, names: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(table(HEADER, "Orléans", "Besançon").encode(codec))
+
+    for name in names:
+        customers = opened(path, encoding=name)
+        assert genders(customers) == {"Orléans", "Besançon"}
+        assert f"Read as {codec}, since `encoding` says so." in customers.notes
+
+
+@pytest.mark.parametrize("codec", ["mac-roman", "cp850"])
+def test_it_is_among_those_that_a_refusal_names(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    towns = ["Orléans", "Besançon", "Sète", "Nîmes", "Köln", "Évreux", "Angoulême"]
+    rows = [f"{n},{towns[n % 7]},{20 + n},{n},{n}" for n in range(1, 41)]
+    path.write_bytes("\n".join([HEADER, *rows, ""]).encode(codec))
+
+    with pytest.raises(InputError, match=f"its encoding is not clear.*{codec}"):
+        opened(path)
+
+
+def test_what_was_guessed_is_said(tmp_path: Path) -> None:
+    """A sign alone may be a letter of another encoding."""
+    path = tmp_path / "shop.csv"
+    path.write_bytes(table(HEADER, "5 €", "f").encode("mac-roman"))
+
+    assert (
+        "Read as cp1252, since it is not UTF-8; `encoding` names another."
+        in opened(path).notes
+    )
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-32"])
+def test_a_wide_encoding_begins_with_its_mark(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_text(table(HEADER, "f", "m"))
+
+    with pytest.raises(InputError, match=f"is not the {name} that `encoding` says"):
+        opened(path, encoding=name)
+
+
+def test_zeros_are_as_good_as_the_mark(tmp_path: Path) -> None:
+    path = tmp_path / "shop.csv"
+    path.write_bytes(table(HEADER, "f", "m").encode("utf-16-le"))
+
+    assert genders(opened(path, encoding="utf-16")) == {"f", "m"}
+
+
+@pytest.mark.parametrize(
     ("encoding", "sentence"),
     [
         ("klingon", "`encoding` is 'klingon', which is no encoding"),
+        *(
+            (name, f"`encoding` is '{name}', which is no encoding")
+            for name in ("base64", "rot13", "zlib", "idna", "undefined")
+        ),
         ("utf-8", "is not the UTF-8 that `encoding` says, first in line 2"),
         ("ascii", "looks like ascii but breaks its rules"),
     ],
