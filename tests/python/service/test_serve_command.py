@@ -90,6 +90,8 @@ def test_logs_requests_but_nobody(home: Path) -> None:
         assert private not in output
     assert process.returncode == 0
     assert "Traceback" not in errors
+    # The engine tells of what Python never collected.
+    assert "leaked" not in errors
 
 
 def test_refuses_to_start_without_a_model(tmp_path: Path) -> None:
