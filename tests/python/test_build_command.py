@@ -1,5 +1,6 @@
 """`mall-segments build` says in few lines what dbt did, or why it did not."""
 
+import errno
 import json
 import os
 import stat
@@ -261,6 +262,21 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
         "printed by a model",
         "Error: the test unique_stg failed",
     ]
+
+
+def test_a_build_of_which_nothing_can_be_said_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dbt_project.yml").touch()
+    monkeypatch.chdir(tmp_path)
+    code = "print('said', flush=True); import time; time.sleep(600)"
+    monkeypatch.setattr(_dbt, "_DBT", code)
+
+    def say(_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        _dbt.run_dbt(tmp_path, {}, say=say)
 
 
 def test_says_what_takes_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -81,10 +82,16 @@ def run_dbt(
     with subprocess.Popen(  # noqa: S603
         command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
     ) as process:
-        for line in _lines(process):
-            if line is not None:
-                progress.hear(line)
-            progress.say_what_runs()
+        try:
+            for line in _lines(process):
+                if line is not None:
+                    progress.hear(line)
+                progress.say_what_runs()
+        except OSError:
+            # Nobody can be told how it goes on; what it still says is read, unheard.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
     progress.end(succeeded=process.returncode == 0)
     return process.returncode == 0
 
