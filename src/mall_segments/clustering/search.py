@@ -7,7 +7,6 @@ another optimum where no small step leads.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,29 @@ import numpy as np
 from mall_segments.clustering.threads import in_parallel, use_one_thread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mall_segments.clustering import FloatArray, IntArray
+
+    Found = tuple[float, FloatArray]
+
+N_STARTS = 20
+"""k-means++ starts of a search."""
 
 N_PLACES = 100
 """Points to which the search considers moving a centroid, at most."""
 
-JUDGED_POINTS = 2_000
-"""Points, evenly spread, by which moves are ranked before any is tried."""
+N_MOVES = 50
+"""Moves that are tried of a partition of few points."""
+
+N_FINISHED = 5
+"""Best of these moves that are finished."""
+
+N_REFINED = 6
+"""Best starts whose single points are handed over."""
+
+N_SEARCHED = 3
+"""Best partitions that are relocated."""
 
 TRIAL_ITERATIONS = 8
 """Iterations after which a move is judged; few of them are worth finishing."""
@@ -42,29 +57,14 @@ SMALL_POINTS = 2_000
 N_TURNS, N_EXCHANGES = 4, 6
 """Groups of points that are handed over in turn, and how often each has its turn."""
 
+CORESET_POINTS = 1_000
+"""Points that stand for more than ``SMALL_POINTS`` in the first part of a search."""
 
-@dataclass(frozen=True)
-class Effort:
-    """How long to search.
+LOOSE_TOLERANCE = 3e-4
+"""scikit-learn's ``tol`` while partitions of many points are compared."""
 
-    The starts, of which only the first are made if they agree; the best starts whose
-    single points are handed over; the best partitions that are relocated, the moves
-    tried of each and the best of these that are finished; scikit-learn's ``tol``; what
-    a move may seem to lose, in shares of the mean inertia of a segment.
-    """
-
-    n_first: int
-    n_starts: int
-    n_refined: int
-    n_searched: int
-    n_moves: int
-    n_finished: int
-    tolerance: float
-    most_lost: float
-
-
-THOROUGH = Effort(20, 20, 6, 3, 50, 5, 0.0, 1e9)
-QUICK = Effort(3, 6, 0, 2, 6, 2, 3e-4, 1.0)
+N_QUICK_MOVES = 8
+"""Moves that are tried of a partition of many points."""
 
 
 def find_centroids(
@@ -73,14 +73,7 @@ def find_centroids(
     """Find the tables of centroids from which the least inertia is reached.
 
     The points are distinct, in scaled units, centred, in a stated order. The result has
-    the shape (n_found, n_segments, n_features): one table, or more of equal inertia. Up
-    to 2,000 points, single points are also handed to another segment where that lowers
-    the inertia [1]_, which Lloyd's iteration overlooks; among more it changes next to
-    nothing.
-
-    References
-    ----------
-    .. [1] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
+    the shape (n_found, n_segments, n_features): one table, or more of equal inertia.
     """
     weights = customers.astype(np.float64)
     if n_segments == 1:
@@ -88,40 +81,10 @@ def find_centroids(
     if n_segments == len(points):
         return points[None]
     use_one_thread()
-    is_small = len(points) <= SMALL_POINTS
-    effort = THOROUGH if is_small else QUICK
-    run = partial(_run, points, weights, n_segments, tolerance=effort.tolerance)
-
-    def finish(table: FloatArray) -> tuple[float, FloatArray]:
-        found = run(table)
-        if is_small:
-            again = run(_exchange(points, weights, found[1]))
-            found = min(found, again, key=_inertia)
-        return found
-
-    seeds = [(random_seed + row) % 2**32 for row in range(effort.n_starts)]
-    pool = sorted(in_parallel(run, seeds[: effort.n_first]), key=_inertia)
-    if not _is_same(pool[0][0], pool[-1][0]):
-        pool += in_parallel(run, seeds[effort.n_first :])
-        pool.sort(key=_inertia)
-    pool += in_parallel(finish, [table for _, table in pool[: effort.n_refined]])
-    pool.sort(key=_inertia)
-    searched: list[float] = []
-    for _ in range(MAX_ROUNDS):
-        fresh = next(
-            each
-            for each in [*_distinct(pool)[: effort.n_searched], None]
-            if each is None or not any(_is_same(each[0], other) for other in searched)
-        )
-        if fresh is None:
-            break
-        searched.append(fresh[0])
-        moved = _relocate(points, weights, fresh[1], effort)
-        tried = in_parallel(partial(run, most=TRIAL_ITERATIONS), moved)
-        tried.sort(key=_inertia)
-        pool += in_parallel(finish, [table for _, table in tried[: effort.n_finished]])
-        pool.sort(key=_inertia)
-    least = pool[0][0] * (1 + RELATIVE_TIE)
+    search = _search_few if len(points) <= SMALL_POINTS else _search_many
+    seeds = [(random_seed + row) % 2**32 for row in range(N_STARTS)]
+    pool = search(points, weights, n_segments, seeds)
+    least = min(pool, key=_inertia)[0] * (1 + RELATIVE_TIE)
     tied = {
         np.round(table[np.lexsort(table.T[::-1])], 9).tobytes(): table
         for inertia, table in pool
@@ -130,11 +93,94 @@ def find_centroids(
     return np.stack([_run(points, weights, n_segments, t)[1] for t in tied.values()])
 
 
-def _inertia(found: tuple[float, FloatArray]) -> float:
+def _search_few(
+    points: FloatArray, weights: FloatArray, n_segments: int, seeds: Sequence[int]
+) -> list[Found]:
+    """Relocate the best partitions and hand over single points, until none is new.
+
+    A point changes its segment where that lowers the inertia [1]_, which Lloyd's
+    iteration overlooks.
+
+    References
+    ----------
+    .. [1] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
+    """
+    run = partial(_run, points, weights, n_segments)
+
+    def finish(table: FloatArray) -> Found:
+        found = run(table)
+        again = run(_exchange(points, weights, found[1]))
+        return min(found, again, key=_inertia)
+
+    pool = sorted(in_parallel(run, seeds), key=_inertia)
+    pool += in_parallel(finish, [table for _, table in pool[:N_REFINED]])
+    pool.sort(key=_inertia)
+    searched: list[float] = []
+    for _ in range(MAX_ROUNDS):
+        fresh = next(
+            each
+            for each in [*_distinct(pool)[:N_SEARCHED], None]
+            if each is None or not any(_is_same(each[0], other) for other in searched)
+        )
+        if fresh is None:
+            break
+        searched.append(fresh[0])
+        moved = _relocate(points, weights, fresh[1], N_MOVES)
+        tried = in_parallel(partial(run, most=TRIAL_ITERATIONS), moved)
+        tried.sort(key=_inertia)
+        pool += in_parallel(finish, [table for _, table in tried[:N_FINISHED]])
+        pool.sort(key=_inertia)
+    return pool
+
+
+def _search_many(
+    points: FloatArray, weights: FloatArray, n_segments: int, seeds: Sequence[int]
+) -> list[Found]:
+    """Start on a coreset, go on from all ends on all points, relocate the best."""
+    few = _coreset(points, weights, max(CORESET_POINTS, 20 * n_segments))
+    start = partial(_run, *few, n_segments, tolerance=LOOSE_TOLERANCE)
+    run = partial(_run, points, weights, n_segments, tolerance=LOOSE_TOLERANCE)
+    started = sorted(in_parallel(start, seeds), key=_inertia)
+    best = run([table for _, table in _distinct(started)])
+    for _ in range(MAX_ROUNDS):
+        found = run(_relocate(*few, best[1], N_QUICK_MOVES))
+        if found[0] >= best[0] * (1 - SAME_OPTIMUM / 10):
+            break
+        best = found
+    return [best]
+
+
+def _coreset(
+    points: FloatArray, weights: FloatArray, most: int
+) -> tuple[FloatArray, FloatArray]:
+    """Take points that stand for all, with weights: a lightweight coreset [1]_.
+
+    A third is drawn by customers, a third by their squared distance from the mean, as
+    few far points decide much, and a third evenly, which leaves enough distinct points
+    where one has nearly all customers. Nothing is random.
+
+    References
+    ----------
+    .. [1] Bachem, Lucic and Krause (2018), "Scalable k-means clustering via
+       lightweight coresets", KDD.
+    """
+    if len(points) <= most:
+        return points, weights
+    spread = weights * (points**2).sum(axis=1)
+    shares = weights / weights.sum() + 1 / len(points)
+    shares += spread / (spread.sum() or 1)
+    ends = np.cumsum(shares)
+    places = (np.arange(most) + 0.5) * (ends[-1] / most)
+    chosen, times = np.unique(np.searchsorted(ends, places), return_counts=True)
+    drawn = most * shares[chosen] / ends[-1]
+    return points[chosen], weights[chosen] * times / drawn
+
+
+def _inertia(found: Found) -> float:
     return found[0]
 
 
-def _distinct(pool: list[tuple[float, FloatArray]]) -> list[tuple[float, FloatArray]]:
+def _distinct(pool: list[Found]) -> list[Found]:
     """Leave out what ended where a better one did; the pool is sorted."""
     return [
         each
@@ -151,25 +197,25 @@ def _run(
     points: FloatArray,
     weights: FloatArray,
     n_segments: int,
-    init: int | FloatArray,
+    start: int | FloatArray | Sequence[FloatArray],
     *,
     most: int = 300,
     tolerance: float = 0.0,
-) -> tuple[float, FloatArray]:
-    """Run scikit-learn's K-means from a seed or a table; inertia and centroids."""
+) -> Found:
+    """Run scikit-learn's K-means from a seed, a table or the best of several tables."""
     from sklearn import config_context  # noqa: PLC0415  Loads in seconds.
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
-    is_seed = isinstance(init, int)
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        model = KMeans(
-            n_segments,
-            init="k-means++" if is_seed else init,
-            n_init=1,
-            tol=tolerance,
-            max_iter=most,
-            random_state=init if is_seed else None,
-        ).fit(points, sample_weight=weights)
+        model = KMeans(n_segments, n_init=1, tol=tolerance, max_iter=most)
+        if isinstance(start, int):
+            model.set_params(random_state=start)
+        else:
+            # By then scikit-learn has moved the points to their mean.
+            tables = np.reshape(start, (-1, n_segments, points.shape[1]))
+            left = iter(tables - points.mean(axis=0))
+            model.set_params(init=lambda *_, **__: next(left), n_init=len(tables))
+        model.fit(points, sample_weight=weights)
     return float(model.inertia_), model.cluster_centers_
 
 
@@ -201,11 +247,9 @@ def _means(
 
 
 def _relocate(
-    points: FloatArray, weights: FloatArray, table: FloatArray, effort: Effort
+    points: FloatArray, weights: FloatArray, table: FloatArray, n_moves: int
 ) -> list[FloatArray]:
     """Move each centroid to places where one more would help most, best first."""
-    step = -(-len(points) // JUDGED_POINTS)
-    points, weights = points[::step], weights[::step]
     distances = squared_distances(points, table)
     labels, nearest = distances.argmin(axis=1), distances.min(axis=1)
     distances[np.arange(len(points)), labels] = np.inf
@@ -214,9 +258,8 @@ def _relocate(
     )
     places = points[:: -(-len(points) // N_PLACES)]
     reach = squared_distances(places, points)
-    most = effort.most_lost * (weights @ nearest) / len(table)
     chosen, gains = [], []
-    for _ in range(max(len(table), N_PLACES // 2 // len(table))):
+    for _ in range(max(len(table), n_moves // len(table))):
         # Each place is judged with the ones before it already taken.
         saved = np.maximum(0, nearest - reach) @ weights
         chosen.append(int(saved.argmax()))
@@ -224,10 +267,8 @@ def _relocate(
         nearest = np.minimum(nearest, reach[chosen[-1]])
     expected = np.subtract.outer(losses, gains)
     moved: list[FloatArray] = []
-    for cell in np.argsort(expected, axis=None, kind="stable"):
+    for cell in np.argsort(expected, axis=None, kind="stable")[:n_moves]:
         row, place = divmod(int(cell), len(chosen))
-        if expected[row, place] > most or len(moved) == effort.n_moves:
-            break
         moved.append(table.copy())
         moved[-1][row] = places[chosen[place]]
     return moved
