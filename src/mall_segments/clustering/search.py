@@ -21,23 +21,17 @@ if TYPE_CHECKING:
 
     Found = tuple[float, FloatArray]
 
-N_STARTS = 20
-"""k-means++ starts of a search."""
+N_STARTS, N_QUICK_STARTS = 20, 12
+"""k-means++ starts of a search among few points, and among many."""
 
 N_PLACES = 100
 """Points to which the search considers moving a centroid, at most."""
 
-N_MOVES = 50
-"""Moves that are tried of a partition of few points."""
+N_REFINED, N_SEARCHED = 6, 4
+"""Among few points: best starts to refine, best partitions to relocate."""
 
-N_FINISHED = 5
-"""Best of these moves that are finished."""
-
-N_REFINED = 6
-"""Best starts whose single points are handed over."""
-
-N_SEARCHED = 3
-"""Best partitions that are relocated."""
+N_MOVES, N_FINISHED = 50, 5
+"""Among few points: moves to try of a partition, best of these to finish."""
 
 TRIAL_ITERATIONS = 8
 """Iterations after which a move is judged; few of them are worth finishing."""
@@ -52,19 +46,16 @@ SAME_OPTIMUM = 1e-4
 """Relative difference of inertias below which unfinished runs end in one place."""
 
 SMALL_POINTS = 2_000
-"""Points up to which the search is thorough."""
+"""Points up to which the search is thorough; so many stand for more at first."""
 
 N_TURNS, N_EXCHANGES = 4, 6
 """Groups of points that are handed over in turn, and how often each has its turn."""
 
-CORESET_POINTS = 1_000
-"""Points that stand for more than ``SMALL_POINTS`` in the first part of a search."""
-
 LOOSE_TOLERANCE = 3e-4
 """scikit-learn's ``tol`` while partitions of many points are compared."""
 
-N_QUICK_MOVES = 8
-"""Moves that are tried of a partition of many points."""
+MOVES_PER_SEGMENT = 3
+"""Moves that are tried of a partition of many points, on average of a segment."""
 
 
 def find_centroids(
@@ -137,13 +128,17 @@ def _search_many(
     points: FloatArray, weights: FloatArray, n_segments: int, seeds: Sequence[int]
 ) -> list[Found]:
     """Start on a coreset, go on from all ends on all points, relocate the best."""
-    few = _coreset(points, weights, max(CORESET_POINTS, 20 * n_segments))
+    few = _coreset(points, weights, max(SMALL_POINTS, 20 * n_segments))
     start = partial(_run, *few, n_segments, tolerance=LOOSE_TOLERANCE)
     run = partial(_run, points, weights, n_segments, tolerance=LOOSE_TOLERANCE)
-    started = sorted(in_parallel(start, seeds), key=_inertia)
+    started = sorted(in_parallel(start, seeds[:N_QUICK_STARTS]), key=_inertia)
     best = run([table for _, table in _distinct(started)])
     for _ in range(MAX_ROUNDS):
-        found = run(_relocate(*few, best[1], N_QUICK_MOVES))
+        n_moves = min(MOVES_PER_SEGMENT * n_segments, N_MOVES)
+        moved = _relocate(*few, best[1], n_moves)
+        halves = [moved[::2], moved[1::2]]
+        tried = in_parallel(partial(run, most=TRIAL_ITERATIONS), halves)
+        found = run(min(tried, key=_inertia)[1])
         if found[0] >= best[0] * (1 - SAME_OPTIMUM / 10):
             break
         best = found

@@ -232,15 +232,46 @@ def test_many_points_end_as_well_as_few(monkeypatch):
 
 @pytest.mark.parametrize(
     ("kind", "n_segments", "n_features"),
-    [("uniform", 5, 10), ("normal", 5, 50), ("heavy tails", 9, 2), ("3 sigma", 9, 4)],
+    [
+        ("uniform", 5, 10),
+        ("normal", 5, 50),
+        ("heavy tails", 9, 2),
+        ("3 sigma", 9, 4),
+        ("correlated normal", 9, 2),
+    ],
 )
 def test_no_fit_is_worse_than_fifty_starts(trials, kind, n_segments, n_features):
-    assert trials.excess(kind, n_segments, 400, n_features) <= 0.05
+    assert trials.compare_fit(kind, n_segments, 400, n_features)[0] <= 0.05
 
 
 @pytest.mark.parametrize("n_segments", [2, 5])
 def test_heavy_tails_of_many_points_are_found(trials, n_segments):
-    assert trials.excess("heavy tails", n_segments, 4_000, 3) <= 0.05
+    assert trials.compare_fit("heavy tails", n_segments, 4_000, 3)[0] <= 0.05
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_segments", "n_features", "seed"),
+    [
+        ("uniform", 2, 2, 2026),
+        ("unbalanced", 2, 2, 7),
+        ("anisotropic", 5, 2, 11),
+        ("well separated", 2, 2, 11),
+        ("heavy tails", 9, 10, 11),
+    ],
+)
+def test_no_fit_of_many_points_is_worse(trials, kind, n_segments, n_features, seed):
+    found, *_ = trials.compare_fit(kind, n_segments, 10_000, n_features, seed)
+    assert found <= 0.05
+
+
+def test_many_points_are_fitted_where_one_has_nearly_all_customers():
+    points = np.random.default_rng(3).normal(size=(3_000, 2))
+    weights = np.ones(3_000, dtype=np.int64)
+    points[0], weights[0] = 0, 10**9
+    points[1] = 1e6
+    fit = fit_kmeans(points, weights, n_segments=5, random_seed=0)
+    assert fit.sizes.min() == 1
+    assert fit.inertia < 3_000
 
 
 def test_merging_sorts_points_and_adds_up_their_customers():
