@@ -11,6 +11,7 @@ from mall_segments.intake.columns import (
     MARKER,
     alias_setting,
     header_words,
+    is_sealed,
     known_aliases,
     list_columns,
     name_blanks,
@@ -45,7 +46,7 @@ class Unrecognised:
     missing: Sequence[str]
     rows: Sequence[Sequence[str]]
 
-    def message(self, source: str, *, is_sealed: bool) -> str:
+    def message(self, source: str) -> str:
         """Return the refusal: what was found, what is missing, and what to do."""
         recognised = ", ".join(
             f"{name} = {shorten(self.header[at], limit=40)}"
@@ -63,13 +64,8 @@ class Unrecognised:
             if likely:
                 options = " or ".join(shorten(text) for text in likely)
                 lines.append(f"    Is it {options}?")
-        lines += self._remedies(is_sealed=is_sealed)
-        return "\n".join(lines)
-
-    def _remedies(self, *, is_sealed: bool) -> list[str]:
         settings = ", ".join(map(alias_setting, self.missing))
-        lines = []
-        if len(self.header) > len(self.found) and is_sealed:
+        if len(self.header) > len(self.found) and is_sealed(self.settings):
             lines.append(
                 "  The model knows the aliases it was built with: rename the column in "
                 f"the file, or add its header to {settings} in dbt_project.yml and "
@@ -80,11 +76,11 @@ class Unrecognised:
                 "  To read a column, add its header as it stands in the file to "
                 f"{settings} in dbt_project.yml."
             )
-        if "customer_id" in self.missing and not is_sealed:
+        if "customer_id" in self.missing and not is_sealed(self.settings):
             lines.append(
                 "  Without ids, `customer_id: {generate: true}` numbers the rows."
             )
-        return lines
+        return "\n".join(lines)
 
     def _likely_columns(self, name: str) -> list[str]:
         """Return up to two unread columns that resemble a missing one in name and kind.

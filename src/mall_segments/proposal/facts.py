@@ -13,7 +13,11 @@ from mall_segments.intake.number_formats import (
     number_sql,
     text_sql,
 )
-from mall_segments.intake.opening import open_customers
+from mall_segments.intake.opening import (
+    OpenedCustomers,
+    open_customers,
+    refusing_broken_files,
+)
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.settings import CustomerIdColumn
 
@@ -72,37 +76,27 @@ class FileFacts:
 
 
 def look_at(connection: duckdb.DuckDBPyConnection, path: str) -> FileFacts:
-    """Count what the columns of a file hold, in up to a million of its rows.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        An engine that may hold a temporary table.
-    path : str
-        A file of any kind that customers are read from, or a glob of many.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
+    """Count what the columns of a file hold, in up to a million of its rows."""
     nothing = KnownColumns(customer_id=CustomerIdColumn(), columns=())
-    opened = open_customers(connection, path, nothing, required=())
-    try:
-        names = [name for name in opened.column_names if name != opened.surplus_column]
-        columns = ", ".join(map(quote_identifier, names))
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "  # noqa: S608 - quoted names
-            f"SELECT {columns} FROM {opened.relation} LIMIT {_ROWS}"
-        )
-    finally:
-        for copy in opened.copies:
-            copy.close()
+    opened = open_customers(connection, path, nothing)
+    with refusing_broken_files(opened.source):
+        return _look_at_all(connection, opened)
+
+
+def _look_at_all(
+    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
+) -> FileFacts:
+    names = opened.column_names
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "  # noqa: S608 - quoted names
+        f"SELECT {', '.join(map(quote_identifier, names))} "
+        f"FROM {opened.relation} LIMIT {_ROWS}"
+    )
     types = {
         row[0]: row[1] for row in connection.execute(f"DESCRIBE {_TABLE}").fetchall()
     }
     facts, numbers = [], {}
-    for name, header in zip(names, opened.header, strict=False):
+    for name, header in zip(names, opened.header, strict=True):
         shown = header if header.strip() else name
         found, number = _look_at_column(connection, name, shown, types[name])
         facts.append(found)
@@ -128,6 +122,7 @@ def _look_at_column(
             number = number_sql(cell, form) if form != PLAIN else number
         except InputError as error:
             problem = str(error)
+    number = f"CASE WHEN isfinite({number}) THEN {number} END"
     row = connection.execute(
         f"""
         SELECT
@@ -136,9 +131,7 @@ def _look_at_column(
             count(*) FILTER (WHERE regexp_full_match(text, '{_DATE}')),
             min(number), max(number)
         FROM (
-            SELECT {text} AS text, CASE WHEN isfinite({number}) THEN {number} END
-                AS number
-            FROM {_TABLE}
+            SELECT {text} AS text, {number} AS number FROM {_TABLE}
         )
         """  # noqa: S608 - quoted names
     ).fetchone()
