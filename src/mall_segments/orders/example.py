@@ -70,20 +70,7 @@ _KINDS: Final = (
 def make_orders(
     customers: Sequence[Mapping[str, str]], *, random_seed: int = 2024
 ) -> list[tuple[str, ...]]:
-    """Return the lines of the orders file in the order of time.
-
-    Parameters
-    ----------
-    customers : sequence of mapping
-        Rows of ``seeds/Mall_Customers.csv``.
-    random_seed : int
-        Seed of everything random.
-
-    Returns
-    -------
-    list of tuple of str
-        Cells in the order of :data:`HEADER`.
-    """
+    """Return the cells of the orders file, by :data:`HEADER`, in the order of time."""
     draw = random.Random(random_seed)  # noqa: S311 - no secret
     lines: list[tuple[datetime, int, float, str, int]] = []
     for customer in customers:
