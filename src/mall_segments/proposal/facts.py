@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import KnownColumns
@@ -32,15 +33,15 @@ _DATE: Final = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([ T].*)?"
 )
 _TABLE: Final = "looked_at"
+_FEW: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
     """What one column holds.
 
-    ``skewness`` is that of its numbers, ``log_skewness`` that of ln(1 + x) of them,
-    None where there are negative ones. ``n_far`` counts the numbers beyond three times
-    the range of the middle half, on the scale that is less skewed.
+    ``n_far`` counts the numbers beyond three times the range of the middle half, as
+    they are or as logarithms, whatever is less skewed.
     """
 
     header: str
@@ -54,7 +55,6 @@ class ColumnFacts:
     minimum: float = 0.0
     maximum: float = 0.0
     skewness: float = 0.0
-    log_skewness: float | None = None
     n_far: int = 0
     problem: str = ""
 
@@ -66,10 +66,7 @@ class ColumnFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """What a file holds: its columns in order, and which of them go together.
-
-    ``correlations`` are by pair of headers of numbers, the earlier one first.
-    """
+    """What a file holds: its columns in order, and which pairs of numbers correlate."""
 
     columns: tuple[ColumnFacts, ...]
     correlations: Mapping[tuple[str, str], float]
@@ -92,19 +89,16 @@ def _look_at_all(
         f"SELECT {', '.join(map(quote_identifier, names))} "
         f"FROM {opened.relation} LIMIT {_ROWS}"
     )
-    types = {
-        row[0]: row[1] for row in connection.execute(f"DESCRIBE {_TABLE}").fetchall()
-    }
+    described = connection.execute(f"DESCRIBE {_TABLE}").fetchall()
     facts, numbers = [], {}
-    for name, header in zip(names, opened.header, strict=True):
+    for (name, type_, *_), header in zip(described, opened.header, strict=True):
         shown = header if header.strip() else name
-        found, number = _look_at_column(connection, name, shown, types[name])
+        found, number = _look_at_column(connection, name, shown, type_)
         facts.append(found)
         if found.is_number:
-            numbers[shown] = number if found.log_skewness is None else f"ln(1+{number})"
+            numbers[shown] = number if found.minimum < 0 else f"ln(1 + {number})"
     return FileFacts(
-        columns=tuple(facts),
-        correlations=_correlations(connection, numbers),
+        columns=tuple(facts), correlations=_correlations(connection, numbers)
     )
 
 
@@ -123,7 +117,7 @@ def _look_at_column(
         except InputError as error:
             problem = str(error)
     number = f"CASE WHEN isfinite({number}) THEN {number} END"
-    row = connection.execute(
+    counted = connection.execute(
         f"""
         SELECT
             count(*), count(text), count(DISTINCT text), count(number),
@@ -134,49 +128,48 @@ def _look_at_column(
             SELECT {text} AS text, {number} AS number FROM {_TABLE}
         )
         """  # noqa: S608 - quoted names
-    ).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate has one row
-    n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high = row
+    ).fetchall()
+    n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high = counted[
+        0
+    ]
     is_date = type_.startswith(("DATE", "TIMESTAMP")) or (
         is_text and n_values > 0 and n_dates >= _LEAST_NUMBERS * n_values
     )
     is_number = not is_date and n_values > 0 and n_numbers >= _LEAST_NUMBERS * n_values
-    facts: dict[str, Any] = {
-        "header": header,
-        "n_rows": n_rows,
-        "n_missing": n_rows - n_values,
-        "n_distinct": n_distinct,
-        "is_date": is_date,
-        "is_number": is_number,
-        "problem": "" if is_number else problem,
-    }
-    if is_number:
-        shape = _shape(connection, number, low)
-        return ColumnFacts(
-            **facts,
-            **shape,
-            minimum=low,
-            maximum=high,
-            is_whole=not n_fractions,
-            levels=_levels(connection, text) if n_distinct <= 2 else (),  # noqa: PLR2004
-        ), number
-    return ColumnFacts(**facts, levels=_levels(connection, text)), number
+    facts = ColumnFacts(
+        header=header,
+        n_rows=n_rows,
+        n_missing=n_rows - n_values,
+        n_distinct=n_distinct,
+        levels=() if is_number and n_distinct > _FEW else _levels(connection, text),
+        is_date=is_date,
+        is_number=is_number,
+        problem="" if is_number else problem,
+    )
+    if not is_number:
+        return facts, number
+    skewness, n_far = _shape(connection, number, low)
+    return replace(
+        facts,
+        is_whole=not n_fractions,
+        minimum=low,
+        maximum=high,
+        skewness=skewness,
+        n_far=n_far,
+    ), number
 
 
 def _shape(
     connection: duckdb.DuckDBPyConnection, number: str, low: float
-) -> dict[str, Any]:
-    """Say how skewed numbers are, with and without a logarithm, and how many far."""
+) -> tuple[float, int]:
+    """Return how skewed numbers are, and how many lie far from all others."""
     logarithm = f"ln(1 + {number})" if low >= 0 else "NULL::DOUBLE"
-    row = connection.execute(
-        f"SELECT skewness({number}), skewness({logarithm}) FROM {_TABLE}"  # noqa: S608
-    ).fetchone()
-    plain, of_logarithm = (0.0, None) if row is None else row
-    plain = plain if plain is not None else 0.0
-    scale = number
-    if of_logarithm is not None and abs(of_logarithm) < abs(plain):
-        scale = logarithm
-    far = connection.execute(
+    ((skewness, of_logarithm),) = connection.execute(
+        f"SELECT coalesce(skewness({number}), 0), skewness({logarithm}) FROM {_TABLE}"  # noqa: S608
+    ).fetchall()
+    is_log = of_logarithm is not None and abs(of_logarithm) < abs(skewness)
+    scale = logarithm if is_log else number
+    ((n_far,),) = connection.execute(
         f"""
         SELECT count(*) FROM {_TABLE}, (
             SELECT quantile_cont({scale}, 0.25) AS low, quantile_cont({scale}, 0.75)
@@ -184,12 +177,8 @@ def _shape(
         ) WHERE high > low
             AND ({scale} > high + 3 * (high - low) OR {scale} < low - 3 * (high - low))
         """  # noqa: S608
-    ).fetchone()
-    return {
-        "skewness": plain,
-        "log_skewness": of_logarithm,
-        "n_far": far[0] if far else 0,
-    }
+    ).fetchall()
+    return skewness, n_far
 
 
 def _levels(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[str, ...]:
@@ -204,19 +193,11 @@ def _levels(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[str, ...]
 def _correlations(
     connection: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]
 ) -> dict[tuple[str, str], float]:
-    pairs = [
-        (one, other)
-        for place, one in enumerate(numbers)
-        for other in list(numbers)[place + 1 :]
-    ]
+    """Return those of pairs of headers, the earlier one first."""
+    pairs = list(combinations(numbers, 2))
     if not pairs:
         return {}
-    values = ", ".join(
-        f"corr({numbers[one]}, {numbers[other]})" for one, other in pairs
-    )
-    row = connection.execute(f"SELECT {values} FROM {_TABLE}").fetchone()  # noqa: S608
-    return {
-        pair: value
-        for pair, value in zip(pairs, row or (), strict=True)
-        if value is not None
-    }
+    values = ", ".join(f"corr({numbers[one]}, {numbers[two]})" for one, two in pairs)
+    (row,) = connection.execute(f"SELECT {values} FROM {_TABLE}").fetchall()  # noqa: S608
+    correlations = zip(pairs, row, strict=True)
+    return {pair: value for pair, value in correlations if value is not None}
