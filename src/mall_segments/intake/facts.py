@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.intake.number_formats import (
-    choose_format,
+    detect_number_format,
     is_grouped_sql,
     odd_counts_sql,
-    read_shapes,
 )
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.intake.units import counts_thousands
@@ -172,22 +171,18 @@ def with_number_formats(
 ) -> OpenedCustomers:
     """Find out how each column writes numbers, where a cast would not do."""
     columns = dict(opened.columns)
-    is_set = numbers is not None and bool(numbers.decimal or numbers.thousands)
     for name, feature in features.items():
         column, found = columns[name], facts.numbers[name]
-        if column.kind != "text" or not (found.n_odd or found.n_miscast or is_set):
-            continue
-        shapes = read_shapes(
-            connection, opened.relation, quote_identifier(column.column)
-        )
-        form = choose_format(
-            shapes,
-            numbers=numbers,
-            delimiter=delimiter,
-            in_thousands=counts_thousands(feature.unit or feature.name),
-            shown=f"{opened.source}: {shorten(column.column)}",
-        )
-        if found.n_miscast:
-            form = replace(form, is_plain=False)
-        columns[name] = replace(column, numbers=form)
+        if column.kind == "text":
+            form = detect_number_format(
+                connection,
+                opened.relation,
+                quote_identifier(column.column),
+                shown=f"{opened.source}: {shorten(column.column)}",
+                odd_counts=(found.n_odd, found.n_miscast),
+                numbers=numbers,
+                delimiter=delimiter,
+                in_thousands=counts_thousands(feature.unit or feature.name),
+            )
+            columns[name] = replace(column, numbers=form)
     return replace(opened, columns=columns)
