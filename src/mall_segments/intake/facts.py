@@ -10,8 +10,8 @@ from mall_segments.intake.number_formats import (
     is_grouped_sql,
     odd_counts_sql,
 )
+from mall_segments.intake.number_marks import counts_thousands
 from mall_segments.intake.strange_files import unique_names
-from mall_segments.intake.units import counts_thousands
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.wording import shorten
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 from mall_segments.errors import InputError
 from mall_segments.intake.facts import LARGEST_PLAIN
 from mall_segments.intake.number_formats import PLAIN
+from mall_segments.intake.number_marks import counts_thousands, has_currency
 from mall_segments.intake.strange_files import unique_names
-from mall_segments.intake.units import counts_thousands, has_currency
 from mall_segments.publishing.tables import quote_identifier, quote_text
 from mall_segments.wording import shorten
 
