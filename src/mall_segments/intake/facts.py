@@ -64,7 +64,7 @@ def read_facts(
     surplus = opened.surplus_column
     # Columns that are only copied are decoded, too: damaged files are found here.
     others = [
-        f"count({quote_identifier(column.column)})"
+        f"max({quote_identifier(column.column)})"
         for name, column in opened.columns.items()
         if name not in features and column.column
     ]
