@@ -16,23 +16,9 @@ _FETCHING: Final = ("toPandas", "to_pandas", "df")
 
 
 def to_pandas(relation: Any) -> pd.DataFrame:
-    """Fetch what ``dbt.ref`` returned.
+    """Fetch what ``dbt.ref`` returned, in whatever order the engine gives its rows.
 
-    Parameters
-    ----------
-    relation : duckdb.DuckDBPyRelation or a frame of Spark, Snowpark or BigFrames
-        A table on the engine that runs the build.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Its rows, in whatever order the engine gives them, and its columns in lower
-        case, as the models write them: Snowflake answers in capitals.
-
-    Raises
-    ------
-    TypeError
-        If the relation is of an engine that nothing here knows.
+    Columns are in lower case, as the models write them: Snowflake answers in capitals.
     """
     for fetch in _FETCHING:
         if hasattr(relation, fetch):
@@ -50,20 +36,7 @@ def is_duckdb(session: Any) -> bool:
 
 
 def to_engine(session: Any, frame: pd.DataFrame) -> Any:
-    """Hand a model's result to the engine that stores it.
-
-    Parameters
-    ----------
-    session : a DuckDB connection, or a session of Spark, Snowpark or BigFrames
-        The session that dbt gives a Python model.
-    frame : pandas.DataFrame
-        The rows to store.
-
-    Returns
-    -------
-    pandas.DataFrame, or a frame of Spark, Snowpark or BigFrames
-        What the dbt adapter of that engine materialises.
-    """
+    """Make of a model's rows what the dbt adapter of its engine materialises."""
     if is_duckdb(session):
         return frame
     if hasattr(session, "write_pandas"):

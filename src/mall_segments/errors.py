@@ -2,14 +2,9 @@
 
 
 class MallSegmentsError(Exception):
-    """A refusal in a sentence for the user, who can change a file or a setting.
+    """A refusal in a sentence for the user, who can change a file or a setting."""
 
-    Attributes
-    ----------
-    hides_stack : bool
-        Tells the Spark adapter to show the sentence alone.
-    """
-
+    # Tells the Spark adapter to show the sentence alone.
     hides_stack = True
 
 

@@ -10,27 +10,11 @@ HOME_VARIABLE = "MALL_SEGMENTS_HOME"
 
 
 def find_home(home: str | Path | None = None) -> Path:
-    """Find the folder that holds ``warehouse/`` and ``published/``.
+    """Find the folder that holds ``warehouse/`` and ``published/``, or will.
 
-    Parameters
-    ----------
-    home : str or Path, optional
-        The folder, when the caller knows it. Otherwise the environment variable
-        ``MALL_SEGMENTS_HOME`` decides, and without it the current folder, which
-        is the project folder for every dbt and make command.
+    Where the caller does not know it, ``MALL_SEGMENTS_HOME`` decides, and without it
+    the current folder, which is the project folder for every dbt and make command.
 
-    Returns
-    -------
-    Path
-        An absolute path; the folder need not exist yet.
-
-    Raises
-    ------
-    MallSegmentsError
-        If its name is not UTF-8, in which the engine opens files.
-
-    Examples
-    --------
     >>> find_home("/srv/segments").as_posix()
     '/srv/segments'
     """

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -224,6 +225,29 @@ def test_refuses_a_file_that_describes_nobody(tmp_path: Path) -> None:
     assert "No column describes customers" in result.stderr
     assert "'Const': every value is '3'" in result.stderr
     assert not output.exists()
+
+
+def test_numbers_that_are_none_or_endless_count_as_missing(tmp_path: Path) -> None:
+    file, output = tmp_path / "shop.parquet", tmp_path / "segments.yml"
+    frame = shop()
+    frame["balance"] = [float("nan"), float("inf"), *frame["balance"][2:]]
+    duckdb.sql(f"copy frame to '{file}'")
+
+    assert init(file, output).exit_code == 0
+    assert written(output).feature("balance").type == "number"
+
+
+def test_numbers_beyond_what_can_be_summed_are_refused(tmp_path: Path) -> None:
+    file, output = tmp_path / "shop.csv", tmp_path / "segments.yml"
+    frame = shop()
+    frame.loc[0, "balance"] = 1e300
+    frame.to_csv(file, index=False)
+
+    result = init(file, output)
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert f"{str(file)!r} cannot be read: " in result.stderr
 
 
 def test_names_a_file_that_cannot_be_read(tmp_path: Path) -> None:

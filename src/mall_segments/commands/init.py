@@ -50,7 +50,6 @@ def command(file: str, orders: str | None, output: Path, **flags: bool) -> None:
         facts = look_at(connection, str(paths[0]))
     choices = choose(facts)
     text = settings_text(
-        facts,
         choices,
         customers=paths[0],
         orders=paths[1] if orders else None,

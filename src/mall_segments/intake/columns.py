@@ -7,12 +7,13 @@ that no alias fits is never guessed at: the refusal says how to name it.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mall_segments.errors import InputError
 from mall_segments.wording import shorten
@@ -20,7 +21,7 @@ from mall_segments.wording import shorten
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from mall_segments.settings import CustomerIdColumn, Feature
+    from mall_segments.settings import CustomerIdColumn, Feature, Numbers, Settings
 
 
 def compact_words(text: str) -> list[str]:
@@ -58,44 +59,49 @@ _SHOWN_COLUMNS: Final = 12
 _LONGEST_SPLIT: Final = 4
 _SHORTEST_SCALED: Final = 3
 _LONGEST_COMPARED: Final = 200
-
-
-class ColumnSettings(Protocol):
-    """The part of the settings that says which columns a file may have."""
-
-    @property
-    def customer_id(self) -> CustomerIdColumn:
-        """How the customer id is recognised."""
-
-    @property
-    def columns(self) -> Sequence[Feature]:
-        """Every other column, each with its aliases."""
+_SHOWN_ALIASES: Final = 4
+_LONGEST_SUGGESTED: Final = 40
+_MOST_SUGGESTED_WORDS: Final = 6
+_MOST_COMPARED: Final = 200
+_SHORTEST_SHARED: Final = 5
+_LEAST_LIKENESS: Final = 0.75
+_LEAST_NUMBERS: Final = 0.5
+_INDEX: Final = re.compile(
+    r"(unnamed\W.*|index|row ?names?|row|x|_c0|\.+1|no\.?|nr\.?|#)?"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownColumns:
-    """The columns a file may have, where there are no settings to ask."""
+    """The columns a file may have, of a model that was built before or of nothing.
+
+    ``required`` are the canonical names that must be there. ``encoding``, ``sheet`` and
+    ``numbers`` say how the file is written, as the settings of these names do.
+    """
 
     customer_id: CustomerIdColumn
     columns: Sequence[Feature]
+    required: Collection[str] = ()
+    encoding: str | None = None
+    sheet: str | None = None
+    numbers: Numbers | None = None
+
+
+ColumnSettings: TypeAlias = "Settings | KnownColumns"
+
+
+def is_sealed(settings: ColumnSettings) -> bool:
+    """Whether advice about settings would not help."""
+    return isinstance(settings, KnownColumns)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecognisedColumns:
     """Which column of a file holds what.
 
-    Attributes
-    ----------
-    columns : mapping of str to str
-        Canonical name to the header as it stands in the file; a column that the file
-        lacks is absent.
-    positions : mapping of str to int
-        The same as places in the header, from 0.
-    extra : tuple of str
-        Headers that are not read, in the order of the file.
-    absent : tuple of str
-        Canonical names that the file could do without, and does; a sealed model does
-        not miss them.
+    ``columns`` maps canonical names to headers as they stand in the file, ``positions``
+    to their places, from 0; ``extra`` are headers that are not read, ``absent`` the
+    canonical names that a build does without.
     """
 
     columns: Mapping[str, str]
@@ -106,22 +112,18 @@ class RecognisedColumns:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a user should know about the columns that were not read or found."""
-        notes = []
-        if self.extra:
-            notes.append(f"Columns not read: {list_columns(self.extra)}.")
-        notes += [
+        extra = [f"Columns not read: {list_columns(self.extra)}."] if self.extra else []
+        absent = [
             f"No {name} column: {name} is unknown for every customer."
             for name in self.absent
             if name != "customer_id"
         ]
-        return tuple(notes)
+        return (*extra, *absent)
 
 
 def normalise(header: str) -> str:
     """Return a header as it is compared: no case, punctuation, accents or units.
 
-    Examples
-    --------
     >>> normalise("Annual_Income_(k$)"), normalise(" AnnualIncome ")
     ('annualincome', 'annualincome')
     >>> normalise("Spending Score (1-100)"), normalise("Spending.Score..1.100.")
@@ -171,50 +173,25 @@ def recognise_columns(
     settings: ColumnSettings,
     *,
     source: str = "the file",
-    required: Collection[str] | None = None,
     rows: Sequence[Sequence[str]] = (),
-    is_sealed: bool = False,
 ) -> RecognisedColumns:
     """Map the customer id and each column of the settings to a column of the file.
 
     Of several columns that fit, the one whose alias comes first is read; one that
     agrees with the alias in its unit, too, goes before one that does not. A column
-    without a name is called ``column_1``, ``column_2``, … by its place.
-
-    Parameters
-    ----------
-    header : sequence of str
-        The columns in the order of the file.
-    settings : ColumnSettings
-        The aliases: ``Settings``, or anything with ``customer_id`` and ``columns``.
-    source : str
-        How errors name the file.
-    required : collection of str, optional
-        Canonical names that must be there; by default the id, unless it is generated,
-        and every number.
-    rows : sequence of sequence of str
-        Some rows, by which a hint tells columns of numbers from others.
-    is_sealed : bool
-        Whether the aliases are those of a model that was built before.
-
-    Returns
-    -------
-    RecognisedColumns
-        Where everything is.
-
-    Raises
-    ------
-    InputError
-        If a required column is missing, or two fit equally well. It lists the columns
-        found, those missing, and how to name an alias.
+    without a name is called ``column_1``, ``column_2``, … by its place. ``rows`` are
+    some, by which a hint tells columns of numbers from others.
     """
-    aliases = known_aliases(settings)
-    if required is None:
-        required = required_columns(settings)
+    aliases, required = known_aliases(settings), required_columns(settings)
     found: dict[str, int] = {}
     for name, best in match_columns(header, settings).items():
         if len(best) > 1:
-            raise InputError(_ambiguous(name, [header[at] for at in best], source))
+            columns = list_columns(header[at] for at in best)
+            raise InputError(
+                f"{source}: the columns {columns} all fit {name}, and none fits "
+                "better. Remove or rename all but one, or put the exact header of the "
+                f"one to read first in {alias_setting(name)} of dbt_project.yml."
+            )
         if best:
             found[name] = best[0]
     for name in required:
@@ -222,31 +199,37 @@ def recognise_columns(
             continue
         parts = _split_parts(header, aliases[name], found.get(name))
         if parts:
-            raise InputError(_split(name, parts, source))
+            raise InputError(
+                f"{source}: the header is split: the columns {list_columns(parts)} "
+                f"together spell {shorten(' '.join(parts))}, which is {name}, so the "
+                "values beneath do not belong to their columns. Write the header as "
+                "one cell."
+            )
     missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        # The hints compare headers as this module does, so they come after it.
-        from mall_segments.intake.column_hints import Unrecognised  # noqa: PLC0415
-
-        refusal = Unrecognised(header, settings, found, missing, rows)
-        raise InputError(refusal.message(source, is_sealed=is_sealed))
+        refusal = _Unrecognised(header, settings, found, missing, rows)
+        raise InputError(refusal.message(source))
     read = set(found.values())
     return RecognisedColumns(
         columns={name: header[at] for name, at in found.items()},
         positions=found,
         extra=tuple(text for at, text in enumerate(header) if at not in read),
-        absent=tuple(name for name in aliases if name not in found and not is_sealed),
+        absent=tuple(
+            name for name in aliases if name not in found and not is_sealed(settings)
+        ),
     )
 
 
-def required_columns(settings: ColumnSettings) -> tuple[str, ...]:
-    """Return what a build cannot do without: the id and the numbers.
+def required_columns(settings: ColumnSettings) -> Collection[str]:
+    """Return what must be there: for a build, the id, the numbers and what it clusters.
 
     A category may be absent unless a segmentation clusters on it.
     """
+    if isinstance(settings, KnownColumns):
+        return settings.required
     clustered = {
         feature
-        for segmentation in getattr(settings, "segmentations", ())
+        for segmentation in settings.segmentations
         for feature in segmentation.features
     }
     needed = [
@@ -264,10 +247,26 @@ def match_columns(
 
     There are none if nothing fits, and several if they fit equally well.
     """
-    names = _HeaderNames.of(name_blanks(header))
+    with_units: dict[str, list[int]] = {}
+    without_units: dict[str, list[int]] = {}
+    for at, text in enumerate(name_blanks(header)):
+        if not MARKER.match(text):
+            with_units.setdefault("".join(header_words(text)), []).append(at)
+            without_units.setdefault(normalise(text), []).append(at)
+
+    def best(spellings: Sequence[str]) -> list[int]:
+        """Return the columns that fit the earliest alias, with its unit if any does."""
+        keys = [_alias_keys(spelling) for spelling in spellings]
+        fitting = next(
+            (without_units[key] for key, _ in keys if key and key in without_units), []
+        )
+        for _, exact in keys:
+            if preferred := [at for at in fitting if at in with_units.get(exact, [])]:
+                return preferred
+        return fitting
+
     return {
-        name: names.best(spellings)
-        for name, spellings in known_aliases(settings).items()
+        name: best(spellings) for name, spellings in known_aliases(settings).items()
     }
 
 
@@ -306,41 +305,6 @@ def list_columns(header: Iterable[str], limit: int = _SHOWN_COLUMNS) -> str:
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
 
 
-@dataclass(frozen=True)
-class _HeaderNames:
-    """The columns by their names with units and by their names without."""
-
-    exact: Mapping[str, list[int]]
-    normalised: Mapping[str, list[int]]
-
-    @classmethod
-    def of(cls, header: Sequence[str]) -> _HeaderNames:
-        exact: dict[str, list[int]] = {}
-        normalised: dict[str, list[int]] = {}
-        for at, text in enumerate(header):
-            if MARKER.match(text):
-                continue
-            exact.setdefault("".join(header_words(text)), []).append(at)
-            normalised.setdefault(normalise(text), []).append(at)
-        return cls(exact, normalised)
-
-    def best(self, spellings: Sequence[str]) -> list[int]:
-        """Return the columns that fit the earliest alias, with its unit if any does."""
-        for spelling in spellings:
-            key, _ = _alias_keys(spelling)
-            fitting = self.normalised.get(key, []) if key else []
-            if fitting:
-                return self._in_unit(fitting, spellings)
-        return []
-
-    def _in_unit(self, fitting: list[int], spellings: Sequence[str]) -> list[int]:
-        for spelling in spellings:
-            exact = self.exact.get(_alias_keys(spelling)[1], [])
-            if preferred := [at for at in fitting if at in exact]:
-                return preferred
-        return fitting
-
-
 @lru_cache(maxsize=4096)
 def _alias_keys(spelling: str) -> tuple[str, str]:
     """Return an alias as headers are compared: without its unit, and with it."""
@@ -360,14 +324,6 @@ def alias_setting(name: str) -> str:
     if name in ("customer_id", "gender"):
         return f"`{name}.aliases`"
     return f"`features[{name}].aliases`"
-
-
-def _ambiguous(name: str, columns: list[str], source: str) -> str:
-    return (
-        f"{source}: the columns {list_columns(columns)} all fit {name}, and none fits "
-        f"better. Remove or rename all but one, or put the exact header of the one to "
-        f"read first in {alias_setting(name)} of dbt_project.yml."
-    )
 
 
 def _split_parts(
@@ -391,9 +347,100 @@ def _split_parts(
     return []
 
 
-def _split(name: str, parts: list[str], source: str) -> str:
+@dataclass(frozen=True)
+class _Unrecognised:
+    """A header in which required columns are missing, and how to say so."""
+
+    header: Sequence[str]
+    settings: ColumnSettings
+    found: Mapping[str, int]
+    missing: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def message(self, source: str) -> str:
+        """Return the refusal: what was found, what is missing, and what to do."""
+        recognised = ", ".join(
+            f"{name} = {shorten(self.header[at], limit=40)}"
+            for name, at in self.found.items()
+        )
+        lines = [
+            f"{source}: no column is recognised as {', '.join(self.missing)}.",
+            f"  Columns found ({len(self.header):,}): {list_columns(self.header)}.",
+            f"  Recognised: {recognised or 'none'}.",
+        ]
+        for name in self.missing:
+            known = list_columns(known_aliases(self.settings)[name][1:], _SHOWN_ALIASES)
+            lines.append(f"  Missing: {name}, also known as {known or 'nothing else'}.")
+            likely = self._likely_columns(name)
+            if likely:
+                options = " or ".join(shorten(text) for text in likely)
+                lines.append(f"    Is it {options}?")
+        settings = ", ".join(map(alias_setting, self.missing))
+        if len(self.header) > len(self.found) and is_sealed(self.settings):
+            lines.append(
+                "  The model knows the aliases it was built with: rename the column in "
+                f"the file, or add its header to {settings} in dbt_project.yml and "
+                "build again."
+            )
+        elif len(self.header) > len(self.found):
+            lines.append(
+                "  To read a column, add its header as it stands in the file to "
+                f"{settings} in dbt_project.yml."
+            )
+        if "customer_id" in self.missing and not is_sealed(self.settings):
+            lines.append(
+                "  Without ids, `customer_id: {generate: true}` numbers the rows."
+            )
+        return "\n".join(lines)
+
+    def _likely_columns(self, name: str) -> list[str]:
+        """Return up to two unread columns that resemble a missing one in name and kind.
+
+        What data frames write for their index may be the id.
+        """
+        wanted = [
+            normalise(spelling) for spelling in known_aliases(self.settings)[name]
+        ]
+        is_number = any(
+            column.name == name and column.type == "number"
+            for column in self.settings.columns
+        )
+        likely = []
+        for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
+            is_index = name == "customer_id" and _INDEX.fullmatch(
+                self.header[at].strip().lower()
+            )
+            if (
+                at not in self.found.values()
+                and (is_index or _resembles(text, wanted))
+                and _is_name(text)
+                and (not is_number or self._holds_numbers(at))
+            ):
+                likely.append(text)
+        return likely[:2]
+
+    def _holds_numbers(self, at: int) -> bool:
+        cells = [row[at].strip() for row in self.rows if at < len(row)]
+        values = [cell for cell in cells if cell]
+        n_numbers = sum(any(map(str.isdigit, value)) for value in values)
+        return not values or n_numbers >= _LEAST_NUMBERS * len(values)
+
+
+def _is_name(text: str) -> bool:
+    """Whether a header reads like a name: no marker, no sentence."""
     return (
-        f"{source}: the header is split: the columns {list_columns(parts)} together "
-        f"spell {shorten(' '.join(parts))}, which is {name}, so the values beneath do "
-        f"not belong to their columns. Write the header as one cell."
+        len(text) <= _LONGEST_SUGGESTED
+        and len(text.split()) <= _MOST_SUGGESTED_WORDS
+        and not MARKER.match(text)
+    )
+
+
+def _resembles(text: str, wanted: Sequence[str]) -> bool:
+    name, words = normalise(text), header_words(text)
+    return bool(name) and (
+        any(
+            word in words or (len(word) >= _SHORTEST_SHARED and word in name)
+            for word in wanted
+        )
+        or bool(difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS))
     )

@@ -14,7 +14,7 @@ import io
 import re
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -58,36 +58,18 @@ USUAL_LINE: Final = 2**20
 
 @dataclass(frozen=True, kw_only=True)
 class CsvFile:
-    """How one CSV file is written.
+    """How one CSV file is written, or the ``copy`` that is read in its place.
 
-    Attributes
-    ----------
-    path : str
-        The file, or the copy of it.
-    encoding : str
-        Name of a codec.
-    delimiter : str
-        One of ``DELIMITERS``.
-    n_lines_before_header : int
-        Comments and blank lines above the header; it is in the line after them.
-    has_header : bool
-        Whether there is a header, which copies have not.
-    has_quotes, is_gzip, is_plain : bool
-        Whether a quotation mark occurs, whether it is compressed, and whether the
-        engine may read it as it is.
-    longest_line : int
-        Bytes in the longest line, at least; exact beyond 1 MB.
-    rows : tuple of tuple of str
-        The header as it stands in the file, and some of the rows below.
-    has_rows : bool
-        Whether anything but blank lines follows the header.
-    notes : tuple of str
-        What a user should know about how the file is read.
+    ``rows`` are the header as it stands in the file and some of the rows below;
+    ``has_rows`` is whether anything but blank lines follows it. ``is_plain`` is whether
+    the engine may read the file as it is. ``longest_line`` is in bytes, at least; exact
+    beyond 1 MB. ``original_delimiter`` is that of the file where ``path`` is its copy.
     """
 
     path: str
     encoding: str = "utf-8"
     delimiter: str = ","
+    original_delimiter: str = ""
     n_lines_before_header: int = 0
     has_header: bool = True
     has_quotes: bool = False
@@ -97,17 +79,16 @@ class CsvFile:
     rows: tuple[tuple[str, ...], ...] = ()
     has_rows: bool = True
     notes: tuple[str, ...] = ()
+    copy: Copy | None = field(default=None, repr=False, compare=False)
 
 
-def inspect_csv(
-    path: Path, settings: ColumnSettings, *, source: str, encoding: str | None = None
-) -> CsvFile:
+def inspect_csv(path: Path, settings: ColumnSettings, *, source: str) -> CsvFile:
     """Find out how a CSV file is written, or why it is none."""
-    with _open(path) as file:
-        head = file.read(_HEAD_SIZES[0])
+    with _open(path) as opened:
+        head = opened.read(_HEAD_SIZES[0])
     if not head:
         raise InputError(f"{source} is empty: it has no header and no rows.")
-    codec = marked_encoding(head)
+    codec, encoding = marked_encoding(head), settings.encoding
     if encoding:
         codec = check_mark(check_encoding(encoding), head, source=source)
     if not is_wide(codec):
@@ -115,19 +96,16 @@ def inspect_csv(
     scan = _Scan(path)
     if not is_wide(codec):
         codec = _codec_of(scan, encoding and codec, settings, source)
-    header = _find_header(path, codec, settings, source)
+    file = _find_header(path, codec, settings, source)
     notes = []
     if codec != "utf-8":
         why = "`encoding` says so" if encoding else "it is not UTF-8"
         hint = "" if encoding or is_wide(codec) else "; `encoding` names another"
         notes.append(f"Read as {codec}, since {why}{hint}.")
-    if header.n_lines_before:
-        notes.append(f"Skipped {header.n_lines_before} lines above the header.")
-    return CsvFile(
-        path=str(path.absolute()),
-        encoding=codec,
-        delimiter=header.delimiter,
-        n_lines_before_header=header.n_lines_before,
+    if file.n_lines_before_header:
+        notes.append(f"Skipped {file.n_lines_before_header} lines above the header.")
+    return replace(
+        file,
         has_quotes=scan.n_quotes > 0,
         is_gzip=_is_gzip(path),
         # The engine does not see a quote that is open at the end of the file.
@@ -135,8 +113,6 @@ def inspect_csv(
         and scan.n_kinds_of_line_ends <= 1
         and scan.n_quotes % 2 == 0,
         longest_line=scan.longest_line,
-        rows=header.rows,
-        has_rows=header.has_rows,
         notes=tuple(notes),
     )
 
@@ -182,9 +158,9 @@ def _codec_of(
     return guess_encoding(bytes(scan.sample), settings, source=source)
 
 
-def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile, Copy]:
-    """Write rows as the engine reads them without a doubt."""
-    copy = Copy()
+def copy_plainly(rows: Iterable[Sequence[str]], file: CsvFile) -> CsvFile:
+    """Write the rows below a header as the engine reads them without a doubt."""
+    copy, n_columns = Copy(), len(file.rows[0])
     text = io.TextIOWrapper(copy.file, encoding="utf-8", newline="")
     longest = 0
     for row in rows:
@@ -196,10 +172,17 @@ def copy_plainly(rows: Iterable[Sequence[str]], n_columns: int) -> tuple[CsvFile
         longest = max(longest, text.write(",".join(map(_quoted, cells)) + "\n"))
     text.flush()
     text.detach()
-    file = CsvFile(
-        path=copy.path, has_header=False, has_quotes=True, longest_line=longest * 4
+    return CsvFile(
+        path=copy.path,
+        original_delimiter=file.original_delimiter,
+        has_header=False,
+        has_quotes=True,
+        longest_line=longest * 4,
+        rows=file.rows,
+        has_rows=file.has_rows,
+        notes=file.notes,
+        copy=copy,
     )
-    return file, copy
 
 
 def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
@@ -228,7 +211,9 @@ def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
                 f"line {line + file.n_lines_before_header:,}. Is a line break missing?"
             ) from None
         raise InputError(
-            _unclosed_quote(source, line + file.n_lines_before_header)
+            f"{source}: a quote in line {line + file.n_lines_before_header:,} is "
+            "opened and not properly closed, so the file may be cut off, and where its "
+            "rows end is unclear. Close it, or double a quote that belongs to a value."
         ) from None
     except UnicodeError as error:
         reason = error.reason if isinstance(error, UnicodeDecodeError) else error
@@ -239,16 +224,6 @@ def read_rows(file: CsvFile, *, source: str) -> Iterator[list[str]]:
         ) from None
     finally:
         csv.field_size_limit(previous)
-
-
-def _unclosed_quote(source: str, line: int | None) -> str:
-    """Say that a quote is left open, and where."""
-    place = f" in line {line:,}" if line else ""
-    return (
-        f"{source}: a quote{place} is opened and not properly closed, so the file "
-        "may be cut off, and where its rows end is unclear. Close it, or double a "
-        "quote that belongs to a value."
-    )
 
 
 def _quoted(cell: str) -> str:
@@ -348,19 +323,10 @@ class _Scan:
         return len(chunk) - last if last >= 0 else line_length
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Header:
-    """Where the header stands, and what it and the rows below say."""
-
-    rows: tuple[tuple[str, ...], ...]
-    delimiter: str
-    n_lines_before: int
-    has_rows: bool
-
-
 def _find_header(
     path: Path, encoding: str, settings: ColumnSettings, source: str
-) -> _Header:
+) -> CsvFile:
+    """Find out where the header stands, and what it and the rows below say."""
     for size in _HEAD_SIZES:
         with _open(path) as file:
             head = file.read(size + 1)
@@ -385,10 +351,13 @@ def _find_header(
                 source=source,
                 line_of=partial(_line_of, body, delimiter, start),
             )
-            return _Header(
-                rows=rows,
+            return CsvFile(
+                path=str(path.absolute()),
+                encoding=encoding,
                 delimiter=delimiter,
-                n_lines_before=start,
+                original_delimiter=delimiter,
+                n_lines_before_header=start,
+                rows=rows,
                 has_rows=not is_whole
                 or any(cell.strip() for row in rows[1:] for cell in row),
             )

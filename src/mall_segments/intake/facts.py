@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.intake.number_formats import (
-    choose_format,
+    detect_number_format,
     is_grouped_sql,
     odd_counts_sql,
-    read_shapes,
 )
+from mall_segments.intake.number_marks import counts_thousands
 from mall_segments.intake.strange_files import unique_names
-from mall_segments.intake.units import counts_thousands
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.wording import shorten
 
@@ -49,12 +48,11 @@ class NumberFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the rows of a file hold; ``n_ids`` counts different ids, roughly."""
+    """How many rows a file has, how many too long ones, and what its numbers are."""
 
-    n_rows: int
-    n_long: int
-    n_ids: int
-    numbers: Mapping[str, NumberFacts]
+    n_rows: int = 0
+    n_long: int = 0
+    numbers: Mapping[str, NumberFacts] = field(default_factory=dict)
 
 
 def read_facts(
@@ -64,63 +62,50 @@ def read_facts(
 ) -> Facts:
     """Count what the rows hold, in one pass where nothing looks odd."""
     surplus = opened.surplus_column
-    id_column = opened.columns.get("customer_id")
-    id_name = id_column.column if id_column else ""
     # Columns that are only copied are decoded, too: damaged files are found here.
     others = [
-        f"count({quote_identifier(column.column)})"
+        f"max({quote_identifier(column.column)})"
         for name, column in opened.columns.items()
         if name not in features and column.column
     ]
-    parts = [
-        "count(*)",
-        f"count({quote_identifier(surplus)})" if surplus else "0",
-        f"approx_count_distinct({quote_identifier(id_name)})" if id_name else "0",
-    ]
-    columns = [(opened.columns[name], feature) for name, feature in features.items()]
-    row = _aggregate(connection, opened, columns, _first_counts, [*parts, *others])
-    quick = dict(
-        zip(features, _parted(row[len(parts) + len(others) :], 5), strict=True)
+    rows = ["count(*)", f"count({quote_identifier(surplus)})" if surplus else "0"]
+    (n_rows, n_long, *_), quick = _aggregate(
+        connection, opened, features, _first_counts, [*rows, *others]
     )
-    odd = [name for name in features if _looks_odd(features[name], *quick[name])]
-    numbers = {name: NumberFacts(*quick[name][:4]) for name in features}
+    odd = {
+        name: feature
+        for name, feature in features.items()
+        if _looks_odd(feature, *quick[name])
+    }
+    numbers = {name: NumberFacts(*counts[:4]) for name, counts in quick.items()}
     if odd:
-        found = _aggregate(
-            connection,
-            opened,
-            [(opened.columns[name], features[name]) for name in odd],
-            _all_counts,
-            [],
-        )
-        size = len(NumberFacts.__dataclass_fields__)
-        for name, each in zip(odd, _parted(found, size), strict=True):
-            numbers[name] = NumberFacts(*each)
-    return Facts(n_rows=row[0], n_long=row[1], n_ids=row[2], numbers=numbers)
+        _, found = _aggregate(connection, opened, odd, _all_counts, [])
+        numbers |= {name: NumberFacts(*counts) for name, counts in found.items()}
+    return Facts(n_rows=n_rows, n_long=n_long, numbers=numbers)
 
 
 def _aggregate(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
-    columns: Sequence[tuple[OpenedColumn, Feature]],
+    features: Mapping[str, Feature],
     counts: Callable[[OpenedColumn, str, Feature], list[str]],
     others: Sequence[str],
-) -> Sequence[Any]:
-    """Return aggregates over the rows, the others first."""
-    wanted = [f"value_{at}" for at in range(len(columns))]
+) -> tuple[Sequence[Any], dict[str, Sequence[Any]]]:
+    """Return the values of other aggregates over the rows, and those by feature."""
+    wanted = [f"value_{at}" for at in range(len(features))]
     names = map(quote_identifier, unique_names(wanted, opened.column_names))
-    values, parts = [], [*others]
-    for name, (column, feature) in zip(names, columns, strict=True):
-        values.append(f"{column.number_sql} as {name}")
-        parts += counts(column, name, feature)
-    row: Sequence[Any] = connection.execute(
+    values, parts, places = [], [*others], {}
+    for value, (name, feature) in zip(names, features.items(), strict=True):
+        column = opened.columns[name]
+        values.append(f"{column.number_sql} as {value}")
+        start = len(parts)
+        parts += counts(column, value, feature)
+        places[name] = slice(start, len(parts))
+    row = connection.execute(
         f"select {', '.join(parts)} "  # noqa: S608
         f"from (select {', '.join([*values, '*'])} from {opened.relation})"
     ).fetchall()[0]
-    return row
-
-
-def _parted(row: Sequence[Any], size: int) -> list[Sequence[Any]]:
-    return [row[start : start + size] for start in range(0, len(row), size)]
+    return row[: len(others)], {name: row[place] for name, place in places.items()}
 
 
 def _first_counts(column: OpenedColumn, value: str, _feature: Feature) -> list[str]:
@@ -129,17 +114,13 @@ def _first_counts(column: OpenedColumn, value: str, _feature: Feature) -> list[s
     may_be_grouped = f"contains({cell}, '.') and {is_grouped_sql(cell)}"
     suspects = f"({may_be_grouped}) or contains({cell}, '_')"
     return [
-        f"count({value}) + count({_text_without_number(column, value)})",
+        # Only where there is no number is the text looked at, which costs more.
+        f"count({value}) + count(case when {value} is null then {column.text_sql} end)",
         f"count({value})",
         f"min({value})",
         f"max({value})",
         f"count(*) filter (where {suspects})" if column.kind == "text" else "0",
     ]
-
-
-def _text_without_number(column: OpenedColumn, value: str) -> str:
-    # Only where there is no number is the text looked at, which costs more.
-    return f"case when {value} is null then {column.text_sql} end"
 
 
 def _looks_odd(
@@ -190,22 +171,18 @@ def with_number_formats(
 ) -> OpenedCustomers:
     """Find out how each column writes numbers, where a cast would not do."""
     columns = dict(opened.columns)
-    is_set = numbers is not None and bool(numbers.decimal or numbers.thousands)
     for name, feature in features.items():
         column, found = columns[name], facts.numbers[name]
-        if column.kind != "text" or not (found.n_odd or found.n_miscast or is_set):
-            continue
-        shapes = read_shapes(
-            connection, opened.relation, quote_identifier(column.column)
-        )
-        form = choose_format(
-            shapes,
-            numbers=numbers,
-            delimiter=delimiter,
-            in_thousands=counts_thousands(feature.unit or feature.name),
-            shown=f"{opened.source}: {shorten(column.column)}",
-        )
-        if found.n_miscast:
-            form = replace(form, is_plain=False)
-        columns[name] = replace(column, numbers=form)
+        if column.kind == "text":
+            form = detect_number_format(
+                connection,
+                opened.relation,
+                quote_identifier(column.column),
+                shown=f"{opened.source}: {shorten(column.column)}",
+                odd_counts=(found.n_odd, found.n_miscast),
+                numbers=numbers,
+                delimiter=delimiter,
+                in_thousands=counts_thousands(feature.unit or feature.name),
+            )
+            columns[name] = replace(column, numbers=form)
     return replace(opened, columns=columns)

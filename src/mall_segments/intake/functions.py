@@ -8,6 +8,7 @@ function raises in its own words, so the answer carries the error instead, as
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,18 +16,25 @@ import duckdb
 import yaml
 from duckdb.func import SPECIAL
 
-from mall_segments.errors import InputError, MallSegmentsError
-from mall_segments.home import find_home
+from mall_segments.errors import InputError, MallSegmentsError, PublishError
+from mall_segments.home import find_home, published_folder, warehouse_file
 from mall_segments.intake.columns import recognise_columns
-from mall_segments.intake.preflight import build_notes, check_disk, open_for_build
+from mall_segments.intake.opening import (
+    OpenedCustomers,
+    open_customers,
+    refusing_broken_files,
+)
+from mall_segments.intake.shapes import refuse_orders
 from mall_segments.orders.cells import check_cells_file
-from mall_segments.orders.functions import describe_orders
+from mall_segments.orders.opening import describe_orders
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from mall_segments.intake.opening import OpenedCustomers
+# What a build of a few customers takes, twice over.
+LEAST_FREE_MEGABYTES: Final = 32
+_FEW_PER_SEGMENT: Final = 10
 
 # What the last preflight opened: the models read the same, and its copies live on.
 _OPENED: list[tuple[Settings, str, OpenedCustomers]] = []
@@ -46,96 +54,72 @@ def register_functions(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the settings, the disk and the customer file before any model runs.
+    """Check settings, disk and customer file before any model runs; answer ``notes``.
 
-    Parameters
-    ----------
-    request : mapping
-        ``settings`` (the vars, as a mapping or as YAML, which can say more than
-        JSON); optionally ``command_line_vars`` (likewise), ``project_path``
-        (folder of ``dbt_project.yml``, whose vars are checked for misspelt names),
-        ``seed_path`` (absolute path of the seed) and ``reads_files`` (false where the
-        engine reads ``customers_path`` on machines of its own, so that the file cannot
-        be inspected here).
-
-    Returns
-    -------
-    dict
-        ``notes``: list of sentences for the user.
-
-    Raises
-    ------
-    MallSegmentsError
-        If the build must not start.
+    The request has ``settings`` (the vars, as a mapping or as YAML, which can say more
+    than JSON); optionally ``command_line_vars`` (likewise), ``project_path`` (folder of
+    ``dbt_project.yml``, whose vars are checked for misspelt names), ``seed_path`` and
+    ``reads_files`` (false where the engine reads ``customers_path`` on machines of its
+    own, so that the file cannot be inspected here).
     """
-    check_project_vars(
-        _project_vars(request.get("project_path")),
-        _read_yaml(request.get("command_line_vars")),
-    )
+    project = Path(request["project_path"]) if request.get("project_path") else None
+    project_vars = None
+    if project:
+        text = (project / "dbt_project.yml").read_text(encoding="utf-8")
+        project_vars = yaml.safe_load(text).get("vars")
+    check_project_vars(project_vars, _read_yaml(request.get("command_line_vars")))
     settings = _settings(request)
     check_disk(find_home())
-    if settings.has_orders and request.get("project_path"):
-        check_cells_file(Path(request["project_path"]) / "seeds" / "rfm_segments.csv")
+    if settings.has_orders and project:
+        check_cells_file(project / "seeds" / "rfm_segments.csv")
     _OPENED.clear()
     is_elsewhere = settings.customers_path and not request.get("reads_files", True)
     if settings.customers_model or is_elsewhere or not settings.has_customers:
         return {"notes": []}
-    return {"notes": list(build_notes(_open(request, settings), settings))}
+    opened = _open(request, settings)
+    return {"notes": [*opened.notes, *_notes_of_few_rows(opened, settings)]}
+
+
+def check_disk(home: Path) -> None:
+    """Refuse to build where the disk is all but full."""
+    for folder in (warehouse_file(home).parent, published_folder(home)):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        megabytes = shutil.disk_usage(existing).free / 1e6
+        if megabytes < LEAST_FREE_MEGABYTES:
+            raise PublishError(
+                f"The disk of {folder} has {megabytes:.1f} MB free, and a build needs "
+                f"at least {LEAST_FREE_MEGABYTES} MB; free some, or set "
+                "MALL_SEGMENTS_HOME to a folder on another disk."
+            )
+
+
+def _notes_of_few_rows(opened: OpenedCustomers, settings: Settings) -> Iterator[str]:
+    n_rows = opened.facts.n_rows
+    for segmentation in settings.segmentations:
+        least = segmentation.least_segments
+        if n_rows < _FEW_PER_SEGMENT * least:
+            yield (
+                f"{opened.source} has {n_rows:,} rows, fewer than {_FEW_PER_SEGMENT} "
+                f"for each of the {least} segments of {segmentation.name}: they would "
+                "say little about other customers."
+            )
 
 
 def recognise(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Map the canonical names to the columns of a relation.
-
-    Parameters
-    ----------
-    request : mapping
-        ``header`` (list of column names) and ``settings``.
-
-    Returns
-    -------
-    dict
-        ``columns``: canonical name to column, ``extra``: list of the other columns.
-
-    Raises
-    ------
-    MallSegmentsError
-        If a required column is missing or ambiguous.
-    """
+    """Map the canonical names to the ``header`` of a relation, by the ``settings``."""
     found = recognise_columns(request["header"], _settings(request))
     return {"columns": dict(found.columns), "extra": list(found.extra)}
 
 
 def describe_input(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Tell SQL how to read the customer file.
-
-    Parameters
-    ----------
-    request : mapping
-        As for :func:`preflight`.
-
-    Returns
-    -------
-    dict
-        ``relation``, ``source_row``, ``surplus_column``, and ``columns``, which maps a
-        canonical name to the fields of `OpenedColumn`.
-
-    Raises
-    ------
-    MallSegmentsError
-        If the file cannot be read.
-    """
+    """Tell SQL how to read the customer file that a request to `preflight` names."""
     opened = _open(request, _settings(request))
+    fields = ("column", "kind", "text_sql", "number_sql", "id_sql")
     return {
         "relation": opened.relation,
         "source_row": opened.source_row,
         "columns": {
-            name: {
-                "column": column.column,
-                "kind": column.kind,
-                "text_sql": column.text_sql,
-                "number_sql": column.number_sql,
-                "id_sql": column.id_sql,
-            }
+            name: {each: getattr(column, each) for each in fields}
             for name, column in opened.columns.items()
         },
         "surplus_column": opened.surplus_column,
@@ -168,7 +152,7 @@ FUNCTIONS: Final[dict[str, Callable[[str | None], str]]] = {
     "mall_segments_input": _answering(describe_input),
     "mall_segments_orders": _answering(describe_orders),
 }
-"""Every function by its name in SQL, from JSON text to JSON text."""
+"""Every function by its name in SQL, which Spark's macros call beside dbt."""
 
 
 def _settings(request: Mapping[str, Any]) -> Settings:
@@ -177,13 +161,6 @@ def _settings(request: Mapping[str, Any]) -> Settings:
 
 def _read_yaml(value: Any) -> Any:
     return yaml.safe_load(value) if isinstance(value, str) else value
-
-
-def _project_vars(project_path: str | None) -> Any:
-    if project_path is None:
-        return None
-    text = (Path(project_path) / "dbt_project.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text).get("vars")
 
 
 def _open(request: Mapping[str, Any], settings: Settings) -> OpenedCustomers:
@@ -200,6 +177,8 @@ def _open(request: Mapping[str, Any], settings: Settings) -> OpenedCustomers:
         if (known, name) == (settings, path):
             return opened
     with duckdb.connect() as connection:
-        opened = open_for_build(connection, settings, path)
+        opened = open_customers(connection, path, settings)
+        with refusing_broken_files(opened.source):
+            refuse_orders(connection, opened)
     _OPENED[:] = [(settings, path, opened)]
     return opened

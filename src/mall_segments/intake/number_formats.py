@@ -119,7 +119,7 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
     """Return the SQL of a number, null where the text is none in this format."""
     if form.is_plain:
         return f"try_cast({text_expression} as double)"
-    bare = f"regexp_replace({text_expression}, {_class(INVISIBLE)}, '', 'g')"
+    bare = f"regexp_replace({text_expression}, '[{INVISIBLE}]', '', 'g')"
     names = "['opened', 'first', 'second', 'digits', 'scale', 'last', 'closed']"
     found = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
     digits = "parts.digits"
@@ -147,26 +147,32 @@ def detect_number_format(
     relation: str,
     column: str,
     *,
+    shown: str,
+    odd_counts: tuple[int, int] | None = None,
     numbers: Numbers | None = None,
     delimiter: str = "",
     in_thousands: bool = False,
-    shown: str = "",
 ) -> NumberFormat:
-    """Find out how a column of text writes numbers."""
+    """Find out how a column of text writes numbers.
+
+    ``odd_counts`` are what `odd_counts_sql` counts, where it was asked before.
+    """
     is_set = numbers is not None and (numbers.decimal or numbers.thousands)
-    number = "try_cast(cell as double)"
-    n_odd, n_miscast = connection.execute(
-        f"select {', '.join(odd_counts_sql('cell', number))} "  # noqa: S608
-        f"from (select {column} as cell from {relation})"
-    ).fetchall()[0]
+    if odd_counts is None:
+        aggregates = odd_counts_sql("cell", "try_cast(cell as double)")
+        (odd_counts,) = connection.execute(
+            f"select {', '.join(aggregates)} "  # noqa: S608
+            f"from (select {column} as cell from {relation})"
+        ).fetchall()
+    n_odd, n_miscast = odd_counts
     if not (n_odd or n_miscast or is_set):
         return PLAIN
-    form = choose_format(
-        read_shapes(connection, relation, column),
+    form = _choose_format(
+        _read_shapes(connection, relation, column),
         numbers=numbers,
         delimiter=delimiter,
         in_thousands=in_thousands,
-        shown=shown or column,
+        shown=shown,
     )
     return replace(form, is_plain=False) if n_miscast else form
 
@@ -190,15 +196,15 @@ def is_grouped_sql(column: str) -> str:
     return rf"regexp_full_match({column}, '\s*[-+]?[1-9]\d{{0,2}}([.]\d{{3}})+\s*')"
 
 
-def choose_format(
+def _choose_format(
     shapes: Sequence[Shape],
     *,
-    numbers: Numbers | None = None,
-    delimiter: str = "",
-    in_thousands: bool = False,
-    shown: str = "the column",
+    numbers: Numbers | None,
+    delimiter: str,
+    in_thousands: bool,
+    shown: str,
 ) -> NumberFormat:
-    """Choose the one format that reads the shapes; see `detect_number_format`."""
+    """Choose the one format that reads the shapes."""
     affixes, scales = find_affixes(shapes, in_thousands=in_thousands, shown=shown)
     formats = [
         NumberFormat(
@@ -252,7 +258,7 @@ def _is_set(numbers: Numbers | None, decimal: str, thousands: str) -> bool:
     return numbers.decimal in (None, decimal) and wanted in (None, thousands)
 
 
-def read_shapes(
+def _read_shapes(
     connection: duckdb.DuckDBPyConnection, relation: str, column: str
 ) -> list[Shape]:
     """Count the values of a column by their shape, the most frequent first."""
@@ -267,10 +273,6 @@ def read_shapes(
         f"group by shape order by count(*) desc, shape limit {_MOST_SHAPES}"
     ).fetchall()
     return [Shape(*row) for row in rows]
-
-
-def _class(characters: str) -> str:
-    return quote_text(f"[{characters}]")
 
 
 def _pattern(form: NumberFormat) -> str:

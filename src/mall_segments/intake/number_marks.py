@@ -1,4 +1,4 @@
-"""What stands beside the digits of a number: currencies, percent signs, thousands."""
+"""What is said of numbers beside their digits: currencies, percent signs, thousands."""
 
 from __future__ import annotations
 
@@ -30,6 +30,11 @@ _CURRENCIES: Final = {
     "₽": "rub",
     "R": "zar",
 }
+_CURRENCY: Final = r"[$€£¥₺₹₽]|usd|eur|gbp|chf|brl|inr|idr|jpy|cny|dollars?|euros?"
+_THOUSANDS: Final = (
+    rf"(?<![^\W\d])[kt]\s*({_CURRENCY})|\bk\b|\b(tsd|tausend|miles|milhares|migliaia|ribu|"
+    r"thousands?|bin)\b|1[.,' ]?000|\b000s?\b|千|万"
+)
 _SCALES: Final = {"k": 1e3, "tsd": 1e3, "mio": 1e6, "M": 1e6}
 
 
@@ -145,3 +150,20 @@ def _split(part: str) -> list[str]:
 
 def _is_number_like(shape: Shape) -> bool:
     return re.fullmatch(r"[-+]?[\d.,]*[1-9][\d.,]*", visible(shape.example)) is not None
+
+
+def counts_thousands(text: str) -> bool:
+    """Whether a header, a unit or a name says that thousands are counted.
+
+    >>> counts_thousands("Annual Income (k$)"), counts_thousands("annual_income_kusd")
+    (True, True)
+    >>> counts_thousands("Annual Income ($)")
+    False
+    """
+    return re.search(_THOUSANDS, text.replace("_", " "), re.IGNORECASE) is not None
+
+
+def has_currency(text: str) -> bool:
+    """Whether a header or a unit names a currency."""
+    pattern = rf"(?<![^\W\d])({_CURRENCY})(?![^\W\d])"
+    return re.search(pattern, text.replace("_", " "), re.IGNORECASE) is not None

@@ -7,6 +7,7 @@ refused by name before any model runs.
 from __future__ import annotations
 
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ import duckdb
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import (
     RecognisedColumns,
+    is_sealed,
     recognise_columns,
     required_columns,
 )
@@ -25,7 +27,7 @@ from mall_segments.intake.csv_files import (
     inspect_csv,
     read_rows,
 )
-from mall_segments.intake.facts import read_facts, with_number_formats
+from mall_segments.intake.facts import Facts, read_facts, with_number_formats
 from mall_segments.intake.number_formats import (
     PLAIN,
     NumberFormat,
@@ -61,12 +63,10 @@ from mall_segments.intake.workbooks import is_workbook, read_sheet
 from mall_segments.publishing.tables import quote_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from mall_segments.intake.columns import ColumnSettings
-    from mall_segments.intake.facts import Facts
-    from mall_segments.settings import Numbers
 
 _ROW_NAMES: Final = ("source_row", "rowid")
 _OWN_PREFIX: Final = "mall_segments_"
@@ -79,17 +79,9 @@ _SHOWN_ROWS: Final = 30
 class OpenedColumn:
     """Where a canonical column is and how SQL reads it.
 
-    Attributes
-    ----------
-    name : str
-        Canonical name: ``customer_id`` or a column of the settings.
-    column : str
-        Its name in the relation; empty where ids are the numbers of the rows.
-    kind : {"text", "number", "whole", "other", "row number"}
-        What its cells are: text (all of CSV and Excel), numbers, whole numbers or
-        anything else of Parquet, or no cells at all.
-    numbers : NumberFormat
-        How its text writes numbers.
+    ``column`` is its name in the relation, empty where ids are the numbers of the rows.
+    ``kind`` says what its cells are: all of CSV and Excel is text. ``numbers`` is how
+    its text writes numbers.
     """
 
     name: str
@@ -134,36 +126,15 @@ class OpenedColumn:
 class OpenedCustomers:
     """One or more files that hold customers, recognised and ready to be read.
 
-    Attributes
-    ----------
-    source : str
-        How errors and notes name the input.
-    paths : tuple of Path
-        The files as the user named them, in the order in which they are read.
-    relation : str
-        What follows ``from`` in a query. It has the columns ``column_names`` and, where
-        rows may be too long, ``surplus_column``; all are text unless the file is
-        Parquet. No column is ever named ``source_row`` or begins like ours.
-    source_row : str
-        SQL over ``relation``: the number of the row, counted from 1 over all files.
-    header : tuple of str
-        The columns as they stand in the file.
-    column_names : tuple of str
-        The same as the relation names them: unique (case ignored) and not blank.
-    columns : mapping of str to OpenedColumn
-        Canonical name to where it is. A column that the file does not have is absent.
-    surplus_column : str or None
-        The column of ``relation`` that holds what a row has beyond the last header.
-    notes : tuple of str
-        What a user should know about how the input is read.
-    facts : Facts or None
-        What the rows hold, counted.
-    copies : tuple of Copy
-        What ``relation`` reads instead of files that the engine would misread.
+    ``relation`` follows ``from`` in a query. It has the columns ``column_names``, which
+    are those of ``header`` but unique, and, where rows may be too long,
+    ``surplus_column``; all are text unless the file is Parquet. No column is ever named
+    ``source_row`` or begins like ours. ``source_row`` is SQL over it: the number of the
+    row, counted from 1 over all files. ``columns`` are those of the settings that the
+    file has. ``copies`` are what it reads instead of files the engine would misread.
     """
 
     source: str
-    paths: tuple[Path, ...]
     relation: str
     source_row: str
     header: tuple[str, ...]
@@ -171,7 +142,7 @@ class OpenedCustomers:
     columns: Mapping[str, OpenedColumn]
     surplus_column: str | None = None
     notes: tuple[str, ...] = ()
-    facts: Facts | None = None
+    facts: Facts = field(default_factory=Facts)
     copies: tuple[Copy, ...] = field(default=(), repr=False, compare=False)
 
 
@@ -179,145 +150,93 @@ def open_customers(
     connection: duckdb.DuckDBPyConnection,
     path_or_glob: str | Path,
     settings: ColumnSettings,
-    *,
-    required: Collection[str] | None = None,
-    encoding: str | None = None,
-    sheet: str | None = None,
-    numbers: Numbers | None = None,
-    generate_ids: bool = False,
-    is_sealed: bool = False,
 ) -> OpenedCustomers:
-    """Open a file of customers, or all files that a glob names.
+    """Open a file of customers, or all files that a glob names, in any connection.
 
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The engine that looks into the files; nothing is created in it.
-    path_or_glob : str or Path
-        CSV (compressed by gzip or not, of any delimiter and encoding), Parquet, Excel
-        or OpenDocument, or a pattern such as ``data/*.csv``.
-    settings : ColumnSettings
-        ``Settings``, or `columns.KnownColumns` of a model.
-    required : collection of str, optional
-        Canonical names that must be there; see `columns.required_columns`.
-    encoding, sheet : str, optional
-        The encoding of text and the sheet of a workbook, where the user says so.
-    numbers : Numbers, optional
-        How numbers are written, where the user says so.
-    generate_ids : bool
-        Whether the rows are numbered where the file has no id.
-    is_sealed : bool
-        Whether the aliases are those of a model, so that advice about settings would
-        not help.
-
-    Returns
-    -------
-    OpenedCustomers
-        The input, ready to be read by any connection of this process.
-
-    Raises
-    ------
-    InputError
-        If anything about the files keeps them from being read rightly.
+    It is CSV (compressed by gzip or not, of any delimiter and encoding), Parquet, Excel
+    or OpenDocument. Whatever keeps it from being read rightly is an `InputError`.
     """
-    if required is None:
-        required = required_columns(settings)
-    if generate_ids:
-        required = [name for name in required if name != "customer_id"]
     paths = find_files(str(path_or_glob))
-    context = _Context(
-        connection, settings, tuple(required), encoding, sheet, numbers, is_sealed
-    )
+    with refusing_broken_files(source_name(paths)):
+        if are_parquet(paths):
+            opened, delimiter = _open_parquet(connection, paths, settings), ""
+        else:
+            opened, delimiter = _open_texts(connection, paths, settings)
+        if settings.customer_id.generate and "customer_id" not in opened.columns:
+            id_column = OpenedColumn(name="customer_id", column="", kind="row number")
+            columns = {"customer_id": id_column, **opened.columns}
+            note = "No id column: the rows are numbered from 1."
+            opened = replace(opened, columns=columns, notes=(*opened.notes, note))
+        return _checked(connection, opened, settings, delimiter)
+
+
+@contextmanager
+def refusing_broken_files(source: str) -> Iterator[None]:
+    """Say by name what the system, a decompressor or the engine complains of."""
     try:
-        of_parquet = [is_parquet(path) for path in paths]
-        if any(of_parquet) and not all(of_parquet):
-            parquet, other = (paths[of_parquet.index(kind)] for kind in (True, False))
-            raise InputError(
-                f"{file_name(other)} is CSV and {file_name(parquet)} is Parquet: the "
-                "files of one input must be of one kind."
-            )
-        opened, delimiter = (
-            (_open_parquet(context, paths), "")
-            if of_parquet[0]
-            else _open_texts(context, paths)
-        )
+        yield
     except OSError as error:
-        raise InputError(system_error(error, paths[0])) from None
+        raise InputError(system_error(error, source)) from None
     except (EOFError, zlib.error):
         raise InputError(
-            f"{source_name(paths)} is compressed and cut off or damaged: copy it again."
+            f"{source} is compressed and cut off or damaged: copy it again."
         ) from None
-    if generate_ids and "customer_id" not in opened.columns:
-        id_column = OpenedColumn(name="customer_id", column="", kind="row number")
-        columns = {"customer_id": id_column, **opened.columns}
-        note = "No id column: the rows are numbered from 1."
-        opened = replace(opened, columns=columns, notes=(*opened.notes, note))
-    try:
-        return _checked(context, opened, numbers=numbers, delimiter=delimiter)
     except duckdb.Error as error:
+        raise InputError(f"{source} cannot be read: {first_lines(error)}") from None
+
+
+def are_parquet(paths: Sequence[Path]) -> bool:
+    """Whether files are Parquet, refusing those of which only some are."""
+    of_parquet = [is_parquet(path) for path in paths]
+    if any(of_parquet) and not all(of_parquet):
+        parquet, other = (paths[of_parquet.index(kind)] for kind in (True, False))
         raise InputError(
-            f"{opened.source} cannot be read: {first_lines(error)}"
-        ) from None
-
-
-@dataclass(frozen=True)
-class _Context:
-    """What opening needs at every step."""
-
-    connection: duckdb.DuckDBPyConnection
-    settings: ColumnSettings
-    required: tuple[str, ...]
-    encoding: str | None
-    sheet: str | None
-    numbers: Numbers | None
-    is_sealed: bool
-
-    def recognise(
-        self, header: Sequence[str], rows: Sequence[Sequence[str]], source: str
-    ) -> RecognisedColumns:
-        if len(header) > _MOST_COLUMNS:
-            raise InputError(
-                f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
-                "read. Keep those that are needed."
-            )
-        return recognise_columns(
-            header,
-            self.settings,
-            source=source,
-            required=self.required,
-            rows=rows,
-            is_sealed=self.is_sealed,
+            f"{file_name(other)} is CSV and {file_name(parquet)} is Parquet: the "
+            "files of one input must be of one kind."
         )
+    return all(of_parquet)
+
+
+def _recognise(
+    header: Sequence[str],
+    settings: ColumnSettings,
+    source: str,
+    rows: Sequence[Sequence[str]] = (),
+) -> RecognisedColumns:
+    if len(header) > _MOST_COLUMNS:
+        raise InputError(
+            f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
+            "read. Keep those that are needed."
+        )
+    return recognise_columns(header, settings, source=source, rows=rows)
 
 
 def _checked(
-    context: _Context,
+    connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
-    *,
-    numbers: Numbers | None,
+    settings: ColumnSettings,
     delimiter: str,
 ) -> OpenedCustomers:
     """Find out how numbers are written, and refuse what no customers hold."""
-    connection = context.connection
-    columns = {column.name: column for column in context.settings.columns}
-    features = {
-        name: column
-        for name, column in columns.items()
-        if column.type == "number" and name in opened.columns
-    }
-    categories = {
-        name: column
-        for name, column in columns.items()
-        if column.type == "category"
-        and name in opened.columns
-        and (name in context.required or not context.is_sealed)
-    }
+    found = [column for column in settings.columns if column.name in opened.columns]
+    features = {column.name: column for column in found if column.type == "number"}
+    sealed, required = is_sealed(settings), required_columns(settings)
+    categories = [
+        column
+        for column in found
+        if column.type == "category" and (column.name in required or not sealed)
+    ]
     facts = read_facts(connection, opened, features)
     if not facts.n_rows:
         raise InputError(f"{opened.source} has a header but no rows.")
     plain = opened
     opened = with_number_formats(
-        connection, opened, features, facts, numbers=numbers, delimiter=delimiter
+        connection,
+        opened,
+        features,
+        facts,
+        numbers=settings.numbers,
+        delimiter=delimiter,
     )
     changed = {
         name: feature
@@ -328,34 +247,27 @@ def _checked(
         again = read_facts(connection, opened, changed)
         facts = replace(facts, numbers={**facts.numbers, **again.numbers})
     refuse_second_table(connection, opened, features, facts)
-    check_values(opened, features, facts, is_sealed=context.is_sealed)
+    check_values(opened, features, facts, is_sealed=sealed)
     notes = (
         *opened.notes,
         *number_notes(opened),
-        *level_notes(connection, opened, categories, is_sealed=context.is_sealed),
+        *level_notes(connection, opened, categories, is_sealed=sealed),
     )
     return replace(opened, notes=notes, facts=facts)
 
 
 def _open_texts(
-    context: _Context, paths: Sequence[Path]
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[Path],
+    settings: ColumnSettings,
 ) -> tuple[OpenedCustomers, str]:
     """Open CSV files and workbooks; also returns what separates their cells."""
-    files: list[CsvFile] = []
-    copies: list[Copy] = []
-    delimiters = set()
-    for path in paths:
-        file, delimiter, copy = _readable(context, path)
-        files.append(file)
-        delimiters.add(delimiter)
-        copies += [copy] if copy else []
-    headers = [file.rows[0] for file in files]
-    refuse_different_headers(paths, headers)
-    source = source_name(paths)
-    found = context.recognise(headers[0], files[0].rows[1:], source)
+    source, files = source_name(paths), read_texts(connection, paths, settings)
+    header = files[0].rows[0]
+    found = _recognise(header, settings, source, files[0].rows[1:])
     if not any(file.has_rows for file in files):
         raise InputError(f"{source} has a header but no rows.")
-    names = _relation_names(headers[0])
+    names = _relation_names(header)
     (surplus,) = unique_names(["surplus_cells"], [*_ROW_NAMES, *names])
     notes = [
         f"{file_name(path)}: {note}" if len(paths) > 1 else note
@@ -364,10 +276,9 @@ def _open_texts(
     ]
     opened = OpenedCustomers(
         source=source,
-        paths=tuple(paths),
         relation=csv_relation(files, [*names, surplus]),
         source_row=COUNTED_ROW,
-        header=headers[0],
+        header=header,
         column_names=names,
         columns={
             name: OpenedColumn(name=name, column=names[at])
@@ -375,50 +286,56 @@ def _open_texts(
         },
         surplus_column=surplus,
         notes=(*found.notes, *notes),
-        copies=tuple(copies),
+        copies=tuple(file.copy for file in files if file.copy),
     )
+    delimiters = {file.original_delimiter for file in files}
     return opened, delimiters.pop() if len(delimiters) == 1 else ""
 
 
-def _readable(context: _Context, path: Path) -> tuple[CsvFile, str, Copy | None]:
-    """Return a file as the engine reads it, its delimiter, and its copy if any."""
+def read_texts(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[Path],
+    settings: ColumnSettings,
+) -> list[CsvFile]:
+    """Return CSV files and workbooks of one header as the engine reads them."""
+    files = [_readable(connection, path, settings) for path in paths]
+    refuse_different_headers(paths, [file.rows[0] for file in files])
+    return files
+
+
+def _readable(
+    connection: duckdb.DuckDBPyConnection, path: Path, settings: ColumnSettings
+) -> CsvFile:
     source = file_name(path)
     if is_workbook(path, source):
-        rows, notes = read_sheet(
-            path,
-            context.settings,
-            source=source,
-            sheet=context.sheet,
-            numbers=context.numbers,
-        )
-        file, copy = copy_plainly(rows[1:], len(rows[0]))
+        rows, notes = read_sheet(path, settings, source=source)
         shown = tuple(tuple(row) for row in rows[:_SHOWN_ROWS])
-        return replace(file, rows=shown, has_rows=len(rows) > 1, notes=notes), "", copy
-    file = inspect_csv(path, context.settings, source=source, encoding=context.encoding)
+        sheet = CsvFile(path="", rows=shown, has_rows=len(rows) > 1, notes=notes)
+        return copy_plainly(rows[1:], sheet)
+    file = inspect_csv(path, settings, source=source)
     if file.longest_line > LONGEST_LINE:
         raise InputError(
             f"{source} has a line of {file.longest_line:,} bytes; at most "
             f"{LONGEST_LINE:,} are read. Is a line break missing?"
         )
-    if file.is_plain and not (
-        file.has_quotes and has_odd_quotes(context.connection, file)
-    ):
-        return file, file.delimiter, None
-    plain, copy = copy_plainly(read_rows(file, source=source), len(file.rows[0]))
-    plain = replace(plain, rows=file.rows, has_rows=file.has_rows, notes=file.notes)
-    return plain, file.delimiter, copy
+    if file.is_plain and not (file.has_quotes and has_odd_quotes(connection, file)):
+        return file
+    return copy_plainly(read_rows(file, source=source), file)
 
 
-def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
+def _open_parquet(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Sequence[Path],
+    settings: ColumnSettings,
+) -> OpenedCustomers:
     source = source_name(paths)
-    headers: list[tuple[str, ...]] = []
     types: list[dict[str, str]] = []
     n_rows: list[int] = []
     for path in paths:
         call = parquet_call([path])
         try:
-            described, counted = (
-                context.connection.execute(query).fetchall()
+            described, ((counted,),) = (
+                connection.execute(query).fetchall()
                 for query in (
                     f"describe select * from {call}",  # noqa: S608
                     f"select count(*) from {call}",  # noqa: S608
@@ -428,18 +345,15 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
             raise InputError(
                 f"{file_name(path)} cannot be read as Parquet: {first_lines(error)}"
             ) from None
-        headers.append(tuple(str(row[0]) for row in described))
         types.append({str(row[0]): str(row[1]) for row in described})
-        n_rows.append(int(counted[0][0]))
+        n_rows.append(int(counted))
+    headers = [tuple(each) for each in types]
     refuse_different_headers(paths, headers)
-    found = context.recognise(headers[0], (), source)
+    header = headers[0]
+    found = _recognise(header, settings, source)
     if not any(n_rows):
         raise InputError(f"{source} has columns but no rows.")
-    header = headers[0]
     names = _relation_names(header)
-    columns = _parquet_columns(
-        context, found, names, list(zip(paths, types, strict=True))
-    )
     call = parquet_call(paths)
     is_plain = names == header and not {name.casefold() for name in header} & {
         *_VIRTUAL_NAMES
@@ -450,14 +364,14 @@ def _open_parquet(context: _Context, paths: Sequence[Path]) -> OpenedCustomers:
             for old, new in zip(header, names, strict=True)
         )
         call = f"(select {listed} from {call})"  # noqa: S608
+    files = list(zip(paths, types, strict=True))
     return OpenedCustomers(
         source=source,
-        paths=tuple(paths),
         relation=call,
         source_row=parquet_row(n_rows) if is_plain else COUNTED_ROW,
         header=header,
         column_names=names,
-        columns=columns,
+        columns=_parquet_columns(settings, found, names, files),
         notes=found.notes,
     )
 
@@ -473,15 +387,13 @@ def _relation_names(header: Sequence[str]) -> tuple[str, ...]:
 
 
 def _parquet_columns(
-    context: _Context,
+    settings: ColumnSettings,
     found: RecognisedColumns,
     names: Sequence[str],
     files: Sequence[tuple[Path, Mapping[str, str]]],
 ) -> dict[str, OpenedColumn]:
     """Return where the columns are, of a kind that all files can be read as."""
-    numbers = {
-        column.name for column in context.settings.columns if column.type == "number"
-    }
+    numbers = {column.name for column in settings.columns if column.type == "number"}
     columns = {}
     for name, at in found.positions.items():
         kinds = {

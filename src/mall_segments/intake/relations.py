@@ -53,7 +53,7 @@ def find_files(text: str) -> tuple[Path, ...]:
             names = glob.glob(str(path), recursive=True)  # noqa: PTH207
             paths = sorted(entry for entry in map(Path, names) if not entry.is_dir())
     except OSError as error:
-        raise InputError(system_error(error, path)) from None
+        raise InputError(system_error(error, shown)) from None
     if path.is_symlink() and not path.exists():
         raise InputError(f"{shown} is a link to a file that does not exist.")
     if not paths:
@@ -79,9 +79,9 @@ def source_name(paths: Sequence[Path]) -> str:
     return f"{file_name(paths[0])} and {len(paths) - 1:,} more"
 
 
-def system_error(error: OSError, path: Path) -> str:
+def system_error(error: OSError, source: str) -> str:
     """Say why the system does not let a file be read."""
-    place = file_name(Path(error.filename)) if error.filename else file_name(path)
+    place = file_name(Path(error.filename)) if error.filename else source
     if isinstance(error, PermissionError):
         return f"{place} may not be read by this user: its permissions forbid it."
     return f"{place} cannot be read: {error.strerror or error}."

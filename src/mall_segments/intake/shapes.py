@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 from mall_segments.errors import InputError
 from mall_segments.intake.facts import LARGEST_PLAIN
 from mall_segments.intake.number_formats import PLAIN
+from mall_segments.intake.number_marks import counts_thousands, has_currency
 from mall_segments.intake.strange_files import unique_names
-from mall_segments.intake.units import counts_thousands, has_currency
 from mall_segments.publishing.tables import quote_identifier, quote_text
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import duckdb
 
@@ -183,16 +183,16 @@ def _unit_problem(
 def level_notes(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
-    categories: Mapping[str, Feature],
+    categories: Sequence[Feature],
     *,
     is_sealed: bool,
 ) -> Iterator[str]:
     """Yield what values of categories no list of the settings holds."""
     remedy = " and build again." if is_sealed else "."
-    for name, category in categories.items():
+    for category in categories:
         if not category.levels:
             continue
-        column = opened.columns[name]
+        column = opened.columns[category.name]
         cell = quote_identifier(column.column)
         n = quote_identifier(*unique_names(["n"], [column.column]))
         rows = connection.execute(
@@ -209,8 +209,8 @@ def level_notes(
         shown = ", ".join(shorten(row[0], limit=30) for row in rows)
         places = (
             " and ".join(f"gender.{level}" for level in category.levels)
-            if name == "gender"
-            else f"features[{name}].levels"
+            if category.name == "gender"
+            else f"features[{category.name}].levels"
         )
         yield (
             f"{rows[0][2]:,} of {rows[0][1]:,} values of "
@@ -263,14 +263,13 @@ def refuse_orders(
 ) -> None:
     """Refuse a file in which most ids stand more than once."""
     column = opened.columns.get("customer_id")
-    facts = opened.facts
-    if column is None or column.kind == "row number" or facts is None:
+    if column is None or column.kind == "row number":
         return
     n_rows, n_ids = connection.execute(
         f"select count(id), approx_count_distinct(id) from "  # noqa: S608
         f"(select {column.id_sql} as id from {opened.relation})"
     ).fetchall()[0]
-    if n_ids > 0.6 * n_rows:
+    if n_ids > _MANY * n_rows:
         return
     others = [
         other.text_sql

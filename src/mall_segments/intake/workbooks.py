@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import zipfile
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.errors import InputError
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mall_segments.intake.columns import ColumnSettings
-    from mall_segments.settings import Numbers
 
 _OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
 _ZIP: Final = b"PK\x03\x04"
@@ -51,10 +49,9 @@ def read_sheet(
     settings: ColumnSettings,
     *,
     source: str,
-    sheet: str | None,
-    numbers: Numbers | None = None,
 ) -> tuple[list[list[str]], tuple[str, ...]]:
     """Return the header of a sheet with the rows below it, and notes."""
+    sheet, numbers = settings.sheet, settings.numbers
     try:
         import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
     except ImportError:
@@ -87,7 +84,7 @@ def read_sheet(
         raise InputError(
             f"{source}: the sheet {shorten(sheet or names[0])} is empty{others}."
         )
-    at = header_below(list(islice(rows, _ROWS_LOOKED_AT)), settings) or 0
+    at = header_below(rows[:_ROWS_LOOKED_AT], settings) or 0
     notes = []
     if len(names) > 1 and sheet is None:
         notes.append(
@@ -111,7 +108,5 @@ def _text(cell: Any, decimal: str) -> str:
         is_whole = cell.is_integer() and abs(cell) < _LARGEST_WHOLE
         return str(int(cell)) if is_whole else repr(cell).replace(".", decimal)
     if isinstance(cell, dt.datetime) and cell.time() == dt.time():
-        return cell.date().isoformat()
-    if isinstance(cell, dt.date | dt.time):
-        return cell.isoformat()
-    return str(cell)
+        cell = cell.date()
+    return cell.isoformat() if isinstance(cell, dt.date | dt.time) else str(cell)

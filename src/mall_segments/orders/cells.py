@@ -19,35 +19,23 @@ _MOST_LISTED: Final = 10
 
 
 def name_cells(rules: Sequence[Mapping[str, str]]) -> dict[tuple[int, int, int], str]:
-    """Give every combination of the three scores its segment.
+    """Give every combination of the scores r, f and m, 1 (worst) to 5, its segment.
 
-    Parameters
-    ----------
-    rules : sequence of mapping
-        Rows of ``seeds/rfm_segments.csv``: ``rfm_segment``, and ``r_from``, ``r_to``,
-        likewise for ``f`` and ``m``: the scores it covers, both ends included.
-
-    Returns
-    -------
-    dict
-        (r, f, m), each from 1 (worst) to 5 (best), to the segment.
-
-    Raises
-    ------
-    SettingsError
-        If a range is none, or a combination is in no segment or in several. Each is
-        named.
+    Rules are rows of ``seeds/rfm_segments.csv``: ``rfm_segment``, and ``r_from``,
+    ``r_to``, likewise for ``f`` and ``m``: the scores it covers, both ends included.
     """
-    cells: dict[tuple[int, int, int], list[str]] = {}
+    cells: dict[tuple[int, int, int], list[str]] = {
+        (r, f, m): [] for r, f, m in product(SCORES, SCORES, SCORES)
+    }
     for rule in rules:
-        ranges = [_range(rule, measure) for measure in _MEASURES]
-        for r, f, m in product(ranges[0], ranges[1], ranges[2]):
-            cells.setdefault((r, f, m), []).append(rule["rfm_segment"])
+        r_scores, f_scores, m_scores = (_range(rule, measure) for measure in _MEASURES)
+        for r, f, m in product(r_scores, f_scores, m_scores):
+            cells[r, f, m].append(rule["rfm_segment"])
     problems = [
         f"r={r} f={f} m={m} is in "
-        + (" and in ".join(map(shorten, cells.get((r, f, m), ()))) or "no segment")
-        for r, f, m in product(SCORES, SCORES, SCORES)
-        if len(cells.get((r, f, m), ())) != 1
+        + (" and in ".join(map(shorten, names)) or "no segment")
+        for (r, f, m), names in cells.items()
+        if len(names) != 1
     ]
     if problems:
         more = len(problems) - _MOST_LISTED
@@ -62,18 +50,7 @@ def name_cells(rules: Sequence[Mapping[str, str]]) -> dict[tuple[int, int, int],
 
 
 def check_cells_file(path: Path) -> None:
-    """Refuse a file of rules, ``seeds/rfm_segments.csv``, that names no cells.
-
-    Parameters
-    ----------
-    path : Path
-        The seed, which a project may change.
-
-    Raises
-    ------
-    SettingsError
-        As for :func:`name_cells`, or if columns are missing.
-    """
+    """Refuse a seed ``rfm_segments.csv`` that does not name every cell once."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         rules = list(reader)

@@ -9,85 +9,60 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
-from mall_segments.intake.columns import normalise
+from mall_segments.intake.columns import list_columns, normalise
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SHOWN_COLUMNS: Final = 20
 _SHOWN_SPELLINGS: Final = 4
 
 # Best first: of two columns that fit, the one of the earlier spelling is read.
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
-    "customer_id": (
-        *("customer_id", "Customer Number", "Customer No", "Customer Code"),
-        *("Cust ID", "Client ID", "Member ID", "User ID", "Buyer ID", "Account ID"),
-        *("customer_unique_id", "ID cliente", "Cliente ID", "Número de cliente"),
-        *("Código de cliente", "N° client", "Numéro client", "Code client"),
-        *("Kundennummer", "Kunden-Nr", "Kunden ID", "Codice cliente", "Klantnummer"),
-        *("Número do cliente", "Código do cliente", "Customer", "Client", "Cliente"),
-        *("Kunde", "User", "Member", "Email"),
-    ),
-    "order_id": (
-        *("order_id", "Order Number", "Order No", "Order", "Invoice ID"),
-        *("Invoice Number", "Invoice No", "Invoice", "Receipt ID", "Receipt Number"),
-        *("Receipt", "Transaction ID", "Transaction Number", "Transaction"),
-        *(
-            "Basket ID",
-            "Ticket ID",
-            "Ticket",
-            "ID pedido",
-            "Número de pedido",
-            "Pedido",
-        ),
-        *("Número de factura", "Factura", "N° commande", "Numéro de commande"),
-        *("Commande", "Facture", "Bestellnummer", "Auftragsnummer", "Bestellung"),
-        *("Rechnungsnummer", "Rechnung", "Ordine", "Fattura", "Ordernummer", "Bill No"),
-    ),
-    "ordered_at": (
-        *("ordered_at", "Order Date", "Order Timestamp", "Order Time"),
-        *("order_purchase_timestamp", "Order Datetime", "Invoice Date"),
-        *("Purchase Date", "Purchased At", "Transaction Date", "Transaction Time"),
-        *(
-            "Sale Date",
-            "Sales Date",
-            "Receipt Date",
-            "Created At",
-            "Created",
-            "Datetime",
-        ),
-        *("Timestamp", "Date", "Fecha de pedido", "Fecha de compra"),
-        *("Fecha de factura", "Fecha", "Date de commande", "Date d'achat"),
-        *("Bestelldatum", "Kaufdatum", "Auftragsdatum", "Rechnungsdatum", "Datum"),
-        *("Data do pedido", "Data da compra", "Data ordine", "Data", "Day", "Time"),
-    ),
-    "amount": (
-        *("amount", "Order Amount", "Total Amount", "Line Total", "Order Total"),
-        *("Order Value", "Total Price", "Total Sales", "Sales Amount", "Net Sales"),
-        *("Purchase Amount", "Transaction Amount", "Payment Value", "Revenue", "Sales"),
-        *("Total", "Spend", "Importe total", "Importe", "Monto total", "Monto"),
-        *("Montant total", "Montant", "Gesamtbetrag", "Betrag", "Umsatz", "Importo"),
-        *("Valor total", "Bedrag"),
-    ),
-    "quantity": (
-        *(
-            "quantity",
-            "Qty",
-            "Units",
-            "Order Quantity",
-            "Quantity Ordered",
-            "Item Count",
-        ),
-        *("Cantidad", "Unidades", "Quantité", "Menge", "Anzahl", "Quantità", "Aantal"),
-        *("Quantidade",),
-    ),
-    "unit_price": (
-        *("unit_price", "Price", "Price Each", "Item Price", "Price per Unit"),
-        *("Precio unitario", "Precio", "Prix unitaire", "Prix", "Einzelpreis"),
-        *("Stückpreis", "Preis", "Prezzo unitario", "Prezzo", "Preço unitário"),
-        *("Preço", "Stuksprijs", "Prijs"),
-    ),
+    name: tuple(spelling.strip() for spelling in listed.split(","))
+    for name, listed in {
+        "customer_id": """
+            customer_id, Customer Number, Customer No, Customer Code, Cust ID,
+            Client ID, Member ID, User ID, Buyer ID, Account ID, customer_unique_id,
+            ID cliente, Cliente ID, Número de cliente, Código de cliente, N° client,
+            Numéro client, Code client, Kundennummer, Kunden-Nr, Kunden ID,
+            Codice cliente, Klantnummer, Número do cliente, Código do cliente, Customer,
+            Client, Cliente, Kunde, User, Member, Email
+        """,
+        "order_id": """
+            order_id, Order Number, Order No, Order, Invoice ID, Invoice Number,
+            Invoice No, Invoice, Receipt ID, Receipt Number, Receipt, Transaction ID,
+            Transaction Number, Transaction, Basket ID, Ticket ID, Ticket, ID pedido,
+            Número de pedido, Pedido, Número de factura, Factura, N° commande,
+            Numéro de commande, Commande, Facture, Bestellnummer, Auftragsnummer,
+            Bestellung, Rechnungsnummer, Rechnung, Ordine, Fattura, Ordernummer, Bill No
+        """,
+        "ordered_at": """
+            ordered_at, Order Date, Order Timestamp, Order Time,
+            order_purchase_timestamp, Order Datetime, Invoice Date, Purchase Date,
+            Purchased At, Transaction Date, Transaction Time, Sale Date, Sales Date,
+            Receipt Date, Created At, Created, Datetime, Timestamp, Date,
+            Fecha de pedido, Fecha de compra, Fecha de factura, Fecha, Date de commande,
+            Date d'achat, Bestelldatum, Kaufdatum, Auftragsdatum, Rechnungsdatum, Datum,
+            Data do pedido, Data da compra, Data ordine, Data, Day, Time
+        """,
+        "amount": """
+            amount, Order Amount, Total Amount, Line Total, Order Total, Order Value,
+            Total Price, Total Sales, Sales Amount, Net Sales, Purchase Amount,
+            Transaction Amount, Payment Value, Revenue, Sales, Total, Spend,
+            Importe total, Importe, Monto total, Monto, Montant total, Montant,
+            Gesamtbetrag, Betrag, Umsatz, Importo, Valor total, Bedrag
+        """,
+        "quantity": """
+            quantity, Qty, Units, Order Quantity, Quantity Ordered, Item Count,
+            Cantidad, Unidades, Quantité, Menge, Anzahl, Quantità, Aantal, Quantidade
+        """,
+        "unit_price": """
+            unit_price, Price, Price Each, Item Price, Price per Unit, Precio unitario,
+            Precio, Prix unitaire, Prix, Einzelpreis, Stückpreis, Preis,
+            Prezzo unitario, Prezzo, Preço unitário, Preço, Stuksprijs, Prijs
+        """,
+    }.items()
 }
 
 
@@ -97,32 +72,11 @@ def recognise_order_columns(
     *,
     source: str = "the orders",
 ) -> dict[str, str]:
-    """Map the canonical names to columns of the file.
+    """Map the canonical names to columns of the file, as far as it has them.
 
-    Parameters
-    ----------
-    header : sequence of str
-        The columns in the order of the file.
-    spellings : mapping of str to sequence of str, optional
-        Setting ``orders.columns``: further headers of a canonical name, which go
-        before the known ones.
-    source : str
-        How errors name the file.
+    ``spellings`` are those of the setting ``orders.columns``, which go before the known
+    ones. Customer, time and amount, or quantity and price, must be there.
 
-    Returns
-    -------
-    dict of str to str
-        Canonical name to column. ``customer_id``, ``ordered_at`` and ``amount``, or
-        ``quantity`` and ``unit_price``, are there; the rest if the file has them.
-
-    Raises
-    ------
-    InputError
-        If a setting names no canonical column, two columns fit one name equally well,
-        or one that is needed is missing.
-
-    Examples
-    --------
     >>> header = ["Invoice", "StockCode", "Quantity", "InvoiceDate", "Price"]
     >>> recognise_order_columns([*header, "Customer ID"])["ordered_at"]
     'InvoiceDate'
@@ -142,9 +96,9 @@ def recognise_order_columns(
         fitting = _best(columns, own.get(name, ()), known)
         if len(fitting) > 1:
             raise InputError(
-                f"{source}: the columns {_listed(fitting)} all fit {name}. Remove or "
-                f"rename all but one, or put the exact header of the one to read into "
-                f"`orders.columns.{name}`."
+                f"{source}: the columns {list_columns(fitting)} all fit {name}. "
+                "Remove or rename all but one, or put the exact header of the one to "
+                f"read into `orders.columns.{name}`."
             )
         # A column is read once: what the owner named it as goes before a likeness.
         if fitting and fitting[0] not in found.values():
@@ -177,12 +131,12 @@ def _refuse_missing(
     recognised = ", ".join(f"{name} = {shorten(found[name], 40)}" for name in found)
     lines = [
         f"{source}: no column is recognised as {', '.join(missing)}.",
-        f"  Columns found ({len(header):,}): {_listed(header)}.",
+        f"  Columns found ({len(header):,}): {list_columns(header)}.",
         f"  Recognised: {recognised or 'none'}.",
     ]
     lines += [
         f"  Missing: {name}, also known as "
-        f"{_listed(SPELLINGS[name][1 : 1 + _SHOWN_SPELLINGS])}."
+        f"{list_columns(SPELLINGS[name][1 : 1 + _SHOWN_SPELLINGS])}."
         for name in missing
     ]
     if "quantity" in missing or "unit_price" in missing:
@@ -193,9 +147,3 @@ def _refuse_missing(
         + "."
     )
     raise InputError("\n".join(lines))
-
-
-def _listed(columns: Sequence[str]) -> str:
-    shown = ", ".join(shorten(column, 40) for column in columns[:_SHOWN_COLUMNS])
-    more = len(columns) - _SHOWN_COLUMNS
-    return shown + (f" and {more:,} more" if more > 0 else "")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 HEADER: Final = ("order_id", "customer_id", "ordered_at", "quantity", "unit_price")
 _FIRST_DAY: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - the shop's own clock
+_RANDOM_SEED: Final = 2024
 _DAYS: Final = 545
 _OPENS, _OPEN_MINUTES = 9, 660
 _FIRST_ORDER: Final = 10_001
@@ -67,24 +68,9 @@ _KINDS: Final = (
 )
 
 
-def make_orders(
-    customers: Sequence[Mapping[str, str]], *, random_seed: int = 2024
-) -> list[tuple[str, ...]]:
-    """Return the lines of the orders file in the order of time.
-
-    Parameters
-    ----------
-    customers : sequence of mapping
-        Rows of ``seeds/Mall_Customers.csv``.
-    random_seed : int
-        Seed of everything random.
-
-    Returns
-    -------
-    list of tuple of str
-        Cells in the order of :data:`HEADER`.
-    """
-    draw = random.Random(random_seed)  # noqa: S311 - no secret
+def make_orders(customers: Sequence[Mapping[str, str]]) -> list[tuple[str, ...]]:
+    """Return the cells of the orders file, by :data:`HEADER`, in the order of time."""
+    draw = random.Random(_RANDOM_SEED)  # noqa: S311 - no secret
     lines: list[tuple[datetime, int, float, str, int]] = []
     for customer in customers:
         income = float(customer["Annual Income (k$)"])

@@ -65,28 +65,10 @@ class ValueModel:
 def fit_purchases(
     repeats: Array, last_period: Array, age: Array, weights: Array
 ) -> PurchaseModel | None:
-    """Fit BG/NBD by maximum likelihood.
+    """Fit BG/NBD by maximum likelihood; None where there is no maximum.
 
-    Parameters
-    ----------
-    repeats : array of shape (n_histories,)
-        Purchases after the first.
-    last_period : array of shape (n_histories,)
-        From the first purchase to the last, in periods; 0 without repeats.
-    age : array of shape (n_histories,)
-        From the first purchase to now, in periods; at least ``last_period``.
-    weights : array of shape (n_histories,)
-        Customers with this history.
-
-    Returns
-    -------
-    PurchaseModel or None
-        None where no maximum was found.
-
-    Raises
-    ------
-    ValueError
-        If a history is impossible.
+    Per history: purchases after the first, periods from the first purchase to the last
+    (0 without repeats) and from the first to now, and customers who have it.
     """
     if np.any(repeats < 0) or np.any(last_period < 0) or np.any(last_period > age):
         raise ValueError("a history has 0 <= last_period <= age and repeats >= 0")
@@ -166,22 +148,6 @@ def expected_purchases(
 ) -> Array:
     """Return the purchases expected in the next periods, equation 10 of [1]_.
 
-    Parameters
-    ----------
-    model : PurchaseModel
-        As fitted.
-    repeats, last_period, age : array of shape (n_histories,)
-        As for :func:`fit_purchases`.
-    periods : float
-        How many periods ahead.
-
-    Returns
-    -------
-    array of shape (n_histories,)
-        Purchases; at least 0.
-
-    Examples
-    --------
     A customer of the paper's example, for whom it expects 1.226 in 39 weeks:
 
     >>> model = PurchaseModel(0.243, 4.414, 0.793, 2.426, -9582.4)
@@ -202,26 +168,9 @@ def expected_purchases(
 
 
 def fit_values(counts: Array, means: Array, weights: Array) -> ValueModel | None:
-    """Fit Gamma-Gamma by maximum likelihood.
+    """Fit Gamma-Gamma by maximum likelihood; None where there is no maximum.
 
-    Parameters
-    ----------
-    counts : array of shape (n_rows,)
-        Purchases of a customer, at least 1.
-    means : array of shape (n_rows,)
-        Their mean value, above 0.
-    weights : array of shape (n_rows,)
-        Customers alike.
-
-    Returns
-    -------
-    ValueModel or None
-        None where no maximum was found.
-
-    Raises
-    ------
-    ValueError
-        If a count or a value is not positive.
+    Per kind of customers: their purchases, the mean value of these, how many they are.
     """
     if np.any(counts < 1) or np.any(means <= 0):
         raise ValueError("counts are at least 1 and means above 0")
@@ -294,20 +243,8 @@ def _maximise(
 def describe_lifetimes(histories: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
     """Fit both models and expect the next twelve months of every kind of history.
 
-    Parameters
-    ----------
-    histories : DataFrame
-        One row per kind: ``period_days``, ``n_repeats``, ``last_purchase_period``,
-        ``age_periods`` and ``n_customers``.
-    values : DataFrame
-        ``n_purchase_days``, ``mean_purchase_value`` and ``n_customers``.
-
-    Returns
-    -------
-    DataFrame
-        One row per kind of history, in that order: its key, ``alive_probability``,
-        ``expected_orders_12m``, and the parameters of both models, which are missing
-        where orders span less than half a year or too few customers returned.
+    What is expected, and the parameters of the models, are missing where orders span
+    less than half a year or too few customers returned.
     """
     keys = ["n_repeats", "last_purchase_period", "age_periods"]
     lifetimes = histories.sort_values(keys, ignore_index=True)

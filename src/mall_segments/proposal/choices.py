@@ -33,41 +33,41 @@ _MOST_FEATURES: Final = 8
 _LEAST_NUMBERS: Final = 2
 
 
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_ID_WORDS: Final = _listed(
+# Words and headers as they are compared: letters and digits only.
+_ID_WORDS: Final = frozenset(
     """
-    id ids no nr num number code key uuid customer client member user kunde kundennummer
-    kundennr cliente clientid customerid custid memberid userid musteri pelanggan
-    """
+    id ids no nr num number code key uuid customer client member user kunde
+    kundennummer kundennr cliente clientid customerid custid memberid userid musteri
+    pelanggan
+    """.split()  # noqa: SIM905 - a list of words
 )
-_CODE_WORDS: Final = _listed(
+_CODE_WORDS: Final = frozenset(
     """
     zip zipcode postcode postal plz phone telephone tel mobile fax id uuid iban
     latitude longitude lat lon lng
-    """
+    """.split()  # noqa: SIM905 - a list of words
 )
-_GENDER_HEADERS: Final = _listed(
+_GENDER_HEADERS: Final = frozenset(
     """
     gender genre sex genero sexo geschlecht sexe genere cinsiyet jeniskelamin 性别 性別
-    """
+    """.split()  # noqa: SIM905 - a list of words
 )
-_RESULT_HEADERS: Final = _listed(
-    "cluster clusters clusterid segment segments segmentid segmentname persona"
-)
-_FEMALE: Final = _listed(
+_RESULT_HEADERS: Final = frozenset(
     """
-    female f w woman femenino femenina feminino mujer mulher weiblich frau femme feminin
-    femmina donna kadin perempuan 女 女性
-    """
+    cluster clusters clusterid segment segments segmentid segmentname persona
+    """.split()  # noqa: SIM905 - a list of words
 )
-_MALE: Final = _listed(
+_FEMALE: Final = frozenset(
+    """
+    female f w woman femenino femenina feminino mujer mulher weiblich frau femme
+    feminin femmina donna kadin perempuan 女 女性
+    """.split()  # noqa: SIM905 - a list of words
+)
+_MALE: Final = frozenset(
     """
     male m man masculino hombre homem maennlich mannlich mann homme masculin maschio
     uomo erkek lakilaki 男 男性
-    """
+    """.split()  # noqa: SIM905 - a list of words
 )
 
 
@@ -77,6 +77,7 @@ class Choice:
 
     ``settings`` are those of its feature beyond name, type and aliases; ``reasons``
     says why, by setting. ``is_clustered`` is whether the segmentation uses it.
+    ``female`` and ``male`` are the levels of a gender that mean so.
     """
 
     header: str
@@ -87,6 +88,8 @@ class Choice:
     reasons: dict[str, str] = field(default_factory=dict)
     is_clustered: bool = False
     why_not_clustered: str = ""
+    female: tuple[str, ...] = ()
+    male: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:
@@ -116,13 +119,7 @@ class Choice:
 
 
 def choose(facts: FileFacts) -> list[Choice]:
-    """Choose a use for every column of a file, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If no column could describe a customer.
-    """
+    """Choose a use for every column of a file, in the order of the file."""
     id_column = _id_column(facts)
     names: set[str] = set()
     readings: set[str] = set()
@@ -132,9 +129,8 @@ def choose(facts: FileFacts) -> list[Choice]:
         if reading in readings or not compact(column.header):
             choice = _left_out(column, "its header cannot be told from another one")
         elif column is id_column:
-            choice = Choice(
-                header=column.header, use="customer id", why=_id_reason(column)
-            )
+            why = f"{column.n_distinct:,} different values in {column.n_rows:,} rows"
+            choice = Choice(header=column.header, use="customer id", why=why)
         else:
             choice = _choose_one(column, names)
         readings.add(reading)
@@ -179,10 +175,6 @@ def _id_column(facts: FileFacts) -> ColumnFacts | None:
     return next(iter([*named, *codes]), None)
 
 
-def _id_reason(column: ColumnFacts) -> str:
-    return f"{column.n_distinct:,} different values in {column.n_rows:,} rows"
-
-
 def _left_out(column: ColumnFacts, why: str) -> Choice:
     return Choice(header=column.header, use="left out", why=why)
 
@@ -196,9 +188,12 @@ def _choose_one(column: ColumnFacts, names: set[str]) -> Choice:
     shown = ", ".join(map(shorten, column.levels[:4]))
     more = ", ..." if column.n_distinct > 4 else ""  # noqa: PLR2004
     why = f"{column.n_distinct} levels: {shown}{more}"
-    is_gender = compact(column.header) in _GENDER_HEADERS
-    if is_gender and any(compact(each) in _FEMALE | _MALE for each in column.levels):
-        return Choice(header=column.header, use="gender", why=why)
+    female = tuple(level for level in column.levels if compact(level) in _FEMALE)
+    male = tuple(level for level in column.levels if compact(level) in _MALE)
+    if compact(column.header) in _GENDER_HEADERS and (female or male):
+        return Choice(
+            header=column.header, use="gender", why=why, female=female, male=male
+        )
     return Choice(
         header=column.header, use="category", why=why, name=_name(column, names)
     )
@@ -327,11 +322,3 @@ def _name(column: ColumnFacts, names: set[str]) -> str:
     while name in names:
         name, number = f"{plain}_{number}", number + 1
     return name
-
-
-def gender_spellings(column: ColumnFacts) -> tuple[list[str], list[str]]:
-    """Return the levels of a gender that mean female, and those that mean male."""
-    return (
-        [level for level in column.levels if compact(level) in _FEMALE],
-        [level for level in column.levels if compact(level) in _MALE],
-    )

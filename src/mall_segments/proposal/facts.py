@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import KnownColumns
@@ -13,7 +14,11 @@ from mall_segments.intake.number_formats import (
     number_sql,
     text_sql,
 )
-from mall_segments.intake.opening import open_customers
+from mall_segments.intake.opening import (
+    OpenedCustomers,
+    open_customers,
+    refusing_broken_files,
+)
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.settings import CustomerIdColumn
 
@@ -28,15 +33,15 @@ _DATE: Final = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}.*|\d{1,2}[-/.]\d{1,2}[-/.](\d{2}|\d{4})([ T].*)?"
 )
 _TABLE: Final = "looked_at"
+_FEW: Final = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnFacts:
     """What one column holds.
 
-    ``skewness`` is that of its numbers, ``log_skewness`` that of ln(1 + x) of them,
-    None where there are negative ones. ``n_far`` counts the numbers beyond three times
-    the range of the middle half, on the scale that is less skewed.
+    ``n_far`` counts the numbers beyond three times the range of the middle half, as
+    they are or as logarithms, whatever is less skewed.
     """
 
     header: str
@@ -50,7 +55,6 @@ class ColumnFacts:
     minimum: float = 0.0
     maximum: float = 0.0
     skewness: float = 0.0
-    log_skewness: float | None = None
     n_far: int = 0
     problem: str = ""
 
@@ -62,55 +66,39 @@ class ColumnFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """What a file holds: its columns in order, and which of them go together.
-
-    ``correlations`` are by pair of headers of numbers, the earlier one first.
-    """
+    """What a file holds: its columns in order, and which pairs of numbers correlate."""
 
     columns: tuple[ColumnFacts, ...]
     correlations: Mapping[tuple[str, str], float]
 
 
 def look_at(connection: duckdb.DuckDBPyConnection, path: str) -> FileFacts:
-    """Count what the columns of a file hold, in up to a million of its rows.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        An engine that may hold a temporary table.
-    path : str
-        A file of any kind that customers are read from, or a glob of many.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
+    """Count what the columns of a file hold, in up to a million of its rows."""
     nothing = KnownColumns(customer_id=CustomerIdColumn(), columns=())
-    opened = open_customers(connection, path, nothing, required=())
-    try:
-        names = [name for name in opened.column_names if name != opened.surplus_column]
-        columns = ", ".join(map(quote_identifier, names))
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "  # noqa: S608 - quoted names
-            f"SELECT {columns} FROM {opened.relation} LIMIT {_ROWS}"
-        )
-    finally:
-        for copy in opened.copies:
-            copy.close()
-    types = {
-        row[0]: row[1] for row in connection.execute(f"DESCRIBE {_TABLE}").fetchall()
-    }
+    opened = open_customers(connection, path, nothing)
+    with refusing_broken_files(opened.source):
+        return _look_at_all(connection, opened)
+
+
+def _look_at_all(
+    connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
+) -> FileFacts:
+    names = opened.column_names
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "  # noqa: S608 - quoted names
+        f"SELECT {', '.join(map(quote_identifier, names))} "
+        f"FROM {opened.relation} LIMIT {_ROWS}"
+    )
+    described = connection.execute(f"DESCRIBE {_TABLE}").fetchall()
     facts, numbers = [], {}
-    for name, header in zip(names, opened.header, strict=False):
+    for (name, type_, *_), header in zip(described, opened.header, strict=True):
         shown = header if header.strip() else name
-        found, number = _look_at_column(connection, name, shown, types[name])
+        found, number = _look_at_column(connection, name, shown, type_)
         facts.append(found)
         if found.is_number:
-            numbers[shown] = number if found.log_skewness is None else f"ln(1+{number})"
+            numbers[shown] = number if found.minimum < 0 else f"ln(1 + {number})"
     return FileFacts(
-        columns=tuple(facts),
-        correlations=_correlations(connection, numbers),
+        columns=tuple(facts), correlations=_correlations(connection, numbers)
     )
 
 
@@ -128,7 +116,8 @@ def _look_at_column(
             number = number_sql(cell, form) if form != PLAIN else number
         except InputError as error:
             problem = str(error)
-    row = connection.execute(
+    number = f"CASE WHEN isfinite({number}) THEN {number} END"
+    counted = connection.execute(
         f"""
         SELECT
             count(*), count(text), count(DISTINCT text), count(number),
@@ -136,54 +125,51 @@ def _look_at_column(
             count(*) FILTER (WHERE regexp_full_match(text, '{_DATE}')),
             min(number), max(number)
         FROM (
-            SELECT {text} AS text, CASE WHEN isfinite({number}) THEN {number} END
-                AS number
-            FROM {_TABLE}
+            SELECT {text} AS text, {number} AS number FROM {_TABLE}
         )
         """  # noqa: S608 - quoted names
-    ).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate has one row
-    n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high = row
+    ).fetchall()
+    n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high = counted[
+        0
+    ]
     is_date = type_.startswith(("DATE", "TIMESTAMP")) or (
         is_text and n_values > 0 and n_dates >= _LEAST_NUMBERS * n_values
     )
     is_number = not is_date and n_values > 0 and n_numbers >= _LEAST_NUMBERS * n_values
-    facts: dict[str, Any] = {
-        "header": header,
-        "n_rows": n_rows,
-        "n_missing": n_rows - n_values,
-        "n_distinct": n_distinct,
-        "is_date": is_date,
-        "is_number": is_number,
-        "problem": "" if is_number else problem,
-    }
-    if is_number:
-        shape = _shape(connection, number, low)
-        return ColumnFacts(
-            **facts,
-            **shape,
-            minimum=low,
-            maximum=high,
-            is_whole=not n_fractions,
-            levels=_levels(connection, text) if n_distinct <= 2 else (),  # noqa: PLR2004
-        ), number
-    return ColumnFacts(**facts, levels=_levels(connection, text)), number
+    facts = ColumnFacts(
+        header=header,
+        n_rows=n_rows,
+        n_missing=n_rows - n_values,
+        n_distinct=n_distinct,
+        levels=() if is_number and n_distinct > _FEW else _levels(connection, text),
+        is_date=is_date,
+        is_number=is_number,
+        problem="" if is_number else problem,
+    )
+    if not is_number:
+        return facts, number
+    skewness, n_far = _shape(connection, number, low)
+    return replace(
+        facts,
+        is_whole=not n_fractions,
+        minimum=low,
+        maximum=high,
+        skewness=skewness,
+        n_far=n_far,
+    ), number
 
 
 def _shape(
     connection: duckdb.DuckDBPyConnection, number: str, low: float
-) -> dict[str, Any]:
-    """Say how skewed numbers are, with and without a logarithm, and how many far."""
+) -> tuple[float, int]:
+    """Return how skewed numbers are, and how many lie far from all others."""
     logarithm = f"ln(1 + {number})" if low >= 0 else "NULL::DOUBLE"
-    row = connection.execute(
-        f"SELECT skewness({number}), skewness({logarithm}) FROM {_TABLE}"  # noqa: S608
-    ).fetchone()
-    plain, of_logarithm = (0.0, None) if row is None else row
-    plain = plain if plain is not None else 0.0
-    scale = number
-    if of_logarithm is not None and abs(of_logarithm) < abs(plain):
-        scale = logarithm
-    far = connection.execute(
+    ((skewness, of_logarithm),) = connection.execute(
+        f"SELECT coalesce(skewness({number}), 0), skewness({logarithm}) FROM {_TABLE}"  # noqa: S608
+    ).fetchall()
+    is_log = of_logarithm is not None and abs(of_logarithm) < abs(skewness)
+    scale = logarithm if is_log else number
+    ((n_far,),) = connection.execute(
         f"""
         SELECT count(*) FROM {_TABLE}, (
             SELECT quantile_cont({scale}, 0.25) AS low, quantile_cont({scale}, 0.75)
@@ -191,12 +177,8 @@ def _shape(
         ) WHERE high > low
             AND ({scale} > high + 3 * (high - low) OR {scale} < low - 3 * (high - low))
         """  # noqa: S608
-    ).fetchone()
-    return {
-        "skewness": plain,
-        "log_skewness": of_logarithm,
-        "n_far": far[0] if far else 0,
-    }
+    ).fetchall()
+    return skewness, n_far
 
 
 def _levels(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[str, ...]:
@@ -211,19 +193,11 @@ def _levels(connection: duckdb.DuckDBPyConnection, text: str) -> tuple[str, ...]
 def _correlations(
     connection: duckdb.DuckDBPyConnection, numbers: Mapping[str, str]
 ) -> dict[tuple[str, str], float]:
-    pairs = [
-        (one, other)
-        for place, one in enumerate(numbers)
-        for other in list(numbers)[place + 1 :]
-    ]
+    """Return those of pairs of headers, the earlier one first."""
+    pairs = list(combinations(numbers, 2))
     if not pairs:
         return {}
-    values = ", ".join(
-        f"corr({numbers[one]}, {numbers[other]})" for one, other in pairs
-    )
-    row = connection.execute(f"SELECT {values} FROM {_TABLE}").fetchone()  # noqa: S608
-    return {
-        pair: value
-        for pair, value in zip(pairs, row or (), strict=True)
-        if value is not None
-    }
+    values = ", ".join(f"corr({numbers[one]}, {numbers[two]})" for one, two in pairs)
+    (row,) = connection.execute(f"SELECT {values} FROM {_TABLE}").fetchall()  # noqa: S608
+    correlations = zip(pairs, row, strict=True)
+    return {pair: value for pair, value in correlations if value is not None}

@@ -7,7 +7,7 @@ of equally near ones the lower id.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -54,22 +54,10 @@ def assign(
     segmentation: ModelSegmentation,
     customers: Mapping[str, Sequence[Any]],
 ) -> Assigned:
-    """Assign some customers.
+    """Assign customers given by their values per feature of the segmentation.
 
-    Parameters
-    ----------
-    model : Model
-        The published model.
-    segmentation : ModelSegmentation
-        One of its segmentations.
-    customers : mapping of str to sequence of length n
-        Per feature of the segmentation: numbers in the feature's own unit, None or NaN
-        where missing; canonical levels of a category, None where unknown.
-
-    Returns
-    -------
-    Assigned
-        Arrays of length n.
+    Numbers are in the feature's own unit, None or NaN where missing; categories are
+    canonical levels, None where unknown.
     """
     coordinates = to_coordinates(model, segmentation, customers)
     centroids = np.array([each.coordinates for each in segmentation.segments])
@@ -91,11 +79,10 @@ def assign(
     )
     fences = np.array([each.outlier_distance for each in segmentation.segments])
     distance = np.sqrt(least)
-    numbers = [
-        _numbers(customers[name])
-        for name in segmentation.features
-        if model.column(name).type == "number"
-    ]
+    is_imputed = np.zeros(len(rows), dtype=np.bool_)
+    for name in segmentation.features:
+        if model.column(name).type == "number":
+            is_imputed |= np.isnan(_numbers(customers[name]))
     return Assigned(
         segment=nearest,
         distance=distance,
@@ -103,9 +90,7 @@ def assign(
         second_distance=np.sqrt(squared[rows, second]),
         membership=shares[nearest] / affinities.sum(axis=1),
         is_outlier=distance > fences[nearest],
-        is_imputed=np.any([np.isnan(each) for each in numbers], axis=0)
-        if numbers
-        else np.zeros(len(rows), dtype=np.bool_),
+        is_imputed=is_imputed,
         reason=_reasons(segmentation, coordinates, centroids, nearest, second),
     )
 
@@ -242,33 +227,20 @@ def assignment_sql(
     *,
     double: str = "double",
 ) -> str:
-    """Return a self-contained SELECT that assigns the rows of ``customers``.
+    """Return a self-contained SELECT that assigns the rows of a quoted relation.
 
-    Parameters
-    ----------
-    model : Model
-        The published model.
-    segmentation : ModelSegmentation
-        One of its segmentations.
-    customers : str
-        A relation, quoted as its engine wants it, with a column per feature: numbers,
-        and canonical levels of categories.
-    double : str
-        The engine's name of the type of 8-byte floating-point numbers.
-
-    Returns
-    -------
-    str
-        SQL whose rows have every column of ``customers`` and those that
-        ``sql/assignment.sql`` names.
+    The relation has a column per feature: numbers, and canonical levels of categories.
+    ``double`` is the engine's name of the type of 8-byte floating-point numbers.
     """
     literals = ", ".join(
         f"{_literal(value, double)} as {name}"
         for name, value in parameters_of(model, segmentation).items()
     )
     layout = layout_of(segmentation)
-    body = _template().assignment(layout, customers, "parameters", double)
-    return f"with parameters as (select {literals})\n{str(body).strip()}"
+    body = render(
+        "assignment.sql", "assignment", layout, customers, "parameters", double
+    )
+    return f"with parameters as (select {literals})\n{body}"
 
 
 def _literal(value: Any, double: str) -> str:
@@ -279,11 +251,78 @@ def _literal(value: Any, double: str) -> str:
     return f"cast({quote_text(repr(float(value)))} as {double})"
 
 
-@lru_cache(maxsize=1)
-def _template() -> Any:
+def told(segmentation: ModelSegmentation, assigned: str) -> str:
+    """Return a SELECT of what `assignment_sql` gave, with what people read of it.
+
+    It adds ``segment_name``, ``persona`` and ``main_reason``: the feature that most
+    separates the nearest segment from the second, d²(second) - d²(nearest) by feature.
+    """
+    names = segmentation.features
+    separations = ",\n    ".join(
+        f"{_separation(segmentation, name)} as separation_{number}"
+        for number, name in enumerate(names, start=1)
+    )
+    # Of equal parts, the first feature's counts.
+    whens = [
+        f"when {' and '.join(_at_least(number, len(names)))} then {quote_text(name)}"
+        for number, name in enumerate(names[:-1], start=1)
+    ]
+    last = quote_text(names[-1])
+    main_reason = f"case {' '.join(whens)} else {last} end" if whens else last
+    return f"""select
+    explained.*,
+    {_by_slot(segmentation, "segment_name")} as segment_name,
+    {_by_slot(segmentation, "persona")} as persona,
+    {main_reason} as main_reason
+from (
+select
+    assigned.*,
+    {separations}
+from (
+{assigned}
+) as assigned
+) as explained"""  # noqa: S608
+
+
+def _at_least(number: int, n_features: int) -> list[str]:
+    return [
+        f"separation_{number} >= separation_{other}"
+        for other in range(number + 1, n_features + 1)
+    ]
+
+
+def _by_slot(segmentation: ModelSegmentation, attribute: str) -> str:
+    whens = " ".join(
+        f"when {slot} then {portable_text(getattr(segment, attribute))}"
+        for slot, segment in enumerate(segmentation.segments, start=1)
+    )
+    return f"case nearest_slot {whens} end"
+
+
+def _separation(segmentation: ModelSegmentation, feature: str) -> str:
+    parts = []
+    for at, axis in enumerate(segmentation.coordinates):
+        if axis.feature != feature:
+            continue
+        squares = []
+        for slot, segment in enumerate(segmentation.segments, start=1):
+            difference = f"(coordinate_{at + 1} - {segment.coordinates[at]!r})"
+            squares.append(f"when {slot} then {difference} * {difference}")
+        whens = " ".join(squares)
+        parts.append(f"case second_slot {whens} end - case nearest_slot {whens} end")
+    return " + ".join(parts)
+
+
+def render(file: str, macro: str, *arguments: Any, **options: Any) -> str:
+    """Return the SQL of one macro of a file under ``sql/``, as dbt renders it."""
+    return str(getattr(_template(file), macro)(*arguments, **options)).strip()
+
+
+@cache
+def _template(file: str) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
 
-    environment = Environment(  # noqa: S701 - SQL, whose literals are quoted above.
+    environment = Environment(  # noqa: S701 - SQL, whose literals are quoted there.
         loader=PackageLoader("mall_segments", "sql"), undefined=StrictUndefined
     )
-    return environment.get_template("assignment.sql").module
+    return environment.get_template(file).module

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import duckdb
 
 from mall_segments.errors import InputError
+from mall_segments.intake.columns import KnownColumns, list_columns, normalise
 from mall_segments.intake.opening import open_customers
 from mall_segments.memory import MEMORY_VARIABLE, memory_limit
 from mall_segments.publishing.csv_cells import harmless, harmless_name
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
-from mall_segments.scoring.columns import known_columns, refuse_absent
 from mall_segments.scoring.output import SUFFIXES, Format, stream, whole_files
 from mall_segments.scoring.rows import REJECTED, CheckedRows, check_rows
+from mall_segments.settings import CustomerIdColumn, Feature
+from mall_segments.wording import shorten, suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mall_segments.intake.opening import OpenedCustomers
     from mall_segments.model import Model, ModelSegmentation
     from mall_segments.settings import Numbers
 
@@ -61,19 +64,8 @@ _SECONDS_BETWEEN_REPORTS: Final = 0.2
 class ScoredFile:
     """What became of a customer file.
 
-    Attributes
-    ----------
-    build_id : str
-        The generation whose model was used.
-    segmentation : str
-        What the customers were assigned to.
-    n_scored, n_rejected, n_imputed : int
-        Customers written, rows rejected, and customers with an imputed value among
-        those written.
-    reasons : mapping of str to int
-        How many rejected rows each reason holds for, the most frequent first.
-    notes : tuple of str
-        What a user should know about how the file was read.
+    Of ``n_scored`` customers, ``n_imputed`` have an imputed value. ``reasons`` says how
+    many rejected rows each holds for, the most frequent first.
     """
 
     build_id: str
@@ -89,14 +81,7 @@ class ScoredFile:
 class Reading:
     """How a file is to be read where it does not say, or says it wrongly.
 
-    Attributes
-    ----------
-    encoding, sheet : str, optional
-        The encoding of text files, and the sheet of a workbook.
-    numbers : Numbers, optional
-        The signs for decimals and thousands.
-    columns : mapping of str to str, optional
-        Canonical name to the header of the column that holds it.
+    ``columns`` maps canonical names to the headers of the columns that hold them.
     """
 
     encoding: str | None = None
@@ -118,48 +103,17 @@ def score_file(
 ) -> ScoredFile:
     """Assign every customer of a file to a segment and write the result.
 
-    Parameters
-    ----------
-    source : str
-        A file of customers, a pattern of many, or ``-`` for the standard input.
-    output : str
-        The file to write, or ``-`` for the standard output. It appears complete or
-        not at all.
-    rejected : Path or None
-        The CSV file for rejected rows and their reasons; likewise complete or not
-        there. None writes none.
-    model : Model
-        The published model.
-    segmentation : str, optional
-        The segmentation to assign to; the model's first by default.
-    output_format : {"csv", "parquet", "jsonl"}, optional
-        By default what the suffix of ``output`` says, and CSV for a pipe.
-    reading : Reading, optional
-        How the file is to be read; found out by default.
-    progress : callable, optional
-        Called from another thread with the current step and its share done, 0 to 1.
-
-    Returns
-    -------
-    ScoredFile
-        What became of it.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, no row of it can be scored, or the result not be
-        written.
-    ModelError
-        If the model has no such segmentation.
-    BrokenPipeError
-        If the reader of the standard output went away.
+    ``source`` may be a pattern of many files, and it and ``output`` ``-`` for a pipe.
+    Files appear complete or not at all, ``rejected`` only where rows are. ``progress``
+    is called from another thread with the current step and its share done, 0 to 1. A
+    `BrokenPipeError` says that the reader of the standard output went away.
     """
     chosen = model.segmentation(segmentation)
     form = output_format or _format_of(output)
     if form == "csv":
         chosen = _harmless(chosen)
     reading = reading or Reading()
-    columns = known_columns(model, reading.columns)
+    columns = _known_columns(model, chosen, reading)
     _refuse_targets(source, output, rejected)
     _refuse_closed_streams(source, output)
     with tempfile.TemporaryDirectory(prefix="mall-segments-") as folder:
@@ -173,17 +127,8 @@ def score_file(
                 _reported(connection, progress) as step,
             ):
                 step("inspecting")
-                opened = open_customers(
-                    connection,
-                    path,
-                    columns,
-                    required=[*reading.columns, *chosen.features],
-                    encoding=reading.encoding,
-                    sheet=reading.sheet,
-                    numbers=reading.numbers,
-                    is_sealed=True,
-                )
-                refuse_absent(opened, reading.columns)
+                opened = open_customers(connection, path, columns)
+                _refuse_absent(opened, reading.columns)
                 checked = check_rows(
                     connection, opened, model=model, segmentation=chosen, step=step
                 )
@@ -198,8 +143,52 @@ def score_file(
         n_rejected=checked.n_rejected,
         n_imputed=checked.n_imputed,
         reasons=checked.reasons,
-        notes=tuple(opened.notes),
+        notes=opened.notes,
     )
+
+
+def _known_columns(
+    model: Model, segmentation: ModelSegmentation, reading: Reading
+) -> KnownColumns:
+    """Return the columns of a model as a file is searched for them."""
+    allowed = ["customer_id", *(column.name for column in model.columns)]
+    for name in reading.columns:
+        if name not in allowed:
+            raise InputError(
+                f"{shorten(name)} is no column of the model."
+                f"{suggestion(name, allowed)} Allowed: {', '.join(allowed)}."
+            )
+
+    def aliases(name: str, known: Sequence[str]) -> tuple[str, ...]:
+        return (reading.columns[name],) if name in reading.columns else tuple(known)
+
+    return KnownColumns(
+        customer_id=CustomerIdColumn.model_construct(
+            aliases=aliases("customer_id", model.customer_id_aliases)
+        ),
+        columns=[
+            # Built as it is: no setting may be called gender, and a column is.
+            Feature.model_construct(
+                **column.model_dump(exclude={"aliases", "imputed"}),
+                aliases=aliases(column.name, column.aliases),
+            )
+            for column in model.columns
+        ],
+        required=[*reading.columns, *segmentation.features],
+        encoding=reading.encoding,
+        sheet=reading.sheet,
+        numbers=reading.numbers,
+    )
+
+
+def _refuse_absent(opened: OpenedCustomers, named: Mapping[str, str]) -> None:
+    """Refuse a file whose column was recognised under another header than named."""
+    for name, header in named.items():
+        if normalise(opened.columns[name].column) != normalise(header):
+            raise InputError(
+                f"{opened.source} has no column {shorten(header)}; it has "
+                f"{list_columns(opened.column_names)}."
+            )
 
 
 def _harmless(segmentation: ModelSegmentation) -> ModelSegmentation:

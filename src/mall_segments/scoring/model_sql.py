@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, Literal
 
-from mall_segments.scoring.assignment import assignment_sql
-from mall_segments.scoring.results import told
+from mall_segments.scoring.assignment import assignment_sql, told
 
 if TYPE_CHECKING:
     from mall_segments.model import Model, ModelColumn
@@ -30,20 +29,9 @@ _COLUMNS: Final = (
 
 
 def render_model_sql(model: Model, dialect: Dialect = "duckdb") -> str:
-    """Return a SELECT that gives every customer the published segments.
+    """Return SQL over ``your_customers``, a row per segmentation and customer.
 
-    Parameters
-    ----------
-    model : Model
-        The published model.
-    dialect : {"duckdb", "spark", "postgres", "snowflake", "bigquery"}
-        Whose name of the type of 8-byte numbers is used; all else is the same, but
-        for Postgres. DuckDB and Spark share theirs.
-
-    Returns
-    -------
-    str
-        Commented SQL over ``your_customers``, a row per segmentation and customer.
+    Dialects differ in the name of the type of 8-byte numbers; Postgres in more.
     """
     names = [
         column.name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import secrets
 import shutil
@@ -32,21 +33,8 @@ _UNFINISHED: Final = ".unfinished"
 def whole_files(*targets: Path) -> Iterator[list[Path]]:
     """Let the body write files that appear at the end, each complete, or not at all.
 
-    Parameters
-    ----------
-    *targets : Path
-        The files to write or replace. They appear in this order.
-
-    Yields
-    ------
-    list of Path
-        Where to write each: a hidden file beside its target. Whatever a killed process
-        left there is removed by the next one that writes the same target.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written there.
+    It yields where to write each: a hidden file beside its target. Whatever a killed
+    process left there is removed by the next one that writes the same target.
     """
     unfinished: list[Path] = []
     locks: list[int] = []
@@ -81,22 +69,8 @@ def whole_files(*targets: Path) -> Iterator[list[Path]]:
 def stream(sink: BinaryIO) -> Iterator[Path]:
     """Let the body write to a path whose content goes to a stream as it comes.
 
-    Parameters
-    ----------
-    sink : binary file
-        Where to write to, such as the standard output.
-
-    Yields
-    ------
-    Path
-        Where to write, once and from start to end.
-
-    Raises
-    ------
-    BrokenPipeError
-        If the reader of the stream went away.
-    InputError
-        If it cannot be written for another reason, such as a full disk.
+    If the reader of the stream went away, that is a `BrokenPipeError`, and any other
+    reason why it cannot be written an `InputError`.
     """
     reading, writing = os.pipe()
     failures: list[OSError] = []
@@ -125,7 +99,7 @@ def stream(sink: BinaryIO) -> Iterator[Path]:
 
 
 def _remove_leftovers(target: Path) -> None:
-    for path in target.parent.glob(f".{_escaped(target.name)}.*{_UNFINISHED}"):
+    for path in target.parent.glob(f".{glob.escape(target.name)}.*{_UNFINISHED}"):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             # The kernel releases a lock with its process, however that ends.
@@ -136,10 +110,6 @@ def _remove_leftovers(target: Path) -> None:
             path.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
 def _flush_folder(folder: Path) -> None:

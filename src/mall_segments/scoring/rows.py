@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
@@ -12,10 +12,7 @@ from mall_segments.intake.shapes import refuse_orders
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.csv_cells import may_run
 from mall_segments.publishing.tables import quote_identifier, reason
-from mall_segments.scoring.assignment import assignment_sql
-from mall_segments.scoring.columns import described, to_check
-from mall_segments.scoring.results import told
-from mall_segments.scoring.templates import render
+from mall_segments.scoring.assignment import assignment_sql, render, told
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
@@ -38,19 +35,11 @@ _AT_ONCE: Final = 500
 class CheckedRows:
     """What is known of the rows before any is written.
 
-    Attributes
-    ----------
-    n_rows, n_rejected, n_imputed : int
-        Rows of the file, those rejected, and those with an imputed value among the
-        others.
-    reasons : mapping of str to int
-        How many rejected rows each reason holds for, the most frequent first.
-    scored : str
-        SQL of the other rows, with what `results.told` adds, in the order of the file.
-    cells : mapping of str to str
-        Column of the file to its name in ``scored`` and in the table ``rejected``.
-    texts : mapping of str to str
-        Cells of text that may hold formulas, to the SQL of whether one is no number.
+    ``reasons`` says how many rejected rows each holds for, the most frequent first.
+    ``scored`` is SQL of the other rows in the order of the file, with what
+    `assignment.told` adds; ``cells`` maps columns of the file to their names in it and
+    in ``rejected``. ``texts`` are cells that may hold formulas, with the SQL of whether
+    one is no number.
     """
 
     n_rows: int
@@ -92,14 +81,52 @@ def _read(
     is_counted = " over (" in opened.source_row
     source_row = "cast(null as bigint)" if is_counted else opened.source_row
     rows = f"(select {source_row} as source_row, * from {opened.relation})"  # noqa: S608
-    file = described(model, opened)
-    canonical = render("reading.sql", "reading", file, rows, named, has_texts=False)
+    canonical = render(
+        "reading.sql",
+        "reading",
+        _described(model, opened),
+        rows,
+        named,
+        has_texts=False,
+    )
     if is_counted:
         # Rows that are kept are numbered already, and not counted one by one.
         connection.execute(f"create temp table kept as {canonical}")
         canonical = "select * replace (rowid + 1 as source_row) from kept"
     connection.execute(f"create temp view canonical as {canonical}")
     return cells
+
+
+def _described(model: Model, opened: OpenedCustomers) -> dict[str, Any]:
+    """Describe an opened file as ``sql/reading.sql`` wants it."""
+    customer_id = opened.columns.get("customer_id")
+    columns = []
+    for column in _columns(model, opened):
+        found = opened.columns[column["name"]]
+        cells = {"text": found.text_sql, "header": found.column, "number": None}
+        if column["type"] == "number":
+            cells["number"] = found.number_sql
+        columns.append({**column, **cells, "is_text": found.kind == "text"})
+    return {
+        "customer_id": customer_id
+        and {
+            "text": customer_id.id_sql,
+            "number": f"cast({quote_identifier(customer_id.column)} as bigint)"
+            if customer_id.kind == "whole"
+            else None,
+            "header": customer_id.column,
+            "is_text": customer_id.kind == "text",
+        },
+        "columns": columns,
+        "surplus": opened.surplus_column and quote_identifier(opened.surplus_column),
+    }
+
+
+def _columns(model: Model, opened: OpenedCustomers) -> list[dict[str, Any]]:
+    """Describe the columns of the model that a file has, as ``sql/`` wants them."""
+    return [
+        column.model_dump() for column in model.columns if column.name in opened.columns
+    ]
 
 
 def _check(
@@ -110,7 +137,7 @@ def _check(
     cells: Mapping[str, str],
 ) -> CheckedRows:
     has_id = "customer_id" in opened.columns
-    columns = to_check(model, opened)
+    columns = _columns(model, opened)
     checking = render(
         "checking.sql",
         "checking",
@@ -124,7 +151,7 @@ def _check(
         f"create temp table {REJECTED} as "  # noqa: S608
         f"select * from ({checking}) where not is_accepted"
     )
-    n_rows = opened.facts.n_rows if opened.facts else 0
+    n_rows = opened.facts.n_rows
     n_rejected = _count(connection, REJECTED)
     reasons = _count_reasons(connection)
     if n_rejected > _MOST * n_rows:
@@ -203,7 +230,7 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
 
 
 def _find_duplicates(
-    connection: duckdb.DuckDBPyConnection, columns: list[dict[str, object]]
+    connection: duckdb.DuckDBPyConnection, columns: list[dict[str, Any]]
 ) -> bool:
     """Make the table of repeated ids; answer whether there are any."""
     query = render("checking.sql", "duplicates", columns, "canonical")

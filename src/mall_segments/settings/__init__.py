@@ -45,7 +45,6 @@ from mall_segments.settings.values import (
     Texts,
     Whole,
     at_least,
-    one_of,
     refusal,
     sentence,
     storable,
@@ -91,12 +90,8 @@ class Settings(Section):
     missing_values: MissingValues = "impute"
     max_rejected_share: Share = 0.2
     min_segment_share: Share = 0.0
-    no_segments: Annotated[
-        Literal["publish", "refuse"], one_of("publish", "refuse")
-    ] = "publish"
-    other_customers: Annotated[
-        Literal["restart", "keep"], one_of("restart", "keep")
-    ] = "restart"
+    no_segments: Literal["publish", "refuse"] = "publish"
+    other_customers: Literal["restart", "keep"] = "restart"
     export_rows_limit: Annotated[Whole, at_least(1)] = 5_000_000
     keep_generations: Annotated[Whole, at_least(1)] = 3
     orders: Orders = Field(default_factory=Orders)
@@ -151,8 +146,7 @@ class Settings(Section):
     @property
     def categories(self) -> tuple[Feature, ...]:
         """Every feature that is a category, the gender first if there is one."""
-        own = tuple(feature for feature in self.features if feature.type == "category")
-        return (self.gender.as_feature(), *own) if self.gender else own
+        return tuple(column for column in self.columns if column.type == "category")
 
     @property
     def numeric_features(self) -> tuple[Feature, ...]:
@@ -165,19 +159,11 @@ class Settings(Section):
         return ((self.gender.as_feature(),) if self.gender else ()) + self.features
 
     def feature(self, name: str) -> Feature:
-        """Return the feature of this name.
-
-        Raises
-        ------
-        KeyError
-            If there is none.
-        """
-        for feature in self.columns:
-            if feature.name == name:
-                return feature
-        raise KeyError(name)
+        """Return the feature of this name; KeyError if there is none."""
+        return {feature.name: feature for feature in self.columns}[name]
 
 
+_PROJECT: Final = "mall_segments"
 SETTING_NAMES: Final = tuple(Settings.model_fields)
 
 SECTIONS: Final[dict[str, type[BaseModel]]] = {
@@ -196,22 +182,8 @@ SECTIONS: Final[dict[str, type[BaseModel]]] = {
 def parse_settings(mapping: Mapping[str, Any]) -> Settings:
     """Return the settings of a build from the vars of ``dbt_project.yml``.
 
-    Parameters
-    ----------
-    mapping : mapping of str to object
-        One entry per top-level var. ``features`` and ``segmentations`` are required;
-        the rest have the defaults of :class:`Settings`.
-
-    Returns
-    -------
-    Settings
-        The settings, complete and consistent.
-
-    Raises
-    ------
-    SettingsError
-        If anything cannot be used. Every mistake found is named, with the value found
-        and what is allowed.
+    If anything cannot be used, a `SettingsError` names every mistake found, with the
+    value found and what is allowed.
     """
     if not isinstance(mapping, Mapping):
         raise SettingsError(
@@ -262,40 +234,26 @@ def _with_orders(mapping: Mapping[str, Any]) -> dict[str, Any]:
 
 def _has_customers(mapping: Mapping[str, Any]) -> bool:
     """Whether customers are named, or those of the seed are read."""
-    if any(mapping.get(key) for key in ("customers_path", "customers_model")):
-        return True
-    return not any(mapping.get(key) for key in ("orders_path", "orders_model"))
+    return _names(mapping, "customers") or not _names(mapping, "orders")
 
 
 def _has_orders(mapping: Mapping[str, Any]) -> bool:
     """Whether orders are named, or those of the seed belong to its customers."""
-    named = any(mapping.get(key) for key in ("orders_path", "orders_model"))
-    own = any(mapping.get(key) for key in ("customers_path", "customers_model"))
-    return named or not own
+    return _names(mapping, "orders") or not _names(mapping, "customers")
+
+
+def _names(mapping: Mapping[str, Any], what: str) -> bool:
+    return bool(mapping.get(f"{what}_path") or mapping.get(f"{what}_model"))
 
 
 def check_project_vars(
     project_vars: Mapping[str, Any] | None,
     command_line_vars: Mapping[str, Any] | None,
-    *,
-    project_name: str = "mall_segments",
 ) -> None:
     """Refuse vars that no setting has, as a misspelt one would else be ignored.
 
-    Parameters
-    ----------
-    project_vars : mapping or None
-        The ``vars:`` of ``dbt_project.yml``, plain or under the project's name. Those
-        under the name of another package are that package's.
-    command_line_vars : mapping or None
-        What ``--vars`` gave.
-    project_name : str
-        Name of the project, under which dbt also reads vars.
-
-    Raises
-    ------
-    SettingsError
-        If a var is no setting; it says which are, and the closest one.
+    They may stand under the project's name, too; those under the name of another
+    package are that package's.
     """
     problems: list[str] = []
     for source, mapping in (
@@ -310,11 +268,11 @@ def check_project_vars(
                 f"{shorten(mapping)}."
             )
             continue
-        scoped = mapping.get(project_name)
+        scoped = mapping.get(_PROJECT)
         names = [
             name
             for name, value in mapping.items()
-            if name != project_name and not _is_of_a_package(name, value)
+            if name != _PROJECT and not _is_of_a_package(name, value)
         ]
         names.extend(scoped if isinstance(scoped, Mapping) else ())
         problems += [

@@ -42,26 +42,25 @@ def sentences_of(
     error: ErrorDetails, mapping: Mapping[str, Any], sections: Sections
 ) -> list[str]:
     """Say an error of pydantic in the words of the settings."""
-    place = _place(error["loc"], mapping)
-    found = error["input"]
-    if error["type"] == "sentence":
-        text = str(error["ctx"]["problem"]).replace("{place}", place)
-        return [
-            text if text[0] != "h" else f"`{place}` {text}" for text in text.split("\n")
-        ]
-    if error["type"] == "extra_forbidden":
+    kind, place = error["type"], _place(error["loc"], mapping)
+    if kind == "sentence":
+        return str(error["ctx"]["problem"]).replace("{place}", place).split("\n")
+    if kind == "extra_forbidden":
         return [_unknown_key(error["loc"], mapping, sections)]
-    if error["type"] == "missing":
-        allowed = _MISSING.get(str(error["loc"][-1]), "it is required")
-        return [f"`{place}` is missing; {allowed}."]
-    if error["type"] == "refused":
-        return [f"`{place}` is {shorten(found)}; {error['ctx']['allowed']}."]
-    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+    if kind == "missing":
+        needed = _MISSING.get(str(error["loc"][-1]), "it is required")
+        return [f"`{place}` is missing; {needed}."]
+    if kind == "refused":
+        allowed = error["ctx"]["allowed"]
+    elif kind == "literal_error":
+        allowed = f"allowed: {error['ctx']['expected']}"
+    elif kind in ("model_type", "dict_type", "model_attributes_type"):
         section = _section_of(error["loc"], sections)
         keys = ", ".join(section.model_fields) if section else "names and values"
-        return [f"`{place}` is {shorten(found)}; it must be a mapping with {keys}."]
-    allowed = _TYPES.get(error["type"], error["msg"].lower())
-    return [f"`{place}` is {shorten(found)}; {allowed}."]
+        allowed = f"it must be a mapping with {keys}"
+    else:
+        allowed = _TYPES.get(kind, error["msg"].lower())
+    return [f"`{place}` is {shorten(error['input'])}; {allowed}."]
 
 
 _MISSING: Final = {
@@ -72,9 +71,9 @@ _MISSING: Final = {
 
 _TYPES: Final = {
     "bool_type": "it must be true or false",
+    "int_type": "it must be a whole number",
     "bool_parsing": "it must be true or false",
     "tuple_type": "it must be a list",
-    "missing": "it is required",
 }
 
 
@@ -89,20 +88,15 @@ def _place(loc: Sequence[int | str], mapping: Any) -> str:
     text = ""
     value: Any = mapping
     for part in loc:
-        if isinstance(part, str) and part in ("literal['auto']", "constrained-int"):
-            continue
         if isinstance(part, int):
-            value = value[part] if _has(value, part) else None
+            has_part = isinstance(value, list | tuple) and part < len(value)
+            value = value[part] if has_part else None
             name = value.get("name") if isinstance(value, Mapping) else None
             text += f"[{plain(name) if isinstance(name, str) and name else part}]"
         elif isinstance(value, Mapping) or not text:
             value = value.get(part) if isinstance(value, Mapping) else None
             text += f".{plain(part)}" if text else plain(part)
     return text or "the settings"
-
-
-def _has(value: Any, place: int) -> bool:
-    return isinstance(value, list | tuple) and place < len(value)
 
 
 def _unknown_key(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -20,7 +19,6 @@ from pydantic import (
 from mall_segments.settings.values import (
     Aliases,
     ColumnName,
-    FeatureType,
     Name,
     Number,
     Scaler,
@@ -31,7 +29,6 @@ from mall_segments.settings.values import (
     Transform,
     Whole,
     at_least,
-    one_of,
     refusal,
     sentence,
 )
@@ -85,44 +82,19 @@ class Bands(Section):
 class Feature(Section):
     """One column that customers are described by.
 
-    Attributes
-    ----------
-    name : str
-        Column name in every model, with its unit at the end.
-    label : str
-        Word for the feature in segment names; the name without underscores by default.
-    unit : str
-        What the numbers count, as people read it; nothing by default.
-    aliases : tuple of str
-        Headers the column is recognised by, best first.
-    type : {"number", "category"}
-        Whether values are measured or only distinguished.
-    transform : {"none", "log", "yeo_johnson"}
-        Applied before scaling; ``log`` is ln(1 + x), for values from 0.
-    clip : tuple of float, optional
-        Quantiles, from 0 to 1, at which values are cut before they are scaled.
-    minimum, maximum : float, optional
-        Smallest and largest value accepted, both included, in the feature's unit.
-    is_whole : bool
-        Whether a value with a fraction is rejected.
-    levels : mapping of str to tuple of str, optional
-        Levels of a category and their spellings; without it, each text is a level.
-    bands : Bands, optional
-        A column of bands made of a number.
-    level_words : LevelWords
-        Words for the levels in segment names.
-    source : {"customers", "orders"}
-        Whether customers come with it, or their orders say it; set by where it is
-        listed.
-    resolution : float, optional
-        Accepted for settings of old, and ignored: steps follow from the data.
+    ``label`` is the word for it in segment names, ``aliases`` are the headers it is
+    recognised by, best first. ``log`` is ln(1 + x), for values from 0. ``clip`` are the
+    quantiles at which values are cut before they are scaled; ``minimum`` and
+    ``maximum`` are accepted. Without ``levels``, each text of a category is a level.
+    ``source`` follows from where it is listed. ``resolution`` is accepted for settings
+    of old, and ignored: steps follow from the data.
     """
 
     name: ColumnName
     label: Text = Field("", validate_default=True)
     unit: Storable = ""
     aliases: Aliases = ()
-    type: FeatureType = "number"
+    type: Literal["number", "category"] = "number"
     transform: Transform = "none"
     clip: tuple[Number, Number] | None = None
     minimum: Number | None = None
@@ -131,9 +103,7 @@ class Feature(Section):
     levels: dict[Text, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
-    source: Annotated[Literal["customers", "orders"], one_of("customers", "orders")] = (
-        "customers"
-    )
+    source: Literal["customers", "orders"] = "customers"
     resolution: Number | None = None
 
     @field_validator("label", mode="before")
@@ -156,24 +126,21 @@ class Feature(Section):
                 f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is "
                 f"{most:g}; minimum must be less than maximum."
             )
-        numeric = ("clip", "minimum", "maximum", "bands")
         if self.type == "category":
-            used = [key for key in numeric if getattr(self, key) is not None]
-            if self.transform != "none":
-                used.append("transform")
-            if used:
-                raise sentence(
-                    f"`{{place}}.{used[0]}` is set, but the feature is a category; "
-                    "it applies to numbers only."
-                )
+            for key in ("clip", "minimum", "maximum", "bands", "transform"):
+                if getattr(self, key) not in (None, "none"):
+                    raise sentence(
+                        f"`{{place}}.{key}` is set, but the feature is a category; "
+                        "it applies to numbers only."
+                    )
         elif self.levels is not None:
             raise sentence(
                 "`{place}.levels` is set, but the feature is a number; it applies to "
                 "`type: category` only."
             )
-        if self.transform == "log" and self.minimum is not None and self.minimum < 0:
+        if self.transform == "log" and least is not None and least < 0:
             raise sentence(
-                f"`{{place}}.minimum` is {self.minimum:g} and `{{place}}.transform` is "
+                f"`{{place}}.minimum` is {least:g} and `{{place}}.transform` is "
                 "log; ln(1 + x) takes values from 0: set minimum to 0 or more, or use "
                 "yeo_johnson."
             )
@@ -194,10 +161,7 @@ class Feature(Section):
 
 
 class CustomerIdColumn(Section):
-    """How the customer id is found.
-
-    ``generate`` numbers the rows of a file that has no id.
-    """
+    """How the customer id is found; ``generate`` numbers the rows without one."""
 
     aliases: Aliases = ()
     generate: bool = False
@@ -212,13 +176,8 @@ class GenderColumn(Section):
 
     @model_validator(mode="after")
     def _differ(self) -> Self:
-        male = {spelling.strip().casefold() for spelling in ("male", *self.male)}
-        for spelling in ("female", *self.female):
-            if spelling.strip().casefold() in male:
-                raise sentence(
-                    f"`gender.female` and `gender.male` both hold {shorten(spelling)}; "
-                    "a spelling may stand for one of them."
-                )
+        levels = {"female": self.female, "male": self.male}
+        _refuse_shared_spellings(levels, "{place}")
         return self
 
     def as_feature(self) -> Feature:
@@ -233,33 +192,18 @@ class GenderColumn(Section):
 
 
 class Segmentation(Section):
-    """One configured clustering of the customers.
+    """One configured clustering of the customers, on the features it names.
 
-    Attributes
-    ----------
-    name : str
-        Value of the column ``segmentation``.
-    features : tuple of str
-        Names of the features it clusters on.
-    weights : mapping of str to float
-        By feature, what its coordinates are multiplied by; 1 by default.
-    scaler : {"standard", "minmax", "robust", "none"}
-        How numbers are scaled before distances are taken.
-    n_segments : int or "auto"
-        The number of segments, or ``"auto"`` to choose it.
-    min_segments, max_segments : int
-        Range ``"auto"`` chooses from, both included.
-    min_segment_share : float, optional
-        Overrides the setting of the same name for all segmentations.
-    random_seed : int
-        Seed of everything random in this segmentation.
+    ``weights`` are what the coordinates of a feature are multiplied by, 1 by default.
+    ``n_segments: auto`` chooses from ``min_segments`` to ``max_segments``.
+    ``min_segment_share`` overrides the setting of that name for all segmentations.
     """
 
     name: Name
     features: Texts
     weights: dict[str, Number] = Field(default_factory=dict)
     scaler: Scaler = "standard"
-    n_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] | Literal["auto"] = "auto"
+    n_segments: int | Literal["auto"] = "auto"
     min_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = 2
     max_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = _DEFAULT_MOST
     min_segment_share: Share | None = None
@@ -269,9 +213,7 @@ class Segmentation(Section):
     @classmethod
     def _count(cls, value: object) -> object:
         if value != "auto" and (
-            isinstance(value, bool)
-            or not isinstance(value, int)
-            or not 2 <= value <= _LARGEST_COUNT  # noqa: PLR2004
+            not isinstance(value, int) or not 2 <= value <= _LARGEST_COUNT  # noqa: PLR2004
         ):
             raise refusal(
                 "it must be auto or a whole number of at least 2 and at most "
@@ -296,11 +238,7 @@ class Segmentation(Section):
         # Who asks for at least 12 segments need not raise the most of them, too.
         if isinstance(values, Mapping) and "max_segments" not in values:
             least = values.get("min_segments")
-            if (
-                isinstance(least, int)
-                and not isinstance(least, bool)
-                and least > _DEFAULT_MOST
-            ):
+            if isinstance(least, int) and least > _DEFAULT_MOST:
                 return {**values, "max_segments": least}
         return values
 
@@ -338,42 +276,23 @@ class Segmentation(Section):
 class Numbers(Section):
     """How numbers are written in the file; found out per column where not set."""
 
-    decimal: Annotated[str, one_of(".", ",")] | None = None
-    thousands: Annotated[str, one_of(".", ",", " ", "'", "none")] | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: Literal[".", ",", " ", "'", "none"] | None = None
 
 
 class Orders(Section):
     """How orders become features of customers.
 
-    Attributes
-    ----------
-    as_of : str, optional
-        Date, as YYYY-MM-DD, at which recency is counted; the day after the last order
-        by default. Later orders are left out.
-    window_days : int, optional
-        Only orders of this many days before ``as_of`` count; all by default.
-    returns : {"subtract", "ignore", "only_count"}
-        What a negative amount does to the spend.
-    minimum_orders : int
-        Customers with fewer orders have no features of orders.
-    day_first : bool, optional
-        Whether 03/04/2010 is 3 April; a date that could be both is refused without it.
-    cancellation_prefix : str, optional
-        Orders whose id begins with it and a digit are returns.
-    cut_points : mapping of str to tuple of float
-        By ``recency_days``, ``n_orders`` or ``total_spend``, four ascending values that
-        part the scores 1 to 5; fifths of the customers by default.
-    columns : mapping of str to tuple of str
-        Further headers of ``customer_id``, ``order_id``, ``ordered_at``, ``amount``,
-        ``quantity`` and ``unit_price``.
+    Recency is counted at ``as_of``, the day after the last order by default; later
+    orders are left out, and those of more than ``window_days`` before. ``returns`` says
+    what a negative amount does to the spend; orders whose id begins with the
+    ``cancellation_prefix`` and a digit are returns. ``cut_points`` are four ascending
+    values that part the scores 1 to 5, by measure; fifths of the customers by default.
     """
 
     as_of: str | None = None
     window_days: Annotated[Whole, at_least(1)] | None = None
-    returns: Annotated[
-        Literal["subtract", "ignore", "only_count"],
-        one_of("subtract", "ignore", "only_count"),
-    ] = "subtract"
+    returns: Literal["subtract", "ignore", "only_count"] = "subtract"
     minimum_orders: Annotated[Whole, at_least(1)] = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
@@ -384,10 +303,14 @@ class Orders(Section):
     @classmethod
     def _date(cls, value: object) -> object:
         # YAML reads an unquoted date as one.
-        text = value.isoformat() if hasattr(value, "isoformat") else value
-        if text is not None and not _is_date(text):
+        text = str(value)
+        try:
+            is_date = value is None or date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            is_date = False
+        if not is_date:
             raise refusal("it must be a date such as 2010-12-10")
-        return text
+        return None if value is None else text
 
     @field_validator("cut_points")
     @classmethod
@@ -405,16 +328,6 @@ class Orders(Section):
                     f"`{{place}}.{name}` is {found}; it must be four rising numbers."
                 )
         return cut_points
-
-
-def _is_date(text: object) -> bool:
-    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return False
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:

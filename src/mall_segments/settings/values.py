@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic_core import PydanticCustomError
 
 from mall_segments.wording import compact, is_storable, shorten
@@ -69,12 +69,6 @@ def _number(value: object) -> object:
     return float(value)
 
 
-def _whole(value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise refusal("it must be a whole number")
-    return value
-
-
 def storable(value: str) -> str:
     """Refuse a text that no file or database can hold."""
     if not is_storable(value):
@@ -109,7 +103,8 @@ def _aliases(value: tuple[str, ...]) -> tuple[str, ...]:
         # A blank header is called column_1, column_2, …, which has letters.
         if not compact(alias):
             raise sentence(
-                f"holds {shorten(alias)}; an alias needs a letter or a digit."
+                f"`{{place}}` holds {shorten(alias)}; an alias needs a letter or a "
+                "digit."
             )
     return value
 
@@ -118,17 +113,6 @@ def _share(value: float) -> float:
     if not 0 <= value < 1:
         raise refusal("it must be a number from 0 up to, but not including, 1")
     return value
-
-
-def one_of(*allowed: str) -> BeforeValidator:
-    """Validate that a text is one of those allowed."""
-
-    def check(value: object) -> object:
-        if not isinstance(value, str) or value not in allowed:
-            raise refusal(f"allowed: {', '.join(allowed)}")
-        return value
-
-    return BeforeValidator(check)
 
 
 def at_least(least: int, most: int | None = None) -> AfterValidator:
@@ -171,7 +155,7 @@ def column_name(value: str) -> str:
 
 Number = Annotated[float, BeforeValidator(_number)]
 Share = Annotated[Number, AfterValidator(_share)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Whole = Annotated[int, Strict()]
 Text = Annotated[str, BeforeValidator(_text)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Storable = Annotated[str, AfterValidator(storable)]
@@ -179,12 +163,6 @@ Aliases = Annotated[Texts, AfterValidator(_aliases)]
 Name = Annotated[str, BeforeValidator(_identifier)]
 ColumnName = Annotated[Name, AfterValidator(column_name)]
 
-FeatureType = Annotated[Literal["number", "category"], one_of("number", "category")]
-Transform = Annotated[
-    Literal["none", "log", "yeo_johnson"], one_of("none", "log", "yeo_johnson")
-]
-Scaler = Annotated[
-    Literal["standard", "minmax", "robust", "none"],
-    one_of("standard", "minmax", "robust", "none"),
-]
-MissingValues = Annotated[Literal["impute", "reject"], one_of("impute", "reject")]
+Transform = Literal["none", "log", "yeo_johnson"]
+Scaler = Literal["standard", "minmax", "robust", "none"]
+MissingValues = Literal["impute", "reject"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import (
+    KnownColumns,
     count_recognised,
     list_columns,
     looks_like_data,
@@ -210,9 +211,15 @@ def test_a_column_without_a_name_is_proposed_and_can_be_named() -> None:
     assert found.positions["customer_id"] == 0
 
 
+def of_a_model(*required: str) -> KnownColumns:
+    return KnownColumns(
+        customer_id=SETTINGS.customer_id, columns=SETTINGS.columns, required=required
+    )
+
+
 def test_aliases_of_a_model_cannot_be_added_to() -> None:
     with pytest.raises(InputError, match="rename the column in the file, or add"):
-        recognise_columns(["x", "Age"], SETTINGS, is_sealed=True)
+        recognise_columns(["x", "Age"], of_a_model("customer_id"))
 
 
 def test_nothing_to_name_is_no_advice_to_name_it() -> None:
@@ -220,13 +227,13 @@ def test_nothing_to_name_is_no_advice_to_name_it() -> None:
 
 
 def test_only_what_is_asked_for_is_required() -> None:
-    found = recognise_columns(
-        PUBLISHED[3:], SETTINGS, required=["annual_income_kusd", "spending_score"]
-    )
+    columns = of_a_model("annual_income_kusd", "spending_score")
+
+    found = recognise_columns(PUBLISHED[3:], columns)
 
     assert list(found.columns.values()) == PUBLISHED[3:]
-    assert found.absent == ("customer_id", "gender", "age_years")
-    assert required_columns(SETTINGS)[0] == "customer_id"
+    assert found.notes == ()
+    assert "no column is recognised as customer_id" in refusal(PUBLISHED[3:])
 
 
 def test_a_category_that_nothing_clusters_on_may_be_absent() -> None:

@@ -36,7 +36,7 @@ HEADER = "ID,Gender,Age,Income,Score"
 
 def opened(path: Path, **options: Any) -> OpenedCustomers:
     with duckdb.connect() as connection:
-        return open_customers(connection, path, FOREIGN, **options)
+        return open_customers(connection, path, FOREIGN.model_copy(update=options))
 
 
 def genders(customers: OpenedCustomers) -> set[str]:

@@ -440,7 +440,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 def inspect(path: Path | str, **options: Any) -> OpenedCustomers:
     with duckdb.connect() as connection:
-        return open_customers(connection, path, SETTINGS, **options)
+        return open_customers(connection, path, SETTINGS.model_copy(update=options))
 
 
 def refusal(path: Path | str, **options: Any) -> str:
@@ -596,7 +596,6 @@ def test_a_glob_reads_all_files_in_the_order_of_their_names(tmp_path: Path) -> N
     customers = inspect(str(tmp_path / "*.csv"))
 
     assert [row[0] for row in read(customers)] == ["1", "2", "3", "4"]
-    assert [path.name for path in customers.paths] == ["a.csv", "b.csv"]
 
 
 def test_a_glob_goes_into_folders(tmp_path: Path) -> None:

@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from mall_segments.errors import PublishError
-from mall_segments.intake.functions import register_functions
-from mall_segments.intake.preflight import check_disk
+from mall_segments.intake.functions import check_disk, register_functions
 
 PROJECT = Path(__file__).parents[3]
 SEED = PROJECT / "seeds" / "Mall_Customers.csv"

@@ -1,7 +1,9 @@
+import gzip
 import json
 
 import duckdb
 import pytest
+import xlsxwriter
 
 from mall_segments.errors import InputError
 from mall_segments.intake.functions import FUNCTIONS
@@ -144,6 +146,8 @@ def test_refuses_what_is_no_file_of_orders(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "orders.xlsx").write_text("x")
     bare = written(tmp_path, name="bare.csv")
+    whole = gzip.compress(written(tmp_path, *["2010-12-09"] * 99).read_bytes())
+    (tmp_path / "cut.csv.gz").write_bytes(whole[:-20])
 
     for path, said in (
         (tmp_path / "none.csv", "no such file"),
@@ -151,9 +155,22 @@ def test_refuses_what_is_no_file_of_orders(tmp_path):
         (tmp_path / "orders.xlsx", r"orders\.xlsx"),
         (tmp_path / "empty.csv", "empty.csv"),
         (bare, "only a header"),
+        (tmp_path / "cut.csv.gz", "cut off or damaged"),
     ):
         with pytest.raises(InputError, match=said):
             opened(path)
+
+
+def test_reads_a_workbook(tmp_path):
+    with xlsxwriter.Workbook(tmp_path / "orders.xlsx") as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, HEADER.split(","))
+        sheet.write_row(1, 0, ["C1", "O1", "2010-12-09", 12.5])
+
+    found = opened(tmp_path / "orders.xlsx")
+
+    rows = duckdb.sql(f"SELECT * FROM {found.relation}").fetchall()
+    assert rows == [("C1", "O1", "2010-12-09", "12.5")]
 
 
 def test_a_file_named_like_a_pattern_is_that_file(tmp_path):
