@@ -6,7 +6,7 @@
 orders and spend, log-normal, with `transform: log`; of `orders` the number is that of
 order lines, five to an order, of a twentieth as many customers. Each is copied and
 built by a process of its own that finds the file in memory. Results go to
-``benchmarks/results/builds.json``.
+``benchmarks/results/builds.json``, where those of other sizes stay.
 """
 
 from __future__ import annotations
@@ -154,7 +154,10 @@ def main() -> None:
         "--kinds", nargs="+", choices=["whole", "real", "orders"], default=["whole"]
     )
     options = parser.parse_args()
-    measured = []
+    measured = {
+        (result["kind"], result["n_rows"]): result
+        for result in json.loads(RESULTS.read_text())["measured"]
+    }
     for kind in options.kinds:
         for n in options.sizes:
             with tempfile.TemporaryDirectory(prefix="mall_segments_") as folder:
@@ -167,11 +170,9 @@ def main() -> None:
                 f"{result['build']['peak_memory_bytes'] / 2**30:.2f} GiB",
                 flush=True,
             )
-            measured.append(result)
-            RESULTS.write_text(
-                json.dumps({"machine": machine(), "measured": measured}, indent=2)
-                + "\n"
-            )
+            measured[kind, n] = result
+            results = {"machine": machine(), "measured": [*measured.values()]}
+            RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -75,24 +75,8 @@ def main() -> None:
         return model.fit(rows).cluster_centers_
 
     fits = [
-        timed(
-            "mall-segments, on points",
-            lambda: (
-                fit_kmeans(
-                    points, counts, n_segments=N_SEGMENTS, random_seed=42
-                ).centroids
-            ),
-            rows,
-        ),
-        timed(
-            "scikit-learn, on rows",
-            lambda: (
-                KMeans(N_SEGMENTS, n_init=10, random_state=42)
-                .fit(rows)
-                .cluster_centers_
-            ),
-            rows,
-        ),
+        timed("mall-segments, on points", fit_points, rows),
+        timed("scikit-learn, on rows", fit_rows, rows),
     ]
     result = {
         "machine": machine(),

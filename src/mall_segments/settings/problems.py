@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,7 +54,8 @@ def sentences_of(
     if kind == "refused":
         allowed = error["ctx"]["allowed"]
     elif kind == "literal_error":
-        allowed = f"allowed: {error['ctx']['expected']}"
+        words = re.findall("'([^']*)'", error["ctx"]["expected"])
+        allowed = f"allowed: {', '.join(words)}"
     elif kind in ("model_type", "dict_type", "model_attributes_type"):
         section = _section_of(error["loc"], sections)
         keys = ", ".join(section.model_fields) if section else "names and values"
