@@ -150,6 +150,14 @@ def test_impossible_requests_are_refused_in_a_sentence(
     assert "Traceback" not in result.output
 
 
+def test_a_refusal_sets_apart_suites_whose_names_have_commas(
+    sample_home: Path,
+) -> None:
+    message = run(sample_home, "--suite", "segment").output
+
+    assert "it has manifest.json; manifest.json, tables; " in message
+
+
 def test_nothing_published_is_refused_in_a_sentence(tmp_path: Path) -> None:
     result = run(tmp_path)
 

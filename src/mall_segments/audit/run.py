@@ -89,7 +89,7 @@ def _chosen(
     unknown = [name for name in names if name not in known]
     if unknown:
         raise PublishError(
-            f"the audit has no suite {unknown[0]!r}; it has {', '.join(known)}"
+            f"the audit has no suite {unknown[0]!r}; it has {'; '.join(known)}"
         )
     return [suite for suite in suites if not names or suite.name in names]
 
