@@ -9,6 +9,8 @@ generations.
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import duckdb
@@ -17,7 +19,7 @@ import psycopg
 from mall_segments.bi.destinations import Postgres
 from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import DATABASE, Generation
-from mall_segments.publishing.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 
 RECORD: Final = "published_generation"
 """The table that says which generation is there and which tables it has."""
@@ -59,7 +61,7 @@ _TYPES: Final = {
 }
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _LONGEST_NAME: Final = 63
-_BATCH: Final = 10_000
+_BLOCK: Final = 1 << 20
 
 # Less than the second after which Postgres looks for deadlocks, so that this side
 # gives way to a reader that holds one table and waits for another.
@@ -90,10 +92,10 @@ def push_to_postgres(
             push = _Push(source, target, destination.schema, generation.manifest)
             counts = push.fill(progress)
             push.swap(patience)
-    except psycopg.Error as error:
-        reason = destination.blotted(_reason(error))
+    except (psycopg.Error, duckdb.Error, OSError) as error:
+        said = _reason(error) if isinstance(error, psycopg.Error) else reason(error)
         raise PublishError(
-            f"nothing was pushed to {destination.place}: {reason}"
+            f"nothing was pushed to {destination.place}: {destination.blotted(said)}"
         ) from None
     return counts
 
@@ -158,21 +160,13 @@ class _Push:
 
     def _copy(self, table: str) -> int:
         columns = self.tables[table]["columns"]
-        types = [_postgres_type(table, column) for column in columns]
         place = f"{self.staging}.{table}"
         definitions = ", ".join(
-            f"{quote_identifier(column['name'])} {kind}"
-            for column, kind in zip(columns, types, strict=True)
+            f"{quote_identifier(column['name'])} {_postgres_type(table, column)}"
+            for column in columns
         )
         self._run(f"create table {place} ({definitions})")
-        rows = self.source.execute(f"from {table}")
-        with self.target.cursor() as cursor:
-            with cursor.copy(f"copy {place} from stdin (format binary)") as copy:
-                copy.set_types([kind.partition("(")[0] for kind in types])
-                while batch := rows.fetchmany(_BATCH):
-                    for row in batch:
-                        copy.write_row(row)
-            n_copied = cursor.rowcount
+        n_copied = self._stream(table, place)
         if n_copied != self.tables[table]["n_rows"]:
             raise PublishError(
                 f"{n_copied} rows of {table} were copied, but "
@@ -181,6 +175,22 @@ class _Push:
         self._comment(table)
         self._run(f"analyze {place}")
         return n_copied
+
+    def _stream(self, table: str, place: str) -> int:
+        """Send the rows as CSV that DuckDB wrote; what has no quotes is null."""
+        with TemporaryDirectory() as folder, self.target.cursor() as cursor:
+            path = Path(folder, "rows.csv")
+            self.source.execute(
+                f"copy (from {table}) to {quote_text(str(path))} "
+                "(format csv, header false, force_quote *)"
+            )
+            with (
+                path.open("rb") as rows,
+                cursor.copy(f"copy {place} from stdin (format csv)") as copy,
+            ):
+                while block := rows.read(_BLOCK):
+                    copy.write(block)
+            return cursor.rowcount
 
     def _comment(self, table: str) -> None:
         comments = self.source.execute(
