@@ -35,7 +35,7 @@ from sklearn.cluster import (
     SpectralClustering,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import ParameterGrid
 
@@ -45,7 +45,7 @@ from mall_segments.clustering.frames import (
     typed_frame,
 )
 from mall_segments.clustering.kmeans import assign_points, sample_customers
-from mall_segments.clustering.metrics import compactness
+from mall_segments.clustering.metrics import compactness, silhouettes
 from mall_segments.clustering.threads import use_one_thread
 from mall_segments.settings import read_settings
 
@@ -67,6 +67,9 @@ MAX_NOISE_SHARE: Final = 0.5
 
 NOISE: Final = -1
 """The label scikit-learn gives to a customer that belongs to no cluster."""
+
+TIE: Final = 1e-9
+"""Scores closer than this are equal; the earlier entry of a grid wins."""
 
 KMEANS: Final = "kmeans"
 
@@ -251,7 +254,7 @@ def _tune(algorithm: Algorithm, customers: Customers) -> _Partition | str:
             failures.append((str(error).split("\n")[0].strip()) or type(error).__name__)
             continue
         partition = _judge(parameters, labels, customers)
-        if partition and (best is None or partition.score > best.score):
+        if partition and (best is None or partition.score > best.score + TIE):
             best = partition
     if best:
         return best
@@ -292,11 +295,11 @@ def _judge(
     noise_share = 1 - n_kept / len(labels)
     if n_clusters not in customers.n_segments or noise_share > MAX_NOISE_SHARE:
         return None
-    if not 1 < n_clusters < n_kept:
+    ones = np.ones(n_kept, dtype=np.int64)
+    (values,) = silhouettes(customers.values[kept], ones, [labels[kept]])
+    if values is None:
         return None
-    distances = customers.distances[np.ix_(kept, kept)]
-    silhouette = float(silhouette_score(distances, labels[kept], metric="precomputed"))
-    return _Partition(parameters, labels, noise_share, silhouette, n_clusters)
+    return _Partition(parameters, labels, noise_share, float(values.mean()), n_clusters)
 
 
 def _describe(
@@ -329,6 +332,22 @@ def _lengths(values: Iterable[float]) -> list[float]:
 def _sizes(customers: Customers, shares: Iterable[float]) -> list[int]:
     """Numbers of customers, at least 2."""
     return [max(2, round(share * len(customers.values))) for share in shares]
+
+
+class _LastResult:
+    """Keeps what a step of scikit-learn returned, where its own memory is a disk."""
+
+    def cache(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the step, computed only where it is given something else."""
+
+        def remember(**given: Any) -> Any:
+            if getattr(self, "given", {}).keys() != given.keys() or any(
+                self.given[name] is not value for name, value in given.items()
+            ):
+                self.given, self.result = given, step(**given)
+            return self.result
+
+        return remember
 
 
 def _by_count(customers: Customers) -> Grid:
@@ -368,7 +387,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
             "min_cluster_size": _sizes(own, (0.05,)),
             "xi": (0.01, 0.03, 0.05, 0.1),
         },
-        {},
+        {"metric": "precomputed", "memory": _LastResult()},
     ),
     # Climbs begin where customers are dense; from elsewhere they end on strays.
     "mean_shift": Algorithm(
