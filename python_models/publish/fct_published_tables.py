@@ -4,7 +4,7 @@ from mall_segments.boundary import refusing
 from mall_segments.clustering.parameters import build_model
 from mall_segments.engine import to_engine, to_pandas
 from mall_segments.publishing.data_tests import write_data_tests
-from mall_segments.publishing.docs import write_docs
+from mall_segments.publishing.docs import read_manifest, write_docs
 from mall_segments.publishing.previous import published_model
 from mall_segments.publishing.publish import (
     built_settings,
@@ -74,6 +74,7 @@ def model(dbt, session):
         dbt.this.schema,
         [*names, *viewed, "int_customers_segmented"],
     )
+    manifest = read_manifest()
     published = publish_generation(
         session,
         {name: relations[name] for name in names},
@@ -86,9 +87,9 @@ def model(dbt, session):
         invocation=started["invocation_id"],
         home=settings["home"],
         artefacts=[
-            write_data_tests,
+            partial(write_data_tests, manifest=manifest),
             write_report,
-            partial(write_docs, connection=session),
+            partial(write_docs, connection=session, manifest=manifest),
         ],
     )
     return to_engine(session, published)

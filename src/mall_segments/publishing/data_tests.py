@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from mall_segments.errors import PublishError
-from mall_segments.publishing.docs import read_manifest
 
 DATA_TESTS = "data_tests.json"
 PUBLISHING_NODE = "fct_published_tables"
@@ -37,11 +36,9 @@ def write_data_tests(
     folder: Path,
     database: Path,  # noqa: ARG001 - artefact writers are given it
     *,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, Any],
 ) -> None:
     """Write ``data_tests.json``: the data tests that had to pass before."""
-    if manifest is None:
-        manifest = read_manifest()
     tests = _tests_before(manifest, PUBLISHING_NODE)
     content = {
         "format": _FORMAT,

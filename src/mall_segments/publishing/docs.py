@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from mall_segments.errors import PublishError
@@ -31,7 +30,7 @@ def write_docs(
     database: Path,  # noqa: ARG001 - artefact writers are given it
     *,
     connection: Any,
-    manifest: Mapping[str, Any] | None = None,
+    manifest: Mapping[str, Any],
 ) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
@@ -39,7 +38,7 @@ def write_docs(
     """
     from dbt.task.docs import DOCS_INDEX_FILE_PATH  # noqa: PLC0415
 
-    presented = _presentable(read_manifest() if manifest is None else manifest)
+    presented = _presentable(manifest)
     page = Path(DOCS_INDEX_FILE_PATH).read_text("utf-8")
     # Its icon's address was never filled in, so that browsers ask for no such file.
     page = _ICON.sub('<link rel="icon" href="data:,">', page)
@@ -55,16 +54,14 @@ def read_manifest() -> dict[str, Any]:
     """Return the manifest that the running dbt command holds, as dbt would write it."""
     from dbt.adapters.factory import FACTORY  # noqa: PLC0415
     from dbt.contracts.graph.manifest import Manifest  # noqa: PLC0415
-    from dbt_common.clients.system import write_json  # noqa: PLC0415
+    from dbt_common.utils.encoding import JSONEncoder  # noqa: PLC0415
 
     for adapter in FACTORY.adapters.values():
         manifest = adapter.get_macro_resolver()
         if isinstance(manifest, Manifest):
-            with TemporaryDirectory() as folder:
-                path = Path(folder, "manifest.json")
-                write_json(str(path), manifest.writable_manifest().to_dict())
-                known: dict[str, Any] = json.loads(path.read_text("utf-8"))
-                return known
+            content = manifest.writable_manifest().to_dict()
+            known: dict[str, Any] = json.loads(json.dumps(content, cls=JSONEncoder))
+            return known
     raise PublishError("dbt's manifest, which describes what is published, is not held")
 
 
