@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     Grid = Mapping[str, Iterable[Any]]
 
 SAMPLE_SIZE: Final = 500
-"""Customers the algorithms run on at most; several of them need all distances."""
+"""Customers the algorithms run on, evenly taken of more; several need all distances."""
 
 MAX_NOISE_SHARE: Final = 0.5
 """Share of the customers that an algorithm may leave out as noise."""
@@ -142,41 +142,15 @@ def score_algorithms(
     points: pd.DataFrame,
     segments: pd.DataFrame,
     settings: Mapping[str, Any],
-    *,
-    sample_size: int = SAMPLE_SIZE,
 ) -> pd.DataFrame:
     """Tune and score every algorithm on every segmentation.
 
-    Parameters
-    ----------
-    points : DataFrame
-        Rows of ``int_points``, in any order.
-    segments : DataFrame
-        The published segments: ``segmentation``, ``segment_id`` and their centroids as
-        ``coordinate_1``, ``coordinate_2``, ...
-    settings : mapping of str to object
-        The settings of the build, as dbt hands them over.
-    sample_size : int
-        Customers to run on at most; of more, every so many-th is taken.
-
-    Returns
-    -------
-    DataFrame
-        One row per segmentation and algorithm, the best mean silhouette over all
-        customers first, where noise counts as 0. ``silhouette``,
-        ``calinski_harabasz`` and ``davies_bouldin`` leave noise out; in
-        ``ari_to_kmeans`` (the adjusted Rand index to the published segments) noise is
-        a cluster of its own. ``seconds`` is what the whole grid took, the only column
-        that varies between runs. ``is_exact`` says whether all ``n_customers`` there
-        are were used. ``failure`` is the reason why an algorithm has no score.
-
-    Raises
-    ------
-    ValueError
-        If ``sample_size`` is below 1.
+    ``points`` are rows of ``int_points``, in any order, and ``segments`` those of the
+    model. Returns the rows of ``fct_algorithm_scores``, the best mean silhouette over
+    all customers first, where noise counts as 0. The other measures leave noise out,
+    but in ``ari_to_kmeans`` it is a cluster of its own. ``seconds``, what the whole
+    grid took, is the only column that varies between runs.
     """
-    if sample_size < 1:
-        raise ValueError(f"sample_size={sample_size} is below 1")
     rows: list[dict[str, Any]] = []
     use_one_thread()
     # The customers are checked once, not again in each of the thousands of small steps.
@@ -186,9 +160,7 @@ def score_algorithms(
         ):
             is_own = segments["segmentation"].to_numpy() == segmentation.name
             centroids = coordinate_values(segments[is_own].sort_values("segment_id"))
-            own = _score_segmentation(
-                values, weights, centroids, segmentation, sample_size
-            )
+            own = _score_segmentation(values, weights, centroids, segmentation)
             rows += sorted(own, key=lambda row: -row["score"])
     return typed_frame(rows, _TYPES)
 
@@ -198,9 +170,8 @@ def _score_segmentation(
     weights: IntArray,
     centroids: FloatArray,
     segmentation: Segmentation,
-    sample_size: int,
 ) -> list[dict[str, Any]]:
-    sample, counts = sample_customers(points, weights, sample_size)
+    sample, counts = sample_customers(points, weights, SAMPLE_SIZE)
     values = np.repeat(sample, counts, axis=0)
     customers = Customers(
         values=values,

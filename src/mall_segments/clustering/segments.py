@@ -13,6 +13,7 @@ from mall_segments.clustering.coordinates import (
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
+from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.identity import (
     LEAST_RETURNING,
@@ -23,7 +24,6 @@ from mall_segments.clustering.identity import (
 from mall_segments.clustering.kmeans import (
     KMeansFit,
     assign_points,
-    fit_kmeans,
     merge_points,
     settle_centroids,
 )
@@ -176,12 +176,12 @@ def _fit(
 
     Segments are the published ones they continue by where those lie in this scale.
     """
-    fit = fit_kmeans(
+    fit = fit_counts(
         points,
         weights,
-        n_segments=n_segments,
+        n_segments=[n_segments],
         random_seed=segmentation.random_seed,
-    )
+    )[n_segments]
     if previous is None:
         return fit, first_identities(n_segments)
     placed, retired = (
