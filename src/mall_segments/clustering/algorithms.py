@@ -308,11 +308,15 @@ def _sizes(customers: Customers, shares: Iterable[float]) -> list[int]:
 class _LastResult:
     """Keeps what a step of scikit-learn returned, where its own memory is a disk."""
 
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+        self.result: Any = None
+
     def cache(self, step: Callable[..., Any]) -> Callable[..., Any]:
         """Return the step, computed only where it is given something else."""
 
         def remember(**given: Any) -> Any:
-            if getattr(self, "given", {}).keys() != given.keys() or any(
+            if self.given.keys() != given.keys() or any(
                 self.given[name] is not value for name, value in given.items()
             ):
                 self.given, self.result = given, step(**given)
