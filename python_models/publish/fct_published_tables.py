@@ -75,6 +75,7 @@ def model(dbt, session):
         dbt.this.schema,
         [*names, *viewed, "int_customers_segmented"],
     )
+    manifest = read_manifest()
     published = publish_generation(
         session,
         {name: relations[name] for name in names},

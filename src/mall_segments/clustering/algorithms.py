@@ -35,7 +35,7 @@ from sklearn.cluster import (
     SpectralClustering,
 )
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import ParameterGrid
 
@@ -45,7 +45,7 @@ from mall_segments.clustering.frames import (
     typed_frame,
 )
 from mall_segments.clustering.kmeans import assign_points, sample_customers
-from mall_segments.clustering.metrics import compactness
+from mall_segments.clustering.metrics import compactness, silhouettes
 from mall_segments.clustering.threads import use_one_thread
 from mall_segments.settings import read_settings
 
@@ -60,13 +60,16 @@ if TYPE_CHECKING:
     Grid = Mapping[str, Iterable[Any]]
 
 SAMPLE_SIZE: Final = 500
-"""Customers the algorithms run on at most; several of them need all distances."""
+"""Customers the algorithms run on, evenly taken of more; several need all distances."""
 
 MAX_NOISE_SHARE: Final = 0.5
 """Share of the customers that an algorithm may leave out as noise."""
 
 NOISE: Final = -1
 """The label scikit-learn gives to a customer that belongs to no cluster."""
+
+TIE: Final = 1e-9
+"""Scores closer than this are equal; the earlier entry of a grid wins."""
 
 KMEANS: Final = "kmeans"
 
@@ -139,41 +142,15 @@ def score_algorithms(
     points: pd.DataFrame,
     segments: pd.DataFrame,
     settings: Mapping[str, Any],
-    *,
-    sample_size: int = SAMPLE_SIZE,
 ) -> pd.DataFrame:
     """Tune and score every algorithm on every segmentation.
 
-    Parameters
-    ----------
-    points : DataFrame
-        Rows of ``int_points``, in any order.
-    segments : DataFrame
-        The published segments: ``segmentation``, ``segment_id`` and their centroids as
-        ``coordinate_1``, ``coordinate_2``, ...
-    settings : mapping of str to object
-        The settings of the build, as dbt hands them over.
-    sample_size : int
-        Customers to run on at most; of more, every so many-th is taken.
-
-    Returns
-    -------
-    DataFrame
-        One row per segmentation and algorithm, the best mean silhouette over all
-        customers first, where noise counts as 0. ``silhouette``,
-        ``calinski_harabasz`` and ``davies_bouldin`` leave noise out; in
-        ``ari_to_kmeans`` (the adjusted Rand index to the published segments) noise is
-        a cluster of its own. ``seconds`` is what the whole grid took, the only column
-        that varies between runs. ``is_exact`` says whether all ``n_customers`` there
-        are were used. ``failure`` is the reason why an algorithm has no score.
-
-    Raises
-    ------
-    ValueError
-        If ``sample_size`` is below 1.
+    ``points`` are rows of ``int_points``, in any order, and ``segments`` those of the
+    model. Returns the rows of ``fct_algorithm_scores``, the best mean silhouette over
+    all customers first, where noise counts as 0. The other measures leave noise out,
+    but in ``ari_to_kmeans`` it is a cluster of its own. ``seconds``, what the whole
+    grid took, is the only column that varies between runs.
     """
-    if sample_size < 1:
-        raise ValueError(f"sample_size={sample_size} is below 1")
     rows: list[dict[str, Any]] = []
     use_one_thread()
     # The customers are checked once, not again in each of the thousands of small steps.
@@ -183,9 +160,7 @@ def score_algorithms(
         ):
             is_own = segments["segmentation"].to_numpy() == segmentation.name
             centroids = coordinate_values(segments[is_own].sort_values("segment_id"))
-            own = _score_segmentation(
-                values, weights, centroids, segmentation, sample_size
-            )
+            own = _score_segmentation(values, weights, centroids, segmentation)
             rows += sorted(own, key=lambda row: -row["score"])
     return typed_frame(rows, _TYPES)
 
@@ -195,9 +170,8 @@ def _score_segmentation(
     weights: IntArray,
     centroids: FloatArray,
     segmentation: Segmentation,
-    sample_size: int,
 ) -> list[dict[str, Any]]:
-    sample, counts = sample_customers(points, weights, sample_size)
+    sample, counts = sample_customers(points, weights, SAMPLE_SIZE)
     values = np.repeat(sample, counts, axis=0)
     customers = Customers(
         values=values,
@@ -251,7 +225,7 @@ def _tune(algorithm: Algorithm, customers: Customers) -> _Partition | str:
             failures.append((str(error).split("\n")[0].strip()) or type(error).__name__)
             continue
         partition = _judge(parameters, labels, customers)
-        if partition and (best is None or partition.score > best.score):
+        if partition and (best is None or partition.score > best.score + TIE):
             best = partition
     if best:
         return best
@@ -292,11 +266,11 @@ def _judge(
     noise_share = 1 - n_kept / len(labels)
     if n_clusters not in customers.n_segments or noise_share > MAX_NOISE_SHARE:
         return None
-    if not 1 < n_clusters < n_kept:
+    ones = np.ones(n_kept, dtype=np.int64)
+    (values,) = silhouettes(customers.values[kept], ones, [labels[kept]])
+    if values is None:
         return None
-    distances = customers.distances[np.ix_(kept, kept)]
-    silhouette = float(silhouette_score(distances, labels[kept], metric="precomputed"))
-    return _Partition(parameters, labels, noise_share, silhouette, n_clusters)
+    return _Partition(parameters, labels, noise_share, float(values.mean()), n_clusters)
 
 
 def _describe(
@@ -329,6 +303,26 @@ def _lengths(values: Iterable[float]) -> list[float]:
 def _sizes(customers: Customers, shares: Iterable[float]) -> list[int]:
     """Numbers of customers, at least 2."""
     return [max(2, round(share * len(customers.values))) for share in shares]
+
+
+class _LastResult:
+    """Keeps what a step of scikit-learn returned, where its own memory is a disk."""
+
+    def __init__(self) -> None:
+        self.given: dict[str, Any] = {}
+        self.result: Any = None
+
+    def cache(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the step, computed only where it is given something else."""
+
+        def remember(**given: Any) -> Any:
+            if self.given.keys() != given.keys() or any(
+                self.given[name] is not value for name, value in given.items()
+            ):
+                self.given, self.result = given, step(**given)
+            return self.result
+
+        return remember
 
 
 def _by_count(customers: Customers) -> Grid:
@@ -368,7 +362,7 @@ ALGORITHMS: Final[dict[str, Algorithm]] = {
             "min_cluster_size": _sizes(own, (0.05,)),
             "xi": (0.01, 0.03, 0.05, 0.1),
         },
-        {},
+        {"metric": "precomputed", "memory": _LastResult()},
     ),
     # Climbs begin where customers are dense; from elsewhere they end on strays.
     "mean_shift": Algorithm(

@@ -14,8 +14,8 @@ from mall_segments.clustering.counts import (
     highest,
     score_counts,
 )
+from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import each_fitted, typed_frame
-from mall_segments.clustering.kmeans import fit_kmeans_range
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
@@ -88,22 +88,10 @@ def score_cluster_counts(
 ) -> pd.DataFrame:
     """Score every number of segments and mark the chosen one.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Rows of ``int_points``: ``segmentation``, ``coordinate_1``, ... and
-        ``n_fitted``, in any order.
-    settings : mapping
-        Settings of the build.
-    previous_counts : mapping of str to (int or None), optional
-        By segmentation, the number of segments published last.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation and number of segments, from 1 to at least 10 where
-        there are as many distinct points. ``chosen_by`` lists the criteria that choose
-        the number, separated by commas.
+    ``points`` are rows of ``int_points``, in any order; ``previous_counts`` has, by
+    segmentation, the number of segments published last. Returns the rows of
+    ``fct_cluster_count_scores``: from 1 to at least 10 segments where there are as many
+    distinct points.
 
     Raises
     ------
@@ -239,7 +227,7 @@ def _without_strays(
         is_kept[np.flatnonzero(is_kept)[is_stray]] = False
         if is_kept.sum() < LEAST_OTHERS:
             break
-        found = fit_kmeans_range(
+        found = fit_counts(
             points[is_kept],
             weights[is_kept],
             n_segments=STRAY_COUNTS,

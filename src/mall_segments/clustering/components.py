@@ -71,26 +71,11 @@ def principal_components(
 ) -> pd.DataFrame:
     """Tabulate the principal components of each segmentation's coordinates.
 
-    Parameters
-    ----------
-    points : DataFrame
-        Rows of ``int_points``; customers with an imputed value do not count.
-    coordinates : DataFrame
-        Rows of ``int_coordinates``.
-    settings : mapping of str to object
-        The settings of the build, as dbt hands them over.
+    ``points`` are rows of ``int_points``, of whom customers with an imputed value do
+    not count, and ``coordinates`` of ``int_coordinates``. Returns the rows of
+    ``fct_principal_components``, by variance descending; a level of a category is the
+    feature ``feature=level``, and ratios are missing where nothing varies.
 
-    Returns
-    -------
-    DataFrame
-        One row per segmentation, component (from 1, by variance descending) and
-        feature, a level of a category as ``feature=level``: ``loading``, and the
-        component's ``explained_variance`` in squared scaled units,
-        ``explained_variance_ratio`` and ``cumulative_variance_ratio``. The ratios are
-        missing where nothing varies.
-
-    Notes
-    -----
     Two standardised features always have the loadings 0.707 and ±0.707: their
     components say no more than the sign of their correlation.
     """

@@ -58,12 +58,12 @@ class Values:
 
     def mean(self) -> float:
         """Return the mean over customers."""
-        return float((self.counts * self.values).sum() / self.counts.sum())
+        return float(np.average(self.values, weights=self.counts))
 
     def deviation(self) -> float:
         """Return the population standard deviation over customers."""
         squared = (self.values - self.mean()) ** 2
-        return float(np.sqrt((self.counts * squared).sum() / self.counts.sum()))
+        return float(np.sqrt(np.average(squared, weights=self.counts)))
 
 
 def fit_coordinates(
@@ -71,25 +71,12 @@ def fit_coordinates(
 ) -> pd.DataFrame:
     """Fit the parameters of every coordinate of every segmentation.
 
-    Parameters
-    ----------
-    feature_values : pandas.DataFrame
-        Rows of ``int_feature_values``: ``feature``, ``value``, ``level`` and
-        ``n_customers``, in any order; missing numbers are left out.
-    settings : mapping
-        The settings of the build.
+    ``feature_values`` are rows of ``int_feature_values``, in any order; missing numbers
+    are left out. Returns one row per segmentation: ``<feature>_imputed`` and
+    ``<feature>_minimum`` of every number, and what :class:`Coordinate` holds of each
+    coordinate up to the most that a segmentation has, as ``c<n>_feature``, ...,
+    ``c<n>_weight``, and its ``c<n>_step``; missing where there is nothing.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation: ``segmentation``; ``<feature>_imputed`` and
-        ``<feature>_minimum`` of every number; and for each coordinate up to the most
-        that a segmentation has ``c<n>_feature``, ``c<n>_level``, ``c<n>_low``,
-        ``c<n>_high``, ``c<n>_power``, ``c<n>_center``, ``c<n>_scale``,
-        ``c<n>_weight`` and ``c<n>_step``, missing where there is nothing.
-
-    Notes
-    -----
     A feature of more than :data:`FEW_VALUES` values, of more customers than
     :data:`FEW_CUSTOMERS`, is grouped in steps of its coordinate,
     :data:`STEPS` of its standard deviation wide. A point lies at the mean

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.kmeans import (
     assign_points,
-    fit_kmeans_range,
     merge_points,
     sample_customers,
 )
@@ -85,11 +85,14 @@ def score_counts(
     """Fit and score 1 to ``max_segments`` segments, for any order of points alike."""
     distinct, counts = merge_points(points, weights)
     numbers = range(1, max_segments + 1)
-    fits = fit_kmeans_range(
-        distinct, counts, n_segments=numbers, random_seed=random_seed
-    )
+    fits = fit_counts(distinct, counts, n_segments=numbers, random_seed=random_seed)
     tables = [fits[number].centroids for number in numbers]
-    gaps = gap_statistics(distinct, counts, tables, random_seed=random_seed)
+    gaps = gap_statistics(
+        distinct,
+        counts,
+        [fits[number].inertia for number in numbers],
+        random_seed=random_seed,
+    )
     stable = stabilities(distinct, counts, tables, random_seed=random_seed)
     compared, compared_counts = sample_for_silhouettes(distinct, counts)
     labelings = [assign_points(compared, table) for table in tables]
@@ -127,20 +130,19 @@ def score_counts(
 def gap_statistics(
     points: FloatArray,
     weights: IntArray,
-    tables: Sequence[FloatArray],
+    inertias: Sequence[float],
     *,
     random_seed: int,
-    n_references: int = N_REFERENCES,
 ) -> list[tuple[float | None, float | None]]:
     """Compare the inertia with that of customers spread evenly over the same box [1]_.
 
-    ``tables`` holds the centroids of 1, 2, ... segments. Returns the gap of each in
-    units of the natural logarithm, and its simulation error
-    ``sd * sqrt(1 + 1 / n_references)``; ``None`` where an inertia is 0.
+    ``inertias`` are those of 1, 2, ... segments. Returns the gap of each in units of
+    the natural logarithm, and its simulation error ``sd * sqrt(1 + 1 / n_references)``;
+    ``None`` where an inertia is 0.
 
     References fill the box along the principal axes, variant (b), with as many
     customers as the inertia is of: all, or 1,000 sampled evenly of more, to whom the
-    centroids are then fitted anew.
+    segments are then fitted anew.
 
     References
     ----------
@@ -149,22 +151,20 @@ def gap_statistics(
     """
     customers = simulated_customers(points, weights)
     references = uniform_sets(
-        customers, n_sets=n_references, random_seed=[random_seed, _STREAM]
+        customers, n_sets=N_REFERENCES, random_seed=[random_seed, _STREAM]
     )
     ones = np.ones((1, len(customers)))
     drawn = fit_sets(
         references,
         ones,
-        max_segments=len(tables),
+        max_segments=len(inertias),
         random_seed=[random_seed, _STREAM, 1],
     )
-    if is_simulated_whole(weights):
-        inertias = [_inertia(points, weights, table) for table in tables]
-    else:
+    if not is_simulated_whole(weights):
         own = fit_sets(
             customers[None],
             ones,
-            max_segments=len(tables),
+            max_segments=len(inertias),
             random_seed=[random_seed, _STREAM, 2],
         )
         inertias = [float(fit.inertias[0]) for fit in own]
@@ -177,7 +177,7 @@ def gap_statistics(
         results.append(
             (
                 float(logarithms.mean() - math.log(inertia)),
-                float(logarithms.std() * math.sqrt(1 + 1 / n_references)),
+                float(logarithms.std() * math.sqrt(1 + 1 / N_REFERENCES)),
             )
         )
     return results
@@ -266,8 +266,3 @@ def highest(values: Mapping[int, float | None]) -> int | None:
         return None
     top = max(known.values())
     return min(number for number, value in known.items() if value >= top - TIE)
-
-
-def _inertia(points: FloatArray, weights: IntArray, table: FloatArray) -> float:
-    own = table[assign_points(points, table)]
-    return float((weights * ((points - own) ** 2).sum(axis=1)).sum())

@@ -53,26 +53,13 @@ def segment_differences(
 ) -> pd.DataFrame:
     """Test every attribute for differences between the segments.
 
-    Parameters
-    ----------
-    numbers : pandas.DataFrame
-        ``segmentation``, ``segment_id``, ``feature``, ``value`` and ``n_customers``:
-        how many customers of a segment have a value, or a fine bin of that mean.
-    categories : pandas.DataFrame
-        The same with ``level`` instead of ``value``.
-    fitted : mapping of str to collection of str
-        By segmentation, the features its segments were fitted on.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation and attribute, largest effect first: ``test``
-        (:data:`KRUSKAL_WALLIS` for numbers, :data:`CHI_SQUARED` for categories),
-        ``statistic``, ``p_value`` by Holm's method over the attributes of the
-        segmentation that were not fitted on, ``effect_size`` (epsilon squared or
-        Cramér's V, from 0 to 1), ``effect_reading`` and ``is_fitted``. An attribute in
-        which all customers agree, or with customers of one segment only, has none of
-        the measures.
+    ``numbers`` says how many customers (``n_customers``) of a segment have a ``value``
+    of a ``feature``, or a fine bin of that mean; ``categories`` has a ``level``
+    instead; ``fitted`` the features that each segmentation was fitted on. Returns the
+    rows of ``fct_segment_differences``, the largest effect first. P-values are
+    corrected by Holm's method over the attributes of a segmentation that were not
+    fitted on. An attribute in which all customers agree, or with customers of one
+    segment only, has none of the measures.
 
     References
     ----------

@@ -42,23 +42,11 @@ def feature_drift(
 ) -> pd.DataFrame:
     """Compare each feature's values with those of the last generation.
 
-    Parameters
-    ----------
-    previous_values, current_values : DataFrame
-        One row per feature and distinct value: ``feature``, ``value``,
-        ``n_customers``. Missing values are left out. ``previous_values`` is empty
-        before the first generation.
+    Both frames have one row per feature and distinct value: ``feature``, ``value``,
+    ``n_customers``; missing values are left out, and ``previous_values`` is empty
+    before the first generation. Returns the rows of ``fct_feature_drift``, by feature;
+    what needs a previous generation is missing where there is none.
 
-    Returns
-    -------
-    DataFrame
-        One row per feature of ``current_values``, by name:
-        ``population_stability_index`` and its ``reading``, ``ks_statistic`` and
-        ``ks_p_value``, customers and means of both generations. What needs a
-        previous generation is missing where there is none.
-
-    Notes
-    -----
     The bins of the index are the deciles of the previous generation: each takes the
     values above one decile up to the next, and the outer ones all values beyond.
     Equal deciles make fewer bins.
@@ -123,11 +111,8 @@ def kolmogorov_smirnov(
 ) -> tuple[float, float]:
     """Test whether two weighted samples could come from the same distribution.
 
-    Returns
-    -------
-    tuple of float
-        The largest difference of the two cumulative shares, and the two-sided
-        asymptotic p-value [1]_; 1 for two single customers, as of the exact test.
+    Returns the largest difference of the two cumulative shares, and the two-sided
+    asymptotic p-value [1]_; 1 for two single customers, as of the exact test.
 
     References
     ----------
@@ -176,7 +161,11 @@ def _drift_of_feature(
             row[f"{when}_n_customers"] = int(sample[1].sum())
             row[f"{when}_mean"] = float(np.average(sample[0], weights=sample[1]))
     if previous and current:
-        edges = _deciles(*previous)
+        values, counts = previous
+        deciles = np.arange(1, 10) / 10
+        edges = np.unique(
+            np.quantile(values, deciles, weights=counts, method="inverted_cdf")
+        )
         index = population_stability_index(
             *(
                 np.bincount(np.searchsorted(edges, values), counts, len(edges) + 1)
@@ -191,10 +180,3 @@ def _drift_of_feature(
             "ks_p_value": p_value,
         }
     return row
-
-
-def _deciles(values: FloatArray, counts: IntArray) -> FloatArray:
-    """Smallest values that a tenth, two tenths ... of the customers do not exceed."""
-    reached = 10 * np.cumsum(counts)
-    wanted = reached[-1] // 10 * np.arange(1, 10)
-    return np.unique(values[np.searchsorted(reached, wanted)])

@@ -32,38 +32,35 @@ def coordinate_values(frame: pd.DataFrame) -> FloatArray:
 def each_fitted(
     points: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[Segmentation, FloatArray, IntArray]]:
-    """Yield each segmentation with its fitted points, sorted, merged and checked."""
-    for segmentation in settings.segmentations:
-        yield (segmentation, *fitted_points(points, segmentation))
-
-
-def fitted_points(
-    points: pd.DataFrame, segmentation: Segmentation
-) -> tuple[FloatArray, IntArray]:
-    """Sorted, merged points of a segmentation and their fitted customers.
+    """Yield each segmentation with its points and their fitted customers, merged.
 
     Raises
     ------
     InputError
         If there are fewer distinct points than segments are asked for.
     """
-    is_own = points["segmentation"].to_numpy() == segmentation.name
-    own = points[is_own & (points["n_fitted"].to_numpy() > 0)]
-    weights = own["n_fitted"].to_numpy(dtype=np.int64)
-    values = coordinate_values(own)
-    if not values.shape[1]:
-        values = np.zeros((len(own), 1))
-    distinct, counts = merge_points(values, weights)
+    for segmentation in settings.segmentations:
+        is_own = points["segmentation"].to_numpy() == segmentation.name
+        own = points[is_own & (points["n_fitted"].to_numpy() > 0)]
+        weights = own["n_fitted"].to_numpy(dtype=np.int64)
+        values = coordinate_values(own)
+        if not values.shape[1]:
+            values = np.zeros((len(own), 1))
+        distinct, counts = merge_points(values, weights)
+        _refuse_few(segmentation, len(distinct), int(weights.sum()))
+        yield segmentation, distinct, counts
+
+
+def _refuse_few(segmentation: Segmentation, n_distinct: int, n_customers: int) -> None:
     needed = 2 if segmentation.n_segments == "auto" else segmentation.n_segments
-    if len(distinct) < needed:
+    if n_distinct < needed:
         setting = "auto" if segmentation.n_segments == "auto" else needed
         raise InputError(
             f"segmentation {segmentation.name}: n_segments={setting} needs at least "
-            f"{needed} different customers, but the {int(weights.sum())} complete "
-            f"customers have only {len(distinct)} different combinations of "
+            f"{needed} different customers, but the {n_customers} complete "
+            f"customers have only {n_distinct} different combinations of "
             f"{', '.join(segmentation.features)}."
         )
-    return distinct, counts
 
 
 def typed_frame(

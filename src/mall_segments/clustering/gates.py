@@ -24,12 +24,7 @@ Counts = dict[tuple[str, str], int]
 def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
     """Refuse customers that no trustworthy segments could come from.
 
-    Parameters
-    ----------
-    counts : pandas.DataFrame
-        Rows of ``fct_input_counts``: ``measure``, ``subject`` and ``n``.
-    settings : mapping
-        The settings of the build.
+    ``counts`` are rows of ``fct_input_counts``.
 
     Raises
     ------
@@ -39,19 +34,21 @@ def admit_customers(counts: pd.DataFrame, settings: Mapping[str, Any]) -> None:
         customers or distinct points than segments. Rejections are said by their most
         frequent reasons, with a row.
     """
-    check_gates(
-        {
-            (str(row["measure"]), str(row["subject"])): int(row["n"])
-            for row in counts.to_dict("records")
-        },
-        read_settings(settings),
-    )
+    read = read_settings(settings)
+    found = {
+        (str(row["measure"]), str(row["subject"])): int(row["n"])
+        for row in counts.to_dict("records")
+    }
+    if ("order lines", "") in found:
+        _refuse_no_orders(found, read)
+    _refuse_rejections(found, read.max_rejected_share)
+    for segmentation in read.segmentations:
+        _refuse_constant_features(segmentation, found)
+        _refuse_few_points(segmentation, found)
 
 
-def check_gates(counts: Counts, settings: Settings) -> None:
-    """Refuse as :func:`admit_customers`, which see."""
-    if ("order lines", "") in counts:
-        _refuse_no_orders(counts, settings)
+def _refuse_rejections(counts: Counts, allowed: float) -> None:
+    """Refuse files without customers, and those of which too much is rejected."""
     n_rows = counts["input rows", ""]
     n_rejected = counts["rejected rows", ""]
     n_fillers = counts.get(("rows without a customer", ""), 0)
@@ -67,15 +64,12 @@ def check_gates(counts: Counts, settings: Settings) -> None:
         (n_fillers, n_rows, "rows hold no customer"),
     ):
         share = rejected / max(rows, 1)
-        if share > settings.max_rejected_share:
+        if share > allowed:
             raise InputError(
                 f"{rejected:,} of {rows:,} {what}, a share of {share:.4f}; "
-                f"`max_rejected_share` allows {settings.max_rejected_share:g}. "
+                f"`max_rejected_share` allows {allowed:g}. "
                 f"Rejected: {_reasons(counts)}."
             )
-    for segmentation in settings.segmentations:
-        _refuse_constant_features(segmentation, counts)
-        _refuse_few_points(segmentation, counts)
 
 
 def _refuse_no_orders(counts: Counts, settings: Settings) -> None:

@@ -35,21 +35,9 @@ def wide_parameters(
 ) -> pd.DataFrame:
     """Put coordinates and segments into the one row that ``sql/assignment.sql`` reads.
 
-    Parameters
-    ----------
-    coordinates : pandas.DataFrame
-        What :func:`mall_segments.clustering.coordinates.fit_coordinates` returned.
-    segments : pandas.DataFrame
-        What :func:`mall_segments.clustering.segments.fit_segments` returned.
-    settings : mapping
-        Settings of the build.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation: the columns of ``coordinates``, ``precision``, and for
-        each slot ``s<n>_id``, ``s<n>_share``, ``s<n>_outlier_distance`` and
-        ``s<n>_c<m>``; missing in slots that no segment has.
+    Returns one row per segmentation: the columns of ``coordinates``, ``precision``, and
+    for each slot ``s<n>_id``, ``s<n>_share``, ``s<n>_outlier_distance`` and
+    ``s<n>_c<m>``; missing in slots that no segment has.
     """
     read = read_settings(settings)
     n_slots = max(each.most_segments for each in read.segmentations)
@@ -99,18 +87,9 @@ def build_model(
 ) -> Model:
     """Put together what is published as ``model.json``.
 
-    Parameters
-    ----------
-    settings : Settings
-        Settings of the build.
-    coordinates, segments : pandas.DataFrame
-        As :func:`wide_parameters`.
-    sizes, verdicts : pandas.DataFrame
-        Rows of ``dim_segments`` and of ``fct_segmentation_verdicts``.
-    previous : Model or None
-        The published model, whose ids are not used again.
-    build_id, settings_sha256 : str
-        Which build this is.
+    ``sizes`` are rows of ``dim_segments``, ``verdicts`` of
+    ``fct_segmentation_verdicts``; ``previous`` is the published model, whose ids are
+    not used again.
     """
     fitted: dict[str, Any] = {
         row["segmentation"]: row for row in coordinates.to_dict("records")

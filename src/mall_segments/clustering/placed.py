@@ -10,7 +10,7 @@ import pandas as pd
 from mall_segments.clustering.coordinates import each_segmentation
 from mall_segments.clustering.frames import coordinate_values
 from mall_segments.clustering.metrics import silhouettes
-from mall_segments.scoring.assignment import precision_of
+from mall_segments.scoring.assignment import place
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
@@ -42,24 +42,10 @@ def place_points(
 ) -> pd.DataFrame:
     """Assign each point to its nearest segment, as ``sql/assignment.sql`` does.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Rows of ``int_points``.
-    coordinates : pandas.DataFrame
-        Rows of ``int_coordinates``.
-    segments : pandas.DataFrame
-        Rows of ``segments``.
-    settings : mapping
-        Settings of the build.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation and point: ``segment_id``, ``distance``,
-        ``second_segment_id``, ``second_distance``, ``membership``, ``is_outlier`` and
-        ``silhouette``, from -1 (misplaced) to 1 (well separated), which is missing on
-        points without a fitted customer and beyond :data:`MAX_SILHOUETTE_POINTS`.
+    ``points``, ``coordinates`` and ``segments`` are rows of the models of these names.
+    Returns one row per segmentation and point. ``silhouette``, from -1 (misplaced) to 1
+    (well separated), is missing on points without a fitted customer and beyond
+    :data:`MAX_SILHOUETTE_POINTS`.
     """
     tables = []
     for segmentation, axes, own in each_segmentation(
@@ -81,30 +67,22 @@ def nearest_segments(
     values: FloatArray, centroids: FloatArray, rows: pd.DataFrame
 ) -> pd.DataFrame:
     """Assign points to centroids; ``rows`` are those of ``segments``, in that order."""
-    squared = np.zeros((len(values), len(centroids)))
-    for axis in range(values.shape[1]):
-        squared += (values[:, axis, None] - centroids[None, :, axis]) ** 2
     ids = rows["segment_id"].to_numpy(np.int64)
-    shares = rows["share"].to_numpy(np.float64)
-    at = np.arange(len(values))
-    nearest = squared.argmin(axis=1)
-    least = squared[at, nearest]
-    precision = precision_of(float(rows["variance"].iloc[0]))
-    affinities = shares * np.exp(
-        np.maximum(-700.0, (least[:, None] - squared) * precision)
+    placed = place(
+        values,
+        centroids,
+        shares=rows["share"].to_numpy(np.float64),
+        fences=rows["outlier_distance"].to_numpy(np.float64),
+        variance=float(rows["variance"].iloc[0]),
     )
-    squared[at, nearest] = np.inf
-    second = squared.argmin(axis=1)
-    distance = np.sqrt(least)
     return pd.DataFrame(
         {
-            "segment_id": ids[nearest],
-            "distance": distance,
-            "second_segment_id": ids[second],
-            "second_distance": np.sqrt(squared[at, second]),
-            "membership": shares[nearest] / affinities.sum(axis=1),
-            "is_outlier": distance
-            > rows["outlier_distance"].to_numpy(np.float64)[nearest],
+            "segment_id": ids[placed.segment],
+            "distance": placed.distance,
+            "second_segment_id": ids[placed.second],
+            "second_distance": placed.second_distance,
+            "membership": placed.membership,
+            "is_outlier": placed.is_outlier,
         }
     )
 

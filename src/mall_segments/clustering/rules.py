@@ -104,40 +104,15 @@ def describe_segments(
     segment_points: pd.DataFrame,
     segments: pd.DataFrame,
     settings: Mapping[str, Any],
-    *,
-    max_leaves: int = MAX_LEAVES,
 ) -> pd.DataFrame:
     """Explain each segment by the rules of a small surrogate decision tree.
 
-    Parameters
-    ----------
-    points : DataFrame
-        Rows of ``int_points``: ``segmentation``, ``point_id``, ``n_customers`` and a
-        column per feature in original units.
-    segment_points : DataFrame
-        The segment of each point: ``segmentation``, ``point_id`` and ``segment_id``.
-    segments : DataFrame
-        Names: ``segmentation``, ``segment_id``, ``segment_name``.
-    settings : mapping of str to object
-        The settings of the build, as dbt hands them over.
-    max_leaves : int
-        Leaves of each tree at most, from 2. A segmentation with more segments gets a
-        leaf for each.
+    ``points`` are rows of ``int_points`` and ``segment_points`` of
+    ``int_points_assigned``. Returns the rows of ``fct_segment_rules``; ``rule_id``
+    counts the rules of a segmentation by segment, then by customers descending. Every
+    customer satisfies exactly one rule of each segmentation. A segment for which no
+    leaf speaks has none.
 
-    Returns
-    -------
-    DataFrame
-        One row per segmentation and rule. ``rule_id`` counts the rules of a
-        segmentation by segment, then by customers descending. ``rule_sql`` is a
-        predicate over columns named like the features, ``rule_text`` the same for a
-        reader. ``n_customers`` satisfy the rule, ``n_in_segment`` of them are in the
-        segment; ``precision`` is their share of the former and ``coverage`` their
-        share of the segment. Every customer satisfies exactly one rule of each
-        segmentation; ``fidelity`` is the share of customers whose rule names their
-        own segment. A segment for which no leaf speaks has no row.
-
-    Notes
-    -----
     The tree is grown best first, weighted by customers [1]_, and stops as soon as it
     has a rule for every segment and a fidelity of :data:`TARGET_FIDELITY`: more leaves
     would be right about a few customers more and tell a reader less. If no number of
@@ -152,8 +127,6 @@ def describe_segments(
     .. [1] Craven and Shavlik (1996), "Extracting tree-structured representations of
        trained networks", NIPS 8, 24-30.
     """
-    if max_leaves < 2:  # noqa: PLR2004 - fewer leaves separate nothing
-        raise ValueError(f"max_leaves={max_leaves} is below 2")
     read = read_settings(settings)
     names = {
         (segmentation, segment_id): name
@@ -170,7 +143,7 @@ def describe_segments(
     for segmentation in read.segmentations:
         own = labelled[labelled["segmentation"] == segmentation.name]
         features = [read.feature(name) for name in segmentation.features]
-        rules = _rules(_points(own, features), max_leaves)
+        rules = _rules(_points(own, features))
         rows += [
             {
                 "segmentation": segmentation.name,
@@ -208,9 +181,9 @@ def _points(own: pd.DataFrame, features: Sequence[Feature]) -> _Points:
     )
 
 
-def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
+def _rules(points: _Points) -> list[dict[str, Any]]:
     """Columns of a segmentation's rules, in the order of their ids."""
-    leaves = _choose_leaves(points, max_leaves)
+    leaves = _choose_leaves(points)
     everyone = np.ones(len(points.weights), dtype=np.bool_)
     rules: list[dict[str, Any]] = []
     for leaf in leaves:
@@ -235,7 +208,7 @@ def _rules(points: _Points, max_leaves: int) -> list[dict[str, Any]]:
     )
 
 
-def _choose_leaves(points: _Points, max_leaves: int) -> list[_Leaf]:
+def _choose_leaves(points: _Points) -> list[_Leaf]:
     """Leaves of the smallest tree that is good enough, or else of the best tree."""
     segments, codes = np.unique(points.segment_ids, return_inverse=True)
     sizes = np.bincount(codes, weights=points.weights)
@@ -243,7 +216,7 @@ def _choose_leaves(points: _Points, max_leaves: int) -> list[_Leaf]:
     best_score = (0, 0.0)
     for weights in (points.weights, points.weights / sizes[codes]):
         # A tree with a leaf more is the same tree with one leaf split.
-        for n_leaves in range(len(segments), max(max_leaves, len(segments)) + 1):
+        for n_leaves in range(len(segments), max(MAX_LEAVES, len(segments)) + 1):
             leaves = _grow(points, weights, n_leaves)
             score = (_n_spoken_for(leaves), _fidelity(leaves, points))
             if score > best_score:

@@ -13,6 +13,7 @@ from mall_segments.clustering.coordinates import (
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
+from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.identity import (
     LEAST_RETURNING,
@@ -23,7 +24,6 @@ from mall_segments.clustering.identity import (
 from mall_segments.clustering.kmeans import (
     KMeansFit,
     assign_points,
-    fit_kmeans,
     merge_points,
     settle_centroids,
 )
@@ -39,11 +39,11 @@ from mall_segments.clustering.stability import stabilities
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import pandas as pd
 
-    from mall_segments.clustering import FloatArray, IntArray
+    from mall_segments.clustering import BoolArray, FloatArray, IntArray
     from mall_segments.model import Coordinate, Model, ModelSegmentation
     from mall_segments.settings import Feature, Segmentation, Settings
 
@@ -63,23 +63,6 @@ class Known:
     returning_share: float
 
 
-@dataclass(frozen=True)
-class _Inputs:
-    """Everything one segmentation is fitted from; points and weights are merged."""
-
-    segmentation: Segmentation
-    features: list[Feature]
-    axes: list[tuple[int, Coordinate]]
-    frame: pd.DataFrame
-    points: FloatArray
-    weights: IntArray
-    verdict: str
-    n_segments: int
-    chosen_by: str
-    previous: ModelSegmentation | None
-    personas: pd.DataFrame
-
-
 def fit_segments(
     points: pd.DataFrame,
     coordinates: pd.DataFrame,
@@ -88,85 +71,81 @@ def fit_segments(
 ) -> pd.DataFrame:
     """Fit, number and name the segments of every segmentation.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Rows of ``int_points``, in any order.
-    coordinates : pandas.DataFrame
-        What :func:`mall_segments.clustering.coordinates.fit_coordinates` returned.
-    settings : mapping
-        Settings of the build.
-    known : Known
-        What was found out before.
+    ``points`` are rows of ``int_points``, in any order, and ``coordinates`` what
+    :func:`mall_segments.clustering.coordinates.fit_coordinates` returned. Returns the
+    rows of the model ``segments``, by segmentation and segment id. ``inertia`` and
+    ``variance`` are of the segmentation, in squared scaled units; a segment lies at
+    ``coordinate_<n>`` and per feature at ``centroid_<feature>``: the mean of a number
+    in its own unit, the most frequent level of a category.
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation and segment, by segment id: names, ``n_segments``,
-        ``chosen_by``, ``random_seed``, ``scaler``, ``n_fitted`` and its ``share``,
-        ``inertia`` and ``variance`` of the segmentation (scaled units), and of the
-        segment ``inertia_share``, ``mean_silhouette``, ``stability_jaccard``,
-        ``outlier_distance``, ``is_continued`` (whether the segmentation continues a
-        published one), ``is_new``, ``previous_segment_id``,
-        ``centroid_distance_moved``; its coordinates as ``coordinate_<n>``, and per
-        feature ``centroid_<feature>``: the mean of a number in its own unit, the most
-        frequent level of a category, and ``scaled_centroid_<number>``.
-
-    Raises
-    ------
-    SettingsError
-        If the personas cannot be used.
-
-    Notes
-    -----
     A first build numbers segments by fitted customers, most first, ties by the
     coordinates ascending. Later builds take over the ids of the published segments
     they continue, see :func:`mall_segments.clustering.identity.match_identities`, but
     a name only as long as it is true. A segmentation starts anew, from id 1, if its
     features changed or fewer than ``LEAST_RETURNING`` of the last customers are
     among these, unless ``other_customers`` is ``keep``.
+
+    Raises
+    ------
+    SettingsError
+        If the personas cannot be used.
     """
     read = read_settings(settings)
     rows: list[dict[str, Any]] = []
     for segmentation, axes, frame in each_segmentation(points, coordinates, read):
-        inputs = _inputs(segmentation, axes, frame, read, known)
-        taken = {row["persona"] for row in rows}
-        rows += _segment_rows(inputs, taken)
+        fitted = frame[frame["n_fitted"] > 0]
+        previous = _continued(segmentation, read, known)
+        chosen = known.counts[
+            (known.counts["segmentation"] == segmentation.name)
+            & known.counts["is_chosen"].astype(bool)
+        ].iloc[0]
+        distinct, weights = merge_points(
+            coordinate_values(fitted), fitted["n_fitted"].to_numpy(np.int64)
+        )
+        fit, identities = _fit(
+            distinct, weights, int(chosen["n_segments"]), segmentation, axes, previous
+        )
+        features = [read.feature(name) for name in segmentation.features]
+        members = assign_points(coordinate_values(fitted), fit.centroids)
+        traits = [
+            _traits(fitted, features, axes, members == row)
+            for row in range(len(identities))
+        ]
+        labels = _labels(
+            identities,
+            traits,
+            features,
+            previous,
+            known,
+            segmentation.name,
+            taken={row["persona"] for row in rows},
+        )
+        measures = _measures(distinct, weights, fit, segmentation.random_seed)
+        n_fitted = int(weights.sum())
+        n_free = max(n_fitted - len(identities), 1) * len(axes)
+        rows += [
+            {
+                "segmentation": segmentation.name,
+                "segment_id": identity.segment_id,
+                **labels[row],
+                "n_segments": len(identities),
+                "chosen_by": str(chosen["chosen_by"]),
+                "random_seed": segmentation.random_seed,
+                "scaler": segmentation.scaler,
+                "n_fitted": int(fit.sizes[row]),
+                "share": int(fit.sizes[row]) / n_fitted,
+                "inertia": fit.inertia,
+                "variance": fit.inertia / n_free,
+                **measures[row],
+                "is_continued": previous is not None,
+                "is_new": identity.is_new,
+                "previous_segment_id": identity.previous_segment_id,
+                "centroid_distance_moved": identity.distance_moved,
+                **_places(axes, fit.centroids[row], traits[row]),
+            }
+            for row, identity in enumerate(identities)
+        ]
     return _frame(rows, read)
-
-
-def _inputs(
-    segmentation: Segmentation,
-    axes: list[tuple[int, Coordinate]],
-    frame: pd.DataFrame,
-    settings: Settings,
-    known: Known,
-) -> _Inputs:
-    fitted = frame[frame["n_fitted"] > 0]
-    distinct, weights = merge_points(
-        coordinate_values(fitted), fitted["n_fitted"].to_numpy(np.int64)
-    )
-    previous = _continued(segmentation, settings, known)
-    chosen = known.counts[
-        (known.counts["segmentation"] == segmentation.name)
-        & known.counts["is_chosen"].astype(bool)
-    ]
-    (verdict,) = known.verdicts.loc[
-        known.verdicts["segmentation"] == segmentation.name, "verdict"
-    ]
-    return _Inputs(
-        segmentation=segmentation,
-        features=[settings.feature(name) for name in segmentation.features],
-        axes=axes,
-        frame=fitted,
-        points=distinct,
-        weights=weights,
-        verdict=str(verdict),
-        n_segments=int(chosen["n_segments"].iloc[0]),
-        chosen_by=str(chosen["chosen_by"].iloc[0]),
-        previous=previous,
-        personas=known.personas,
-    )
 
 
 def _continued(
@@ -185,76 +164,62 @@ def _continued(
     return None
 
 
-def _segment_rows(inputs: _Inputs, taken: set[str]) -> list[dict[str, Any]]:
-    fit = fit_kmeans(
-        inputs.points,
-        inputs.weights,
-        n_segments=inputs.n_segments,
-        random_seed=inputs.segmentation.random_seed,
-    )
-    identities = _identities(fit, inputs)
-    order = sorted(range(len(identities)), key=lambda row: identities[row].segment_id)
-    identities = [identities[row] for row in order]
-    if order != sorted(order):
-        # Ties go to the lower id, which may not be the lower row of the fit.
-        fit = settle_centroids(inputs.points, inputs.weights, fit.centroids[order])
-    members = assign_points(coordinate_values(inputs.frame), fit.centroids)
-    traits = [_traits(inputs, members == row) for row in range(len(identities))]
-    labels = _labels(identities, traits, inputs, taken)
-    measures = _measures(inputs, fit)
-    n_fitted = int(inputs.weights.sum())
-    n_free = max(n_fitted - inputs.n_segments, 1) * len(inputs.axes)
-    return [
-        {
-            "segmentation": inputs.segmentation.name,
-            "segment_id": identity.segment_id,
-            **labels[row],
-            "n_segments": inputs.n_segments,
-            "chosen_by": inputs.chosen_by,
-            "random_seed": inputs.segmentation.random_seed,
-            "scaler": inputs.segmentation.scaler,
-            "n_fitted": int(fit.sizes[row]),
-            "share": int(fit.sizes[row]) / n_fitted,
-            "inertia": fit.inertia,
-            "variance": fit.inertia / n_free,
-            **measures[row],
-            "is_continued": inputs.previous is not None,
-            "is_new": identity.is_new,
-            "previous_segment_id": identity.previous_segment_id,
-            "centroid_distance_moved": identity.distance_moved,
-            **_places(inputs, fit.centroids[row], traits[row]),
-        }
-        for row, identity in enumerate(identities)
-    ]
+def _fit(
+    points: FloatArray,
+    weights: IntArray,
+    n_segments: int,
+    segmentation: Segmentation,
+    axes: list[tuple[int, Coordinate]],
+    previous: ModelSegmentation | None,
+) -> tuple[KMeansFit, list[Identity]]:
+    """Fit merged points and say who the segments are, rows in the order of their ids.
 
-
-def _identities(fit: KMeansFit, inputs: _Inputs) -> list[Identity]:
-    """Continue the published segments, by where their centroids lie in this scale."""
-    if inputs.previous is None:
-        return first_identities(len(fit.centroids))
-    axes = [axis for _, axis in inputs.axes]
+    Segments are the published ones they continue by where those lie in this scale.
+    """
+    fit = fit_counts(
+        points,
+        weights,
+        n_segments=[n_segments],
+        random_seed=segmentation.random_seed,
+    )[n_segments]
+    if previous is None:
+        return fit, first_identities(n_segments)
     placed, retired = (
         [
             (
                 segment.segment_id,
-                to_new_scale(axes, inputs.previous.coordinates, segment.coordinates),
+                to_new_scale(
+                    [axis for _, axis in axes],
+                    previous.coordinates,
+                    segment.coordinates,
+                ),
             )
             for segment in segments
         ]
-        for segments in (inputs.previous.segments, inputs.previous.retired_segments)
+        for segments in (previous.segments, previous.retired_segments)
     )
-    return match_identities(fit.centroids, placed, retired)
+    identities = match_identities(fit.centroids, placed, retired)
+    order = sorted(range(n_segments), key=lambda row: identities[row].segment_id)
+    if order != sorted(order):
+        # Ties go to the lower id, which may not be the lower row of the fit.
+        fit = settle_centroids(points, weights, fit.centroids[order])
+    return fit, [identities[row] for row in order]
 
 
-def _traits(inputs: _Inputs, members: Any) -> Traits:
+def _traits(
+    frame: pd.DataFrame,
+    features: Sequence[Feature],
+    axes: Sequence[tuple[int, Coordinate]],
+    members: BoolArray,
+) -> Traits:
     """Describe the fitted customers of one segment among all that were fitted."""
-    weights = inputs.frame["n_fitted"].to_numpy(np.float64)
+    weights = frame["n_fitted"].to_numpy(np.float64)
     own = weights * members
     z_scores: dict[str, float] = {}
     means: dict[str, float] = {}
     shares: dict[str, dict[str, tuple[float, float]]] = {}
-    for feature in inputs.features:
-        column = inputs.frame[feature.name]
+    for feature in features:
+        column = frame[feature.name]
         if feature.type == "category":
             levels = column.astype(str).to_numpy()
             shares[feature.name] = {
@@ -265,8 +230,8 @@ def _traits(inputs: _Inputs, members: Any) -> Traits:
                 for level in sorted(set(levels))
             }
             continue
-        number = next(n for n, axis in inputs.axes if axis.feature == feature.name)
-        scaled = inputs.frame[f"coordinate_{number}"].to_numpy(np.float64)
+        number = next(n for n, axis in axes if axis.feature == feature.name)
+        scaled = frame[f"coordinate_{number}"].to_numpy(np.float64)
         overall = np.average(scaled, weights=weights)
         spread = np.average((scaled - overall) ** 2, weights=weights) ** 0.5
         moved = np.average(scaled, weights=own) - overall
@@ -280,74 +245,80 @@ def _traits(inputs: _Inputs, members: Any) -> Traits:
 def _labels(
     identities: Sequence[Identity],
     traits: Sequence[Traits],
-    inputs: _Inputs,
-    taken: set[str],
+    features: Sequence[Feature],
+    previous: ModelSegmentation | None,
+    known: Known,
+    segmentation: str,
+    *,
+    taken: Collection[str],
 ) -> list[dict[str, str]]:
     """Name, persona and action; none is claimed for parts that are no segments."""
-    if inputs.verdict == "no segments":
-        names = name_parts(traits, inputs.features)
+    (verdict,) = known.verdicts.loc[
+        known.verdicts["segmentation"] == segmentation, "verdict"
+    ]
+    if verdict == "no segments":
+        names = name_parts(traits, features)
         personas = [(name, NO_ACTION) for name in names]
     else:
         before = {
             segment.segment_id: segment.segment_name
-            for segment in (inputs.previous.segments if inputs.previous else ())
+            for segment in (previous.segments if previous else ())
         }
         names = name_segments(
             traits,
-            inputs.features,
+            features,
             [before.get(each.previous_segment_id or 0) for each in identities],
         )
-        personas = choose_personas(traits, names, inputs.features, inputs.personas)
+        personas = choose_personas(traits, names, features, known.personas)
     return [
         {
             "segment_name": name,
             # The same words for other customers would mislead who reads both.
-            "persona": f"{persona} ({inputs.segmentation.name})"
-            if persona in taken
-            else persona,
+            "persona": f"{persona} ({segmentation})" if persona in taken else persona,
             "recommended_action": action,
         }
         for name, (persona, action) in zip(names, personas, strict=True)
     ]
 
 
-def _measures(inputs: _Inputs, fit: KMeansFit) -> list[dict[str, float | None]]:
+def _measures(
+    points: FloatArray, weights: IntArray, fit: KMeansFit, random_seed: int
+) -> list[dict[str, float | None]]:
     """Inertia share, silhouette, stability and outlier distance of each segment."""
-    squared = np.zeros(len(inputs.points))
-    for column, targets in zip(inputs.points.T, fit.centroids.T, strict=True):
+    squared = np.zeros(len(points))
+    for column, targets in zip(points.T, fit.centroids.T, strict=True):
         squared += (column - targets[fit.labels]) ** 2
-    sample, counts = sample_for_silhouettes(inputs.points, inputs.weights)
+    sample, counts = sample_for_silhouettes(points, weights)
     labels = assign_points(sample, fit.centroids)
-    values = silhouettes(sample, counts, [labels])[0]
+    (values,) = silhouettes(sample, counts, [labels])
     ((stability, _),) = stabilities(
-        inputs.points,
-        inputs.weights,
-        [fit.centroids],
-        random_seed=inputs.segmentation.random_seed,
+        points, weights, [fit.centroids], random_seed=random_seed
     )
     measures: list[dict[str, float | None]] = []
     for row in range(len(fit.centroids)):
         members, sampled = fit.labels == row, labels == row
-        own, weights = squared[members], inputs.weights[members]
+        distances, own = squared[members], weights[members]
         measures.append(
             {
-                "inertia_share": float(own @ weights) / (fit.inertia or 1.0),
+                "inertia_share": float(distances @ own) / (fit.inertia or 1.0),
                 "mean_silhouette": (
                     float(np.average(values[sampled], weights=counts[sampled]))
                     if values is not None and sampled.any()
                     else None
                 ),
                 "stability_jaccard": float(stability[row]),
-                "outlier_distance": outlier_fence(np.sqrt(own), weights),
+                "outlier_distance": outlier_fence(np.sqrt(distances), own),
             }
         )
     return measures
 
 
-def _places(inputs: _Inputs, centroid: FloatArray, traits: Traits) -> dict[str, Any]:
+def _places(
+    axes: Sequence[tuple[int, Coordinate]], centroid: FloatArray, traits: Traits
+) -> dict[str, Any]:
     """Return where a segment lies, in coordinates and in original units."""
     columns: dict[str, Any] = {}
-    for (number, axis), value in zip(inputs.axes, centroid, strict=True):
+    for (number, axis), value in zip(axes, centroid, strict=True):
         columns[f"coordinate_{number}"] = float(value)
         if axis.level is None:
             columns[f"scaled_centroid_{axis.feature}"] = float(value)

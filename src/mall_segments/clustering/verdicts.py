@@ -10,8 +10,9 @@ from scipy.spatial import cKDTree
 from scipy.special import stdtrit
 
 from mall_segments.clustering.counts import choice_by_gap, sample_for_silhouettes
+from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import each_fitted, typed_frame
-from mall_segments.clustering.kmeans import assign_points, fit_kmeans
+from mall_segments.clustering.kmeans import assign_points
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
@@ -133,26 +134,13 @@ def judge_segmentations(
 ) -> pd.DataFrame:
     """Say of each segmentation whether its segments are there.
 
-    Parameters
-    ----------
-    points : pandas.DataFrame
-        Rows of ``int_points``, in any order.
-    cluster_counts : pandas.DataFrame
-        What :func:`mall_segments.clustering.choosing.score_cluster_counts` returned.
-    settings : mapping
-        Settings of the build.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per segmentation.
+    ``points`` are rows of ``int_points``, in any order, and ``cluster_counts`` of
+    ``fct_cluster_count_scores``. Returns the rows of ``fct_segmentation_verdicts``.
 
     Raises
     ------
     InputError
         If there are no segments, and the setting ``no_segments`` is ``refuse``.
-    ValueError
-        If ``cluster_counts`` does not choose one number for a segmentation.
     """
     parsed = read_settings(settings)
     rows: list[dict[str, Any]] = []
@@ -296,17 +284,10 @@ def _scores_of(cluster_counts: pd.DataFrame, segmentation: str) -> list[dict[str
     """Scores of one segmentation by number of segments, ``None`` where missing."""
     own = cluster_counts[cluster_counts["segmentation"].to_numpy() == segmentation]
     own = own.sort_values("n_segments")
-    rows: list[dict[str, Any]] = [
+    return [
         {str(name): value for name, value in row.items()}
         for row in own.astype(object).where(own.notna(), None).to_dict("records")
     ]
-    n_chosen = sum(bool(row["is_chosen"]) for row in rows)
-    if n_chosen != 1:
-        raise ValueError(
-            f"cluster_counts chooses {n_chosen} numbers of segments for "
-            f"{segmentation}; exactly one is needed"
-        )
-    return rows
 
 
 def _evidence(
@@ -322,9 +303,9 @@ def _evidence(
     n_segments, n_customers = int(chosen["n_segments"]), int(weights.sum())
     silhouette, slivers = chosen["silhouette"], None
     if chosen["smallest_segment_share"] < SLIVER:
-        fit = fit_kmeans(
-            points, weights, n_segments=n_segments, random_seed=random_seed
-        )
+        fit = fit_counts(
+            points, weights, n_segments=[n_segments], random_seed=random_seed
+        )[n_segments]
         is_sliver = fit.sizes < SLIVER * n_customers
         is_kept = ~is_sliver[fit.labels]
         # Where all others are alike, only the few tell customers apart.

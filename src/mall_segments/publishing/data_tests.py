@@ -38,7 +38,7 @@ def write_data_tests(
     *,
     manifest: Mapping[str, Any],
 ) -> None:
-    """Write ``data_tests.json``: the tests that had to pass before."""
+    """Write ``data_tests.json``: the data tests that had to pass before."""
     tests = _tests_before(manifest, PUBLISHING_NODE)
     content = {
         "format": _FORMAT,

@@ -59,8 +59,8 @@ def read_manifest() -> dict[str, Any]:
     for adapter in FACTORY.adapters.values():
         manifest = adapter.get_macro_resolver()
         if isinstance(manifest, Manifest):
-            held = manifest.writable_manifest().to_dict()
-            known: dict[str, Any] = json.loads(json.dumps(held, cls=JSONEncoder))
+            content = manifest.writable_manifest().to_dict()
+            known: dict[str, Any] = json.loads(json.dumps(content, cls=JSONEncoder))
             return known
     raise PublishError("dbt's manifest, which describes what is published, is not held")
 

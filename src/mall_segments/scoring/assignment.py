@@ -31,12 +31,11 @@ _MOST_PRECISE: Final = 1e12
 
 
 @dataclass(frozen=True)
-class Assigned:
-    """What is known of ``n`` customers in one segmentation, an array of ``n`` each.
+class Placed:
+    """Where ``n`` customers lie among the segments, an array of ``n`` each.
 
-    ``segment`` and ``second`` are positions in ``segmentation.segments``. Distances are
-    in scaled units. ``reason`` is the position, in ``segmentation.features``, of the
-    feature that most separates the nearest segment from the second.
+    ``segment`` and ``second`` are positions of segments, the nearest two, of equally
+    near ones the lower. Distances are in scaled units.
     """
 
     segment: npt.NDArray[np.intp]
@@ -45,6 +44,16 @@ class Assigned:
     second_distance: FloatArray
     membership: FloatArray
     is_outlier: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Assigned(Placed):
+    """What is known of ``n`` customers in one segmentation, an array of ``n`` each.
+
+    ``reason`` is the position, in ``segmentation.features``, of the feature that most
+    separates the nearest segment from the second.
+    """
+
     is_imputed: npt.NDArray[np.bool_]
     reason: npt.NDArray[np.intp]
 
@@ -61,6 +70,39 @@ def assign(
     """
     coordinates = to_coordinates(model, segmentation, customers)
     centroids = np.array([each.coordinates for each in segmentation.segments])
+    placed = place(
+        coordinates,
+        centroids,
+        shares=np.array([each.share for each in segmentation.segments]),
+        fences=np.array([each.outlier_distance for each in segmentation.segments]),
+        variance=segmentation.variance,
+    )
+    is_imputed = np.zeros(len(coordinates), dtype=np.bool_)
+    for name in segmentation.features:
+        if model.column(name).type == "number":
+            is_imputed |= np.isnan(_numbers(customers[name]))
+    return Assigned(
+        **vars(placed),
+        is_imputed=is_imputed,
+        reason=_reasons(
+            segmentation, coordinates, centroids, placed.segment, placed.second
+        ),
+    )
+
+
+def place(
+    coordinates: FloatArray,
+    centroids: FloatArray,
+    *,
+    shares: FloatArray,
+    fences: FloatArray,
+    variance: float,
+) -> Placed:
+    """Find the nearest two segments of coordinates, of shape (n, n_coordinates).
+
+    The segments' centroids, shares and outlier distances are in one order; the variance
+    is that of the segmentation.
+    """
     # One axis after the other, as the SQL adds them up, so that ties are the same.
     squared = np.zeros((len(coordinates), len(centroids)))
     for axis in range(coordinates.shape[1]):
@@ -68,30 +110,19 @@ def assign(
     rows = np.arange(len(coordinates))
     nearest = squared.argmin(axis=1)
     least = squared[rows, nearest]
-    others = squared.copy()
-    others[rows, nearest] = np.inf
-    second = others.argmin(axis=1)
-    shares = np.array([each.share for each in segmentation.segments])
     affinities = shares * np.exp(
-        np.maximum(
-            -700.0, (least[:, None] - squared) * precision_of(segmentation.variance)
-        )
+        np.maximum(-700.0, (least[:, None] - squared) * precision_of(variance))
     )
-    fences = np.array([each.outlier_distance for each in segmentation.segments])
+    squared[rows, nearest] = np.inf
+    second = squared.argmin(axis=1)
     distance = np.sqrt(least)
-    is_imputed = np.zeros(len(rows), dtype=np.bool_)
-    for name in segmentation.features:
-        if model.column(name).type == "number":
-            is_imputed |= np.isnan(_numbers(customers[name]))
-    return Assigned(
+    return Placed(
         segment=nearest,
         distance=distance,
         second=second,
         second_distance=np.sqrt(squared[rows, second]),
         membership=shares[nearest] / affinities.sum(axis=1),
         is_outlier=distance > fences[nearest],
-        is_imputed=is_imputed,
-        reason=_reasons(segmentation, coordinates, centroids, nearest, second),
     )
 
 

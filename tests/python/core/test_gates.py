@@ -1,15 +1,13 @@
+import pandas as pd
 import pytest
 from customer_frames import make_settings
 
-from mall_segments.clustering.gates import check_gates
+from mall_segments.clustering.gates import admit_customers
 from mall_segments.errors import InputError
-from mall_segments.settings import parse_settings
 
-SETTINGS = parse_settings(
-    make_settings(
-        [{"name": "visits"}, {"name": "basket"}],
-        [{"name": "both", "features": ["visits", "basket"], "n_segments": 3}],
-    )
+SETTINGS = make_settings(
+    [{"name": "visits"}, {"name": "basket"}],
+    [{"name": "both", "features": ["visits", "basket"], "n_segments": 3}],
 )
 
 
@@ -32,8 +30,13 @@ def counts(**changes):
     return found
 
 
+def admit(found, settings=SETTINGS):
+    rows = [(*key, n) for key, n in found.items()]
+    admit_customers(pd.DataFrame(rows, columns=["measure", "subject", "n"]), settings)
+
+
 def test_customers_that_can_be_segmented_pass():
-    check_gates(counts(), SETTINGS)
+    admit(counts())
 
 
 @pytest.mark.parametrize(
@@ -63,7 +66,7 @@ def test_customers_that_can_be_segmented_pass():
 )
 def test_refuses_what_no_segments_can_come_from(changes, said):
     with pytest.raises(InputError) as refusal:
-        check_gates(counts(**changes), SETTINGS)
+        admit(counts(**changes))
     assert said in str(refusal.value)
 
 
@@ -85,14 +88,10 @@ def test_refuses_what_no_segments_can_come_from(changes, said):
     ],
 )
 def test_refuses_orders_that_say_nothing_of_the_customers(changes, said):
-    settings = parse_settings(
-        make_settings(
-            [{"name": "visits"}, {"name": "basket"}],
-            [{"name": "both", "features": ["visits", "basket"], "n_segments": 3}],
-        )
-        | {"orders_features": [{"name": "n_orders"}]}
-        | {"customers_path": "customers.csv", "orders_path": "orders.csv"}
-    )
+    settings = SETTINGS | {
+        "orders_features": [{"name": "n_orders"}],
+        "orders_path": "orders.csv",
+    }
     found = {
         "order_lines__": 9,
         "rejected_order_lines__": 6,
@@ -101,15 +100,15 @@ def test_refuses_orders_that_say_nothing_of_the_customers(changes, said):
         "returns__": 0,
         "distinct_values__n_orders": 2,
     }
-    check_gates(counts(**found), settings)
+    admit(counts(**found), settings)
     with pytest.raises(InputError) as refusal:
-        check_gates(counts(**found | changes), settings)
+        admit(counts(**found | changes), settings)
     assert said in str(refusal.value)
 
 
 def test_fillers_do_not_count_against_the_customers():
     few = counts(rejected_rows__=2, rows_without_a_customer__=2)
-    check_gates(few, SETTINGS)
+    admit(few)
 
 
 def test_names_the_three_most_frequent_reasons():
@@ -118,7 +117,7 @@ def test_names_the_three_most_frequent_reasons():
         found["rejected because", reason] = number
         found["first row rejected because", reason] = number
     with pytest.raises(InputError) as refusal:
-        check_gates(found, SETTINGS)
+        admit(found)
     assert "4 for 'c'" in str(refusal.value)
     assert "and 1 more reasons" in str(refusal.value)
 
@@ -129,7 +128,7 @@ def test_counts_each_reason_of_rows_that_have_several():
         found["rejected because", reasons] = n
         found["first row rejected because", reasons] = row
     with pytest.raises(InputError) as refusal:
-        check_gates(found, SETTINGS)
+        admit(found)
     assert (
         "8 for 'b' (row 1 is the first); 5 for 'a' (row 2 is the first); 3 for 'c'"
     ) in str(refusal.value)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mall_segments.clustering import rules as rules_module
 from mall_segments.clustering.rules import _Column, _threshold, describe_segments
 from mall_segments.settings import Feature
 
@@ -33,7 +34,7 @@ def configure(shipped_settings, *features):
     }
 
 
-def describe(configured, values, segment_ids, n_customers=None, **options):
+def describe(configured, values, segment_ids, n_customers=None):
     """Describe points with these values per feature, one customer on each or more."""
     points = pd.DataFrame(values).assign(
         segmentation="made_up",
@@ -43,7 +44,7 @@ def describe(configured, values, segment_ids, n_customers=None, **options):
     segment_points = points[["segmentation", "point_id"]].assign(segment_id=segment_ids)
     segments = segment_points[["segmentation", "segment_id"]].drop_duplicates()
     segments["segment_name"] = "segment " + segments["segment_id"].astype(str)
-    return describe_segments(points, segment_points, segments, configured, **options)
+    return describe_segments(points, segment_points, segments, configured)
 
 
 def satisfied(rule_sql, customers):
@@ -181,13 +182,12 @@ def test_leaves_that_say_the_same_as_their_sibling_are_one_rule(shipped_settings
     ]
 
 
-def test_customers_weigh_what_they_count(shipped_settings):
+def test_customers_weigh_what_they_count(shipped_settings, monkeypatch):
+    monkeypatch.setattr(rules_module, "MAX_LEAVES", 2)
     configured = configure(shipped_settings, ("visits", 1, True))
     values = {"visits": [1.0, 2.0, 3.0, 10.0, 11.0, 12.0]}
     segment_ids = [1, 2, 1, 2, 1, 2]
-    heavy_ends = describe(
-        configured, values, segment_ids, [90, 1, 1, 1, 1, 90], max_leaves=2
-    )
+    heavy_ends = describe(configured, values, segment_ids, [90, 1, 1, 1, 1, 90])
     assert heavy_ends["fidelity"].iloc[0] >= 180 / 184
     assert heavy_ends["n_customers"].sum() == 184
 
@@ -207,12 +207,13 @@ def test_a_small_segment_gets_a_rule_though_it_is_outnumbered(shipped_settings):
     assert small["precision"].tolist() == [1]
 
 
-def test_a_segment_for_which_no_leaf_speaks_has_no_row(shipped_settings):
+def test_a_segment_for_which_no_leaf_speaks_has_no_row(shipped_settings, monkeypatch):
+    monkeypatch.setattr(rules_module, "MAX_LEAVES", 2)
     configured = configure(shipped_settings, ("visits", 1, True))
     rng = np.random.default_rng(0)
     visits = np.arange(60.0)
     segment_ids = rng.integers(1, 8, 60)
-    rules = describe(configured, {"visits": visits}, segment_ids, max_leaves=2)
+    rules = describe(configured, {"visits": visits}, segment_ids)
     silent = set(range(1, 8)) - set(rules["segment_id"])
     assert silent
     assert len(rules) <= 7
@@ -223,7 +224,7 @@ def test_a_segment_for_which_no_leaf_speaks_has_no_row(shipped_settings):
 def test_more_segments_than_leaves_get_a_leaf_each(shipped_settings):
     configured = configure(shipped_settings, ("visits", 1, True))
     visits = np.arange(12.0)
-    rules = describe(configured, {"visits": visits}, visits.astype(int), max_leaves=8)
+    rules = describe(configured, {"visits": visits}, visits.astype(int))
     assert len(rules) == 12
     assert (rules["fidelity"] == 1).all()
 
@@ -304,9 +305,3 @@ def test_thresholds_have_the_fewest_digits_that_separate(low, high, options, exp
         assert low < threshold.value <= high
     else:
         assert low <= threshold.value < high
-
-
-def test_refuses_a_tree_without_a_choice(shipped_settings):
-    configured = configure(shipped_settings, ("visits", 1, True))
-    with pytest.raises(ValueError, match="max_leaves=1 is below 2"):
-        describe(configured, {"visits": [1.0, 2.0]}, [1, 2], max_leaves=1)
