@@ -95,9 +95,12 @@ $(ADAPTERS_VENV)/runtime: requirements-adapters.txt | $(VENV)/python
 adapters: $(ADAPTERS_VENV)/runtime ## Try others' adapters, frames and Dagster
 	PYTHONPATH=src $(ADAPTERS_VENV)/bin/python -m pytest --override-ini filterwarnings= adapters/warehouses
 
+# Files of tests in whole, in the order that tests/conftest.py puts them in.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --durations 15
+
 .PHONY: test
 test: $(VENV)/development ## Run every test
-	$(BIN)/pytest -n auto --dist worksteal --durations 15
+	$(PYTEST)
 
 .PHONY: bench
 bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES="1e6 1e8"
@@ -110,7 +113,7 @@ bench: $(VENV)/development ## Measure builds, fits and scoring: make bench SIZES
 
 .PHONY: faults
 faults: $(VENV)/development ## Only kill, starve, double and spoil real builds
-	$(BIN)/pytest tests/faults -n auto --dist worksteal --durations 15
+	$(PYTEST) tests/faults
 
 .PHONY: lint lint-python lint-sql lint-ci
 lint: $(VENV)/development ## Check layout, style and types

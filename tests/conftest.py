@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from shared_project import PROJECT, Project, copy_project, made_once
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-
-# How long a slow test takes that does not say it.
-SECONDS = 10
+# How long a test of a file that does not say it takes, in seconds.
+QUICK = 0.2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, dealt out to the processes that run tests.
+    """Begin with the files that take longest; the quick ones then let all end at once.
 
-    Each of them is given as many tests that follow each other, and who is done takes
-    over the last ones of another: what is quick then lets all end at once.
+    A process that runs tests takes a file in whole, so that what the tests of a file
+    share is made once, and the next one when it is done.
     """
-    n_processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    slow = sorted(filter(seconds, items), key=seconds, reverse=True)
-    quick = [item for item in items if not seconds(item)]
-    n_left = len(items)
-    dealt: list[pytest.Item] = []
-    for process in range(n_processes):
-        given = slow[process::n_processes]
-        n_given = n_left // (n_processes - process)
-        n_quick = max(0, n_given - len(given))
-        dealt += [*given, *quick[:n_quick]]
-        quick = quick[n_quick:]
-        n_left -= n_given
-    items[:] = [*dealt, *quick]
-
-
-def seconds(item: pytest.Item) -> int:
-    """Estimate how long a test takes; what is not slow takes no time."""
-    marker = item.get_closest_marker("slow")
-    return 0 if marker is None else marker.kwargs.get("seconds", SECONDS)
+    quick, slow = Counter[Path](), Counter[Path]()
+    for item in items:
+        quick[item.path] += QUICK
+        for marker in item.iter_markers("slow"):
+            slow[item.path] = max(slow[item.path], marker.kwargs.get("seconds", 10))
+    items.sort(key=lambda item: -(quick[item.path] + slow[item.path]))
 
 
 @pytest.fixture(scope="session")

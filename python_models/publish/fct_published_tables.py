@@ -68,7 +68,6 @@ def model(dbt, session):
         build_id=started["build_id"],
         settings_sha256=settings_sha256,
     )
-    manifest = read_manifest()
     names = [*tables, *orders["table_name"]]
     relations = qualify(
         dbt.this.database,

@@ -30,6 +30,8 @@ SETTINGS = (
 )
 SEED = 20
 
+pytestmark = pytest.mark.slow(seconds=90)
+
 
 def start_build(project: Project, **options) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -49,14 +51,6 @@ def start_build(project: Project, **options) -> subprocess.Popen[str]:
     )
 
 
-def build(project: Project) -> str:
-    """Build to the end and answer the name of what is published then."""
-    process = start_build(project)
-    output, _ = process.communicate()
-    assert process.returncode == 0, output
-    return check_published(project.home)
-
-
 def check_published(home: Path) -> str:
     """Verify what readers see, and answer its name."""
     return verify_generation(read_current(home).folder, deep=True).build_id
@@ -73,15 +67,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("dying")
     (folder / "home").mkdir()
     project = Project(copy_project(folder / "project"), folder / "home")
-    build(project)
+    project.build("--vars", SETTINGS)
     return project
 
 
-@pytest.mark.slow(seconds=120)
-def test_a_killed_build_changes_nothing_or_everything(built: Project) -> None:
+def test_after_killed_builds_one_of_two_at_once_publishes(built: Project) -> None:
     generator = random.Random(SEED)
     before = check_published(built.home)
-    for trial in range(5):
+    for trial in range(3):
         process = start_build(built)
         if trial % 2:
             # Any moment from the first import to the last word.
@@ -95,13 +88,22 @@ def test_a_killed_build_changes_nothing_or_everything(built: Project) -> None:
         after = check_published(built.home)
         assert after >= before
         before = after
-    assert build(built) > before
+
+    pair = [start_build(built) for _ in range(2)]
+    outputs = [process.communicate()[0] for process in pair]
+    refused, published = sorted(
+        zip(pair, outputs, strict=True), key=lambda each: each[0].returncode == 0
+    )
+    assert published[0].returncode == 0, outputs
+    assert refused[0].returncode != 0, outputs
+    assert "Another build is working in" in refused[1]
+    assert "Traceback" not in refused[1]
+    assert check_published(built.home) > before
     # What the killed builds left half-written is gone.
     assert not is_publishing(built)
     assert len(list_generations(built.home)) <= 3
 
 
-@pytest.mark.slow(seconds=40)
 def test_a_full_disk_fails_the_build_and_nothing_else(built: Project) -> None:
     before = check_published(built.home)
 
@@ -114,58 +116,28 @@ def test_a_full_disk_fails_the_build_and_nothing_else(built: Project) -> None:
     assert check_published(built.home) == before
 
 
-@pytest.mark.slow(seconds=60)
-def test_of_two_builds_at_once_one_is_refused_in_a_sentence(built: Project) -> None:
-    before = check_published(built.home)
-    pair = [start_build(built) for _ in range(2)]
-    outputs = [process.communicate()[0] for process in pair]
-    codes = sorted(process.returncode for process in pair)
-    assert codes[0] == 0, outputs
-    assert codes[1] != 0, outputs
-    refused = next(
-        text for process, text in zip(pair, outputs, strict=True) if process.returncode
-    )
-    assert "Another build is working in" in refused
-    assert "Traceback" not in refused
-    assert check_published(built.home) > before
-
-
-@pytest.mark.slow(seconds=40)
-def test_a_failing_data_test_keeps_everything_unpublished(built: Project) -> None:
+def test_neither_a_failing_data_test_nor_a_retry_with_other_settings_publishes(
+    built: Project,
+) -> None:
     before = check_published(built.home)
     planted = built.path / "tests" / "data" / "assert_the_impossible.sql"
-    planted.write_text(
-        "select segmentation from {{ ref('dim_segments') }} where n_customers > 0\n"
-    )
-    try:
-        process = start_build(built)
-        output, _ = process.communicate()
-    finally:
-        planted.unlink()
-    assert process.returncode != 0
-    assert "assert_the_impossible" in output
-    assert check_published(built.home) == before
-
-
-@pytest.mark.slow(seconds=40)
-def test_a_retry_after_other_settings_publishes_nothing(built: Project) -> None:
-    before = check_published(built.home)
-    planted = built.path / "tests" / "data" / "assert_the_impossible.sql"
-    planted.write_text(
-        "select segmentation from {{ ref('dim_segments') }} where n_customers > 0\n"
-    )
-    process = start_build(built)
-    process.communicate()
-    assert process.returncode != 0
-    planted.write_text("select 1 as one where 1 = 0\n")
     settings = built.path / "dbt_project.yml"
     original = settings.read_text()
-    settings.write_text(original.replace("keep_generations: 3", "keep_generations: 4"))
+    planted.write_text(
+        "select segmentation from {{ ref('dim_segments') }} where n_customers > 0\n"
+    )
     try:
+        failed = built.run("build", "--vars", SETTINGS)
+        planted.write_text("select 1 as one where 1 = 0\n")
+        settings.write_text(
+            original.replace("keep_generations: 3", "keep_generations: 4")
+        )
         retried = built.run("retry")
     finally:
         settings.write_text(original)
         planted.unlink()
+    assert failed.returncode != 0
+    assert "assert_the_impossible" in failed.stdout
     assert retried.returncode != 0
     assert "settings were changed since these tables were built" in retried.stdout
     assert check_published(built.home) == before

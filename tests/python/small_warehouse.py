@@ -56,9 +56,9 @@ INSERT INTO customers VALUES
 
 CREATE TABLE dim_segments AS SELECT * FROM (VALUES
     ('income_spending', 2, 'high income and high spending', 'target', 'invite',
-     2::BIGINT, 0.4),
+     2::BIGINT, 0.4e0),
     ('income_spending', 1, 'low income and low spending', 'sensible', 'save',
-     3::BIGINT, 0.6)
+     3::BIGINT, 0.6e0)
 ) AS rows (
     segmentation, segment_id, segment_name, persona, recommended_action, n_customers,
     customer_share
@@ -78,7 +78,7 @@ CREATE TABLE dim_customers AS
 CREATE VIEW fct_customer_segments AS
     SELECT 'income_spending' AS segmentation, customer_id,
         income_spending_segment_id AS segment_id, segment_name, persona,
-        0.5 AS distance, 'spending_score' AS main_reason,
+        0.5e0 AS distance, 'spending_score' AS main_reason,
         (right(customer_id, 4)::INTEGER * 20) % 100 AS holdout_bucket
     FROM int_customers_assigned
     INNER JOIN dim_segments ON income_spending_segment_id = segment_id;

@@ -18,6 +18,8 @@ from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow(seconds=50)
+
 SHIPPED = {
     1: ("Average income and spending", "Standard customers", 81, 55.30, 49.52),
     2: ("High income and high spending", "Target customers", 39, 86.54, 82.13),
@@ -267,41 +269,9 @@ def test_scalers_equal_those_of_scikit_learn(project: Project) -> None:
         assert found == pytest.approx(expected, rel=1e-9, abs=1e-11)
 
 
-# Every rule is tested in test_settings.py; here one of each way to be refused.
-WRONG_SETTINGS = [
-    ("segmentations[0].scaler", "normal", "standard, minmax, robust, none"),
-    ("segmentations[0].n_segments", 500, "at most 50"),
-    ("missing_value", "reject", "missing_values"),
-]
-
-
-@pytest.mark.parametrize(("setting", "value", "allowed"), WRONG_SETTINGS)
-def test_a_wrong_setting_stops_before_any_model_runs(
-    setting: str, value: object, allowed: str, project: Project
-) -> None:
-    segmentation: dict[str, object] = {
-        "name": "income_spending",
-        "features": ["annual_income_kusd", "spending_score"],
-        "scaler": "standard",
-        "n_segments": "auto",
-        "min_segments": 2,
-        "max_segments": 10,
-        "random_seed": 42,
-    }
-    *parents, name = setting.split(".")
-    if parents:
-        segmentation[name] = [value] if name == "features" else value
-    settings = {"segmentations": [segmentation]} if parents else {setting: value}
-    result = project.run("build", "--vars", json.dumps(settings))
-    assert result.returncode != 0
-    assert name in result.stdout
-    assert allowed in result.stdout
-    assert "Traceback" not in result.stdout
-    assert "OK created" not in result.stdout
-
-
-# None of them is what templates expect to find when dbt parses.
-SHAPELESS = {
+# Every rule is tested in test_settings.py. These are of no shape that templates expect
+# while dbt parses.
+WRONG_SETTINGS = {
     "customers_path": [1],
     "customer_id": None,
     "gender": ["f"],
@@ -315,23 +285,22 @@ SHAPELESS = {
 }
 
 
-def test_settings_of_no_shape_at_all_are_refused_in_sentences(project: Project) -> None:
+def test_wrong_settings_stop_before_any_model_runs(project: Project) -> None:
     # Without quotes, YAML reads a date.
-    settings = json.dumps(SHAPELESS).replace('"2020-01-01"', "2020-01-01")
-    result = project.run("build", "--vars", settings)
-    assert result.returncode != 0
-    assert "10 settings cannot be used:" in result.stdout
-    for name in SHAPELESS:
-        assert f"- `{name}` is " in result.stdout
-    assert "datetime.date(2020, 1, 1)" in result.stdout
-    assert "Traceback" not in result.stdout
+    settings = json.dumps(WRONG_SETTINGS).replace('"2020-01-01"', "2020-01-01")
+    wrong = project.run("build", "--vars", settings)
+    assert "10 settings cannot be used:" in wrong.stdout
+    for name in WRONG_SETTINGS:
+        assert f"- `{name}` is " in wrong.stdout
+    assert "datetime.date(2020, 1, 1)" in wrong.stdout
 
+    unknown = project.run("build", "--vars", "{missing_value: reject}")
+    assert "`missing_value` is no setting" in unknown.stdout
 
-def test_a_project_folder_of_any_name_is_read(project: Project) -> None:
-    folder = project.path.with_name("Tom's [2024] {shops} *?")
-    project.path.rename(folder)
-    result = Project(folder, project.home).run("seed")
-    assert result.returncode == 0, result.stdout
+    for result in (wrong, unknown):
+        assert result.returncode != 0
+        assert "Traceback" not in result.stdout
+        assert "OK created" not in result.stdout
 
 
 def test_every_unit_test_of_the_sql_passes(published_home: Path) -> None:
@@ -354,7 +323,9 @@ def test_refused_data_leave_the_published_generation_as_it_was(
     project: Project, published_home: Path
 ) -> None:
     """What violates a test or a contract is in the fault tests."""
-    settings = project.path / "dbt_project.yml"
+    folder = project.path.with_name("Tom's [2024] {shops} *?")
+    project.path.rename(folder)
+    settings = folder / "dbt_project.yml"
     text = settings.read_text()
     assert "minimum: 1\n" in text
     settings.write_text(text.replace("minimum: 1\n", "minimum: 40\n", 1))
@@ -362,16 +333,20 @@ def test_refused_data_leave_the_published_generation_as_it_was(
     shutil.copytree(
         published_home / "published", project.home / "published", symlinks=True
     )
-    before = {
-        path: (path.stat().st_mtime_ns, path.stat().st_size)
-        for path in sorted((project.home / "published").rglob("*"))
-        if path.is_file() and path.name != ".lock"
-    }
+    before = files(project.home / "published")
     current = project.published.readlink()
-    assert project.run("build").returncode != 0
+    result = Project(folder, project.home).run("build")
+    assert result.returncode != 0
+    # So the file was read, whatever the name of its folder.
+    assert "has 116 of 200 numbers that are not from 40 to 120" in result.stdout
     assert project.published.readlink() == current
-    assert before == {
+    assert files(project.home / "published") == before
+
+
+def files(folder: Path) -> dict[Path, tuple[int, int]]:
+    """When each file was written, and its bytes."""
+    return {
         path: (path.stat().st_mtime_ns, path.stat().st_size)
-        for path in sorted((project.home / "published").rglob("*"))
+        for path in folder.rglob("*")
         if path.is_file() and path.name != ".lock"
     }

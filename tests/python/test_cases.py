@@ -35,9 +35,10 @@ CASES = SHARED / "cases"
 VARS = yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
 SETTINGS = parse_settings(VARS).of_customer_files()
 
-pytestmark = pytest.mark.skipif(
-    not CASES.exists(), reason="the cases stand beside the project"
-)
+pytestmark = [
+    pytest.mark.slow(seconds=60),
+    pytest.mark.skipif(not CASES.exists(), reason="the cases stand beside the project"),
+]
 
 NO_GENDER = "No gender column: gender is unknown for every customer."
 KUSD = "says another unit: annual_income_kusd counts k$, and the values go up to 1"
@@ -299,10 +300,11 @@ def test_no_column_of_a_file_is_special() -> None:
     assert rows[0][8:] == ("=1+1",) * 6
 
 
-def built(name: str, home: Path) -> str:
-    """Build a case in a home; answer what the build said."""
+def built(home: Path, *names: str) -> str:
+    """Build with what the cases set, a later one instead of those before."""
     home.mkdir(exist_ok=True)
-    return Project(PROJECT, home).build("--vars", yaml.safe_dump(case_vars(name)))
+    variables = {key: each for name in names for key, each in case_vars(name).items()}
+    return Project(PROJECT, home).build("--vars", yaml.safe_dump(variables))
 
 
 def query(home: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -315,20 +317,30 @@ def report(home: Path) -> str:
     return (home / "published" / "current" / "report.html").read_text("utf-8")
 
 
-@pytest.mark.slow(seconds=60)
-def test_a_file_without_gender_builds(tmp_path: Path) -> None:
-    assert NO_GENDER in built("01", tmp_path)
+def test_without_gender_personas_that_repeat_are_told_apart(tmp_path: Path) -> None:
+    assert NO_GENDER in built(tmp_path, "01", "64")
 
     assert query(tmp_path, "select distinct gender from dim_customers") == [
         ("unknown",)
     ]
-    assert len(query(tmp_path, "from dim_segments")) == 8
-    assert "Target customers" in report(tmp_path)
+    segments = query(
+        tmp_path,
+        "select segment_name, persona from dim_segments "
+        "where segmentation = 'income_spending'",
+    )
+    names, personas = zip(*segments, strict=True)
+    assert len(segments) == len(set(names)) == len(set(personas)) == 9
+    # More than one is of the same kind, so something else has to tell them apart.
+    assert len({persona.partition(":")[0] for persona in personas}) < 9
+    page = html.unescape(report(tmp_path))
+    assert all(persona in page for persona in personas)
 
 
-@pytest.mark.slow(seconds=60)
-def test_customers_without_segments_get_parts_and_no_personas(tmp_path: Path) -> None:
-    built("53", tmp_path)
+def test_customers_without_segments_get_parts_that_others_do_not_inherit(
+    tmp_path: Path,
+) -> None:
+    """Even customers; then another shop, of other features and ids."""
+    built(tmp_path, "53")
 
     ((verdict, sentence),) = query(
         tmp_path, "select verdict, sentence from fct_segmentation_verdicts"
@@ -349,22 +361,9 @@ def test_customers_without_segments_get_parts_and_no_personas(tmp_path: Path) ->
     said = CliRunner().invoke(main, ["--home", str(tmp_path), "summary"]).output
     assert "0 rows rejected; 4 parts in income_spending" in said
 
+    said = built(tmp_path, "60")
 
-@pytest.mark.slow(seconds=120)
-def test_one_customer_does_not_block_a_shop_nor_do_others_inherit(
-    tmp_path: Path,
-) -> None:
-    """An income of 1,000 among 200; then another shop, of other features and ids."""
-    built("55", tmp_path)
-    ((sentence,),) = query(tmp_path, "select sentence from fct_segmentation_verdicts")
-    assert "The smallest segment is one or two customers who stand alone" in sentence
-    said = CliRunner().invoke(main, ["--home", str(tmp_path), "summary"]).output
-    assert "annual_income_kusd reaches 1,000 (customer 200)" in said
-    assert "`clip: [0.01, 0.99]`" in said
-
-    said = built("60", tmp_path)
-
-    assert "None of the 200 customers of the last generation is among these" in said
+    assert "None of the 600 customers of the last generation is among these" in said
     segments = query(tmp_path, "select segment_id from dim_segments order by 1")
     assert [row[0] for row in segments] == [*range(1, len(segments) + 1)]
     columns = {row[0] for row in query(tmp_path, "describe dim_customers")}
@@ -373,34 +372,3 @@ def test_one_customer_does_not_block_a_shop_nor_do_others_inherit(
     page = report(tmp_path)
     assert "monetary" in page
     assert "annual_income" not in page
-
-
-@pytest.mark.slow(seconds=60)
-def test_one_more_feature_is_one_more_column(tmp_path: Path) -> None:
-    built("61", tmp_path)
-
-    columns = [row[0] for row in query(tmp_path, "describe dim_segments")]
-    assert "centroid_visits" in columns
-    ((n_customers,),) = query(
-        tmp_path,
-        "select sum(n_customers) from fct_segment_profiles where feature = 'visits'",
-    )
-    assert n_customers == 120
-    assert "visits" in report(tmp_path)
-
-
-@pytest.mark.slow(seconds=60)
-def test_personas_that_repeat_are_told_apart(tmp_path: Path) -> None:
-    built("64", tmp_path)
-
-    segments = query(
-        tmp_path,
-        "select segment_name, persona from dim_segments "
-        "where segmentation = 'income_spending'",
-    )
-    names, personas = zip(*segments, strict=True)
-    assert len(segments) == len(set(names)) == len(set(personas)) == 9
-    # More than one is of the same kind, so something else has to tell them apart.
-    assert len({persona.partition(":")[0] for persona in personas}) < 9
-    page = html.unescape(report(tmp_path))
-    assert all(persona in page for persona in personas)

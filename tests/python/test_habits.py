@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,38 +19,29 @@ WORKFLOWS = sorted((PROJECT / ".github" / "workflows").glob("*.yml"))
 
 
 def listed(project: Project, *arguments: str) -> set[str]:
-    result = project.run("ls", "--quiet", "--output", "name", *arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return set(result.stdout.split())
+    kinds = ("--resource-type", "model", "--resource-type", "snapshot")
+    ran = project.run("ls", "--quiet", "--output", "name", *kinds, *arguments)
+    assert ran.returncode == 0, ran.stdout
+    return set(ran.stdout.split())
 
 
-@pytest.mark.slow(seconds=30)
-def test_slim_is_what_changed_and_what_reads_it_without_publishing(
-    project: Project,
+@pytest.mark.slow
+def test_selectors_leave_out_publishing_and_what_did_not_change(
+    project: Project, published_home: Path
 ) -> None:
-    assert project.run("parse").returncode == 0
-    state = project.home / "state"
-    state.mkdir()
-    shutil.copy(project.home / "target" / "manifest.json", state)
+    """As in a pull request, beside the artefacts of a build elsewhere."""
     path = project.path / "analyses" / "marts" / "dim_segments.sql"
     path.write_text(path.read_text() + "\n-- Changed.\n")
 
     slim = listed(
-        project,
-        *("--selector", "slim", "--state", str(state), "--resource-type", "model"),
+        project, "--selector", "slim", "--state", str(published_home / "target")
     )
-
     assert {"dim_segments", "fct_segment_migrations", "metric_features"} <= slim
     assert not slim & PUBLISHING
     assert not slim & {"dim_customers", "segments"}
 
-
-@pytest.mark.slow(seconds=15)
-def test_unpublished_is_all_but_publishing(project: Project) -> None:
-    kinds = ("--resource-type", "model", "--resource-type", "snapshot")
-    everything = listed(project, "--select", "*", *kinds)
-    unpublished = listed(project, "--selector", "unpublished", *kinds)
-    assert everything - unpublished == PUBLISHING
+    unpublished = listed(project, "--selector", "unpublished")
+    assert listed(project, "--select", "*") - unpublished == PUBLISHING
 
 
 def test_the_image_that_builds_has_what_dbt_reads() -> None:

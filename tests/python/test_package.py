@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from shared_project import DBT, PROJECT, copy_project
+from shared_project import PROJECT, Ran, copy_project, run_dbt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +18,8 @@ PACKAGE = "mall_segments"
 OWN = ("loyalty_cards", "segment_personas", "target_cards", "till_receipts")
 # Files that dbt reads of a package and PROJECT_PARTS has no need of.
 SQL = "src/mall_segments/sql"
+
+pytestmark = pytest.mark.slow(seconds=50)
 
 
 class CornerShop:
@@ -37,24 +37,16 @@ class CornerShop:
         self.database = folder / "corner_shop.duckdb"
         self.target = folder / "shop"
 
-    def dbt(
-        self, *arguments: str, schema: str = "shop"
-    ) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {
-            "CORNER_SHOP_DATABASE": str(self.database),
-            "CORNER_SHOP_SCHEMA": schema,
-            "DBT_PROFILES_DIR": str(self.path),
-            "DBT_TARGET_PATH": str(self.target.with_name(schema)),
-            "DBT_LOG_PATH": str(self.target),
-            "MALL_SEGMENTS_HOME": str(self.package / "home"),
-        }
-        return subprocess.run(
-            [DBT, "--no-use-colors", *arguments],
-            cwd=self.path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
+    def dbt(self, *arguments: str, schema: str = "shop") -> Ran:
+        return run_dbt(
+            self.path,
+            arguments,
+            CORNER_SHOP_DATABASE=self.database,
+            CORNER_SHOP_SCHEMA=schema,
+            DBT_PROFILES_DIR=self.path,
+            DBT_TARGET_PATH=self.target.with_name(schema),
+            DBT_LOG_PATH=self.target,
+            MALL_SEGMENTS_HOME=self.package / "home",
         )
 
     def artefact(self, name: str) -> Any:
@@ -84,12 +76,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> CornerShop:
     before = shop.files()
     for command in ("deps", "build"):
         result = shop.dbt(command)
-        assert result.returncode == 0, result.stdout + result.stderr
+        assert result.returncode == 0, result.stdout
     assert shop.files() == before
     return shop
 
 
-@pytest.mark.slow(seconds=40)
 def test_the_marts_are_in_the_schema_that_the_company_chose(shop: CornerShop) -> None:
     tables = {
         name
@@ -107,7 +98,6 @@ def test_the_marts_are_in_the_schema_that_the_company_chose(shop: CornerShop) ->
     ) == [(name,) for name in OWN]
 
 
-@pytest.mark.slow(seconds=40)
 def test_the_segments_are_those_of_the_companys_customers(shop: CornerShop) -> None:
     assert shop.query(
         "select 'customers', min(n_customers), sum(n_customers) "
@@ -130,7 +120,6 @@ def test_the_segments_are_those_of_the_companys_customers(shop: CornerShop) -> N
     assert not columns & {"gender", "age_years"}
 
 
-@pytest.mark.slow(seconds=40)
 def test_tests_of_the_data_ran_and_no_unit_test_of_the_package(
     shop: CornerShop,
 ) -> None:
@@ -142,7 +131,6 @@ def test_tests_of_the_data_ran_and_no_unit_test_of_the_package(
     assert [name for name in ran if name.startswith("test.corner_shop.")]
 
 
-@pytest.mark.slow(seconds=40)
 def test_others_may_refer_to_marts_and_to_nothing_else(shop: CornerShop) -> None:
     access = {
         node["name"]: node["config"]["access"]
@@ -153,7 +141,6 @@ def test_others_may_refer_to_marts_and_to_nothing_else(shop: CornerShop) -> None
     assert public == {name for name in access if name.startswith(("dim_", "fct_"))}
 
 
-@pytest.mark.slow(seconds=40)
 def test_a_column_that_the_model_lacks_is_named(shop: CornerShop) -> None:
     variables = {
         "customers_model": "loyalty_cards",
@@ -173,7 +160,6 @@ def test_a_column_that_the_model_lacks_is_named(shop: CornerShop) -> None:
     assert "Traceback" not in result.stdout
 
 
-@pytest.mark.slow(seconds=60)
 def test_a_dry_run_of_the_company_reads_the_segments_of_another_build(
     shop: CornerShop,
 ) -> None:

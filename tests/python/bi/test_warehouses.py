@@ -7,28 +7,56 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from mall_segments.bi import warehouses
 from mall_segments.bi.destinations import Warehouse, find_destination
 from mall_segments.bi.warehouses import push_with_dlt
 from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import DATABASE, read_current
+from mall_segments.publishing.generations import DATABASE, Generation, read_current
+from small_warehouse import open_warehouse, publish, write_project
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [
-    pytest.mark.slow(seconds=30),
+    pytest.mark.slow,
     # dlt's, on how it reads Arrow and what SQLAlchemy calls things.
     pytest.mark.filterwarnings("ignore"),
 ]
 
 
+@pytest.fixture
+def generation(tmp_path: Path) -> Generation:
+    """A few tables, one of them empty, with columns of every type."""
+    home = write_project(tmp_path / "home")
+    with open_warehouse() as connection:
+        connection.execute(
+            """
+            alter table dim_segments add column built_on date default '2026-11-21';
+            alter table dim_segments add column rank integer default 3;
+            delete from fct_customer_movements;
+            """
+        )
+        publish(home, connection)
+    found = read_current(home)
+    assert types_of(found) == set(warehouses._TYPES)
+    return found
+
+
+def types_of(generation: Generation) -> set[str]:
+    tables = generation.manifest["tables"].values()
+    return {column["type"] for table in tables for column in table["columns"]}
+
+
+def test_every_type_that_a_build_publishes_is_known(published_home: Path) -> None:
+    assert types_of(read_current(published_home)) <= set(warehouses._TYPES)
+
+
 def test_tables_are_loaded_and_then_shown(
-    published_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generation: Generation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "warehouse.duckdb"
     monkeypatch.setenv("DESTINATION__DUCKDB__CREDENTIALS", str(target))
     monkeypatch.chdir(tmp_path)
-    generation = read_current(published_home)
     shown = []
     for _ in range(2):
         counts = push_with_dlt(generation, Warehouse("segments", "duckdb"))
@@ -51,7 +79,7 @@ def test_tables_are_loaded_and_then_shown(
 
 
 def test_what_is_wrong_is_told_without_the_address(
-    published_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generation: Generation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "push.yml").write_text("lake: {dlt: duckdb, schema: shop}\n")
@@ -59,5 +87,5 @@ def test_what_is_wrong_is_told_without_the_address(
     found = find_destination("lake", tmp_path / "push.yml")
     assert found == Warehouse("shop", "duckdb")
     with pytest.raises(PublishError, match="duckdb refused the push") as refusal:
-        push_with_dlt(read_current(published_home), found)
+        push_with_dlt(generation, found)
     assert "5ecret" not in str(refusal.value)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from mall_segments.clustering.choosing import score_cluster_counts
 from mall_segments.clustering.kmeans import fit_kmeans
 
 PROJECT = Path(__file__).parents[3]
@@ -112,3 +113,9 @@ def point_frame(shipped_customers):
     return frame.assign(
         n_fitted=frame["n_customers"], point_id=range(1, len(frame) + 1)
     )
+
+
+@pytest.fixture(scope="session")
+def counts(point_frame, point_settings):
+    """What every number of segments of the shipped customers scores."""
+    return score_cluster_counts(point_frame, point_settings, {})

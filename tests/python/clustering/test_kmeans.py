@@ -95,7 +95,7 @@ def test_one_optimum_of_nine_segments_is_found_whatever_the_seed(seed):
     assert fit.inertia == pytest.approx(91.9568, abs=1e-4)
 
 
-@pytest.mark.slow  # About 10 seconds: three fresh interpreters.
+@pytest.mark.slow  # Two fresh interpreters.
 def test_thread_settings_of_the_process_change_nothing():
     script = (
         "import json, numpy as np; "
@@ -107,7 +107,7 @@ def test_thread_settings_of_the_process_change_nothing():
         "s.gap, s.stability, s.davies_bouldin] for s in scores]))"
     )
     outputs = []
-    for n_threads in ("1", "2", "4"):
+    for n_threads in ("1", "4"):
         variables = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         finished = subprocess.run(
             [sys.executable, "-c", script],
@@ -117,10 +117,10 @@ def test_thread_settings_of_the_process_change_nothing():
             text=True,
         )
         outputs.append(json.loads(finished.stdout))
-    assert outputs[0] == outputs[1] == outputs[2]
+    assert outputs[0] == outputs[1]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(weighted_points(), st.integers(0, 2**32 - 1))
 def test_the_result_is_a_fixed_point_of_the_one_rule(data, seed):
     points, weights, n_segments = data
@@ -138,7 +138,7 @@ def test_the_result_is_a_fixed_point_of_the_one_rule(data, seed):
     assert fit.inertia == pytest.approx(total, rel=1e-12, abs=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(weighted_points(), st.randoms(use_true_random=False))
 def test_splitting_and_shuffling_points_changes_nothing(data, random):
     points, weights, n_segments = data
@@ -153,7 +153,7 @@ def test_splitting_and_shuffling_points_changes_nothing(data, random):
     assert other.inertia == fit.inertia
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(weighted_points())
 def test_more_segments_never_have_more_inertia(data):
     points, weights, n_segments = data

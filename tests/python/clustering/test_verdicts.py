@@ -43,8 +43,7 @@ EVIDENCE = Evidence(
 
 
 @pytest.fixture(scope="module")
-def verdicts(point_frame, point_settings):
-    counts = score_cluster_counts(point_frame, point_settings, {})
+def verdicts(point_frame, counts, point_settings):
     frame = judge_segmentations(point_frame, counts, point_settings)
     return frame.set_index("segmentation")
 
@@ -165,8 +164,9 @@ def test_says_that_all_but_a_few_are_in_one_segment():
     assert "3 of the 200 customers (1.5%) are 2 segments of their own" in text
 
 
-def test_no_segments_are_refused_if_asked(point_frame, point_settings, monkeypatch):
-    counts = score_cluster_counts(point_frame, point_settings, {})
+def test_no_segments_are_refused_if_asked(
+    point_frame, counts, point_settings, monkeypatch
+):
     chance = NullComparison(best=0.3, uniform=0.4, gaussian=0.4)
     monkeypatch.setattr(verdicts_module, "compare_with_chance", lambda *_, **__: chance)
     published = judge_segmentations(point_frame, counts, point_settings)

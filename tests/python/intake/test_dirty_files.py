@@ -32,9 +32,9 @@ PROJECT = Path(__file__).parents[3]
 SETTINGS = parse_settings(
     yaml.safe_load((PROJECT / "dbt_project.yml").read_text("utf-8"))["vars"]
 ).of_customer_files()
-N_FILES = int(os.environ.get("MALL_SEGMENTS_DIRTY_FILES", "2000"))
+N_FILES = int(os.environ.get("MALL_SEGMENTS_DIRTY_FILES", "300"))
 FIRST_SEED = int(os.environ.get("MALL_SEGMENTS_DIRTY_SEED", "0"))
-N_PARTS = 20
+N_PARTS = 6
 
 FEATURES = ("age_years", "annual_income_kusd", "spending_score")
 HEADER = ("CustomerID", "Note", "Age", "Annual Income (k$)", "Spending Score (1-100)")

@@ -1,12 +1,14 @@
 """Kill builds while they publish; run by test_publishing, in a process of its own.
 
 Every trial forks a child that publishes and is killed with SIGKILL. Afterwards each
-generation must be whole, the current one must be the one before or a new one, and the
-next child must be able to publish. Prints the number of trials; fails otherwise.
+generation must be whole, the current one must be the one before or a new one, and,
+asked of every few of them, the next child must be able to publish. Prints the number of
+trials; fails otherwise.
 """
 
 import os
 import random
+import shutil
 import signal
 import sys
 import time
@@ -77,19 +79,21 @@ def publish_killed_after(home: Path, seconds: float) -> None:
 
 
 def check(home: Path, before: str) -> None:
-    """Check that nothing published is damaged, and that the next build succeeds."""
+    """Check that nothing published is damaged."""
     kept = list_generations(home)
     for build_id in kept:
         verify_generation(generation_folder(home, build_id))
     current = read_current(home).build_id
     if current != before and current not in kept[-1:]:
         raise AssertionError(f"{current} is current, neither {before} nor {kept[-1]}")
+    folder = generation_folder(home, current)
+    if in_child(lambda: verify_generation(folder, deep=True)) != 0:
+        raise AssertionError(f"{current} is damaged")
 
-    def verify_and_publish() -> None:
-        verify_generation(read_current(home).folder, deep=True)
-        publish(home, keep_generations=2)
 
-    if in_child(verify_and_publish) != 0:
+def check_next(home: Path) -> None:
+    """Check that the next build succeeds, and cleans up."""
+    if in_child(lambda: publish(home, keep_generations=2)) != 0:
         raise AssertionError("the next build failed")
     hidden = list((home / "published" / "generations").glob(".*"))
     if hidden or len(list_generations(home)) > 2:
@@ -99,13 +103,17 @@ def check(home: Path, before: str) -> None:
 def main(home: Path, n_random: int) -> None:
     """Kill one build at each operation, then some at random moments."""
     in_child(lambda: publish(home, keep_generations=2))
+    before = read_current(home).build_id
     n_trials, exit_code = 0, -signal.SIGKILL
     while exit_code == -signal.SIGKILL:
-        before = read_current(home).build_id
         n_trials += 1
-        number = n_trials
-        exit_code = in_child(lambda: publish_killed_at(home, number))  # noqa: B023
-        check(home, before)
+        number, trial = n_trials, home.with_name(f"trial_{n_trials}")
+        shutil.copytree(home, trial, symlinks=True)
+        exit_code = in_child(lambda: publish_killed_at(trial, number))  # noqa: B023
+        check(trial, before)
+        if number % 4 == 0:
+            check_next(trial)
+        shutil.rmtree(trial)
     if exit_code != 0:
         raise AssertionError(f"a build failed at operation {n_trials}: {exit_code}")
     moments = random.Random(42)
@@ -116,6 +124,7 @@ def main(home: Path, n_random: int) -> None:
             raise AssertionError(f"a build ended with {exit_code} before it was killed")
         # Any number of builds may have come through; the current one must be whole.
         check(home, read_current(home).build_id)
+        check_next(home)
         n_trials += 1
     sys.stdout.write(f"{n_trials}\n")
 

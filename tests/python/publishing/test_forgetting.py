@@ -23,7 +23,7 @@ from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
 from mall_segments.publishing.switching import publish_lock, rollback
 from small_warehouse import open_warehouse, publish, write_project
 
-N_CUSTOMERS = 60_000
+N_CUSTOMERS = 12_000
 FORGOTTEN = [f"SHOP-{number:05d}" for number in range(0, N_CUSTOMERS, 3)]
 
 
@@ -108,35 +108,47 @@ def built_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def test_who_is_forgotten_is_in_no_file_any_more(home: Path, tmp_path: Path) -> None:
-    assert files_that_name_anybody(home)
-    list_of_ids = tmp_path / "ids.txt"
+@pytest.fixture(scope="module")
+def mended_home(built_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home after a third of the customers were forgotten."""
+    folder = tmp_path_factory.mktemp("mended")
+    home = shutil.copytree(built_home, folder / "home", symlinks=True)
+    list_of_ids = folder / "ids.txt"
     list_of_ids.write_text("\n".join([*FORGOTTEN, "SHOP-99999", ""]))
 
     result = forget(home, "--file", list_of_ids)
 
     assert result.exit_code == 0, result.output
     assert f"{len(FORGOTTEN):,} of {len(FORGOTTEN) + 1:,} customers" in result.output
-    assert files_that_name_anybody(home) == []
-    log = (home / "published" / "forgotten.log").read_text()
+    return home
+
+
+def test_who_is_forgotten_is_in_no_file_any_more(
+    built_home: Path, mended_home: Path
+) -> None:
+    assert files_that_name_anybody(built_home)
+    assert files_that_name_anybody(mended_home) == []
+    log = (mended_home / "published" / "forgotten.log").read_text()
     assert f" {len(FORGOTTEN)} customers removed from 4 databases" in log
 
 
-def test_everybody_else_and_every_promise_stays(home: Path) -> None:
-    before = read_current(home).manifest
-    build_ids = list_generations(home)
-    forget(home, *FORGOTTEN)
-
+def test_everybody_else_and_every_promise_stays(
+    built_home: Path, mended_home: Path
+) -> None:
+    before = read_current(built_home).manifest
+    build_ids = list_generations(built_home)
     n_left = N_CUSTOMERS - len(FORGOTTEN)
-    assert list_generations(home) == build_ids
+    assert list_generations(mended_home) == build_ids
     for build_id in build_ids:
-        generation = verify_generation(generation_folder(home, build_id), deep=True)
+        generation = verify_generation(
+            generation_folder(mended_home, build_id), deep=True
+        )
         database = generation.folder / "mall_segments.duckdb"
         for table in ("dim_customers", "fct_customer_segments"):
             assert rows(database, f"SELECT count(*) FROM {table}") == [(n_left,)]
         assert rows(database, "SELECT sum(n_customers) FROM dim_segments") == [(5,)]
         assert generation.manifest["forgotten"] == len(FORGOTTEN)
-    current = read_current(home)
+    current = read_current(mended_home)
     parquet = current.file("parquet/dim_customers.parquet")
     lines = current.file("segmented_mall_customers.csv").read_text().splitlines()
     with duckdb.connect() as connection:
@@ -151,13 +163,11 @@ def test_everybody_else_and_every_promise_stays(home: Path) -> None:
     assert (
         current.manifest["tables"]["dim_segments"] == before["tables"]["dim_segments"]
     )
-    assert rollback(home) == build_ids[-2]
+    assert rollback(mended_home) == build_ids[-2]
 
 
-def test_the_working_database_keeps_the_rest(home: Path) -> None:
-    forget(home, *FORGOTTEN)
-
-    working = warehouse_file(home)
+def test_the_working_database_keeps_the_rest(mended_home: Path) -> None:
+    working = warehouse_file(mended_home)
     n_left = N_CUSTOMERS - len(FORGOTTEN)
     for table in ("customers", "snapshots.history", "incomes"):
         assert rows(working, f"SELECT count(*) FROM {table}") == [(n_left,)]

@@ -537,19 +537,6 @@ def test_a_build_that_comes_second_is_refused(home: Path) -> None:
     assert list_generations(home) == [read_current(home).build_id]
 
 
-def test_a_reader_keeps_the_file_it_opened_through_many_builds(home: Path) -> None:
-    first = publish(home)
-    database = read_current(home).folder / "mall_segments.duckdb"
-    with duckdb.connect(str(database), read_only=True) as reader:
-        for _ in range(10):
-            publish(home, keep_generations=1)
-            assert len(reader.execute("FROM dim_segments").fetchall()) == 2
-            assert reader.execute("SELECT count(*) FROM dim_customers").fetchall() == [
-                (5,)
-            ]
-    assert first["build_id"][0] not in list_generations(home)
-
-
 READER = """
 import sys, time, duckdb
 n_reads = 0
@@ -569,8 +556,8 @@ while True:
 """
 
 
-@pytest.mark.slow(seconds=15)  # 30 builds while five processes read.
-def test_readers_that_hold_or_reopen_never_notice_30_builds(home: Path) -> None:
+@pytest.mark.slow  # 15 builds while three processes read.
+def test_readers_that_hold_or_reopen_never_notice_15_builds(home: Path) -> None:
     def publish_number(number: int) -> None:
         connection = open_warehouse()
         for table in ("dim_customers", "dim_segments"):
@@ -580,25 +567,27 @@ def test_readers_that_hold_or_reopen_never_notice_30_builds(home: Path) -> None:
         connection.close()
 
     publish_number(0)
+    held = read_current(home).build_id
     database = home / "published" / "current" / "mall_segments.duckdb"
     with duckdb.connect(str(database), read_only=True) as holder:
         readers = [
             subprocess.Popen(
-                [sys.executable, "-c", READER, str(database), "30"],
+                [sys.executable, "-c", READER, str(database), "15"],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
             )
-            for _ in range(4)
+            for _ in range(2)
         ]
-        for number in range(1, 31):
+        for number in range(1, 16):
             publish_number(number)
             seen = holder.execute("SELECT DISTINCT number FROM dim_customers")
             assert seen.fetchall() == [(0,)]
+        assert held not in list_generations(home)
     for reader in readers:
         output, errors = reader.communicate(timeout=60)
         assert errors == ""
-        assert int(output) > 5
+        assert int(output) > 2
 
 
 @pytest.mark.parametrize(
@@ -625,10 +614,10 @@ def test_a_full_disk_changes_nothing(home: Path, limit: int) -> None:
     verify_generation(read_current(home).folder, deep=True)
 
 
-@pytest.mark.slow(seconds=35)  # Some 80 builds killed, and as many after.
+@pytest.mark.slow(seconds=20)  # Some 70 builds killed.
 def test_builds_killed_at_any_moment_leave_whole_generations(home: Path) -> None:
     result = subprocess.run(
-        [sys.executable, str(CRASHES), str(home), "20"],
+        [sys.executable, str(CRASHES), str(home), "8"],
         capture_output=True,
         text=True,
         check=False,

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from example_model import mixed_model
 
+from mall_segments.cli import main
 from mall_segments.errors import ModelError
 from mall_segments.model import load_model, parse_model
 from mall_segments.publishing.generations import MODEL
 from mall_segments.publishing.sealed_json import write_sealed
 from mall_segments.publishing.switching import new_generation, seal_generation
 
-MALL_SEGMENTS = [Path(sys.executable).with_name("mall-segments")]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 AXIS = ("segmentations", 0, "coordinates")
 SEGMENT = ("segmentations", 0, "segments", 0)
 
@@ -111,12 +112,7 @@ def test_every_reader_refuses_it_in_the_same_sentence(
     customers = tmp_path / "customers.csv"
     customers.write_text("CustomerID,Spend,Balance,Plan\n1,10,5,basic\n")
 
-    for command in (["score", customers], ["serve", "--port", "0"], ["export"]):
-        finished = subprocess.run(
-            [*MALL_SEGMENTS, "--home", tmp_path, *command],
-            check=False,
-            capture_output=True,
-            text=True,
-        )
-        assert finished.returncode == 1
-        assert finished.stderr == f"Error: {refusal.value}\n"
+    for command in (["score", str(customers)], ["serve", "--port", "0"], ["export"]):
+        result = CliRunner().invoke(main, ["--home", str(tmp_path), *command])
+        assert result.exit_code == 1
+        assert result.stderr == f"Error: {refusal.value}\n"
