@@ -12,7 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
+from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mall_segments.errors import InputError
@@ -55,13 +55,13 @@ _FILLERS: Final = ("de", "del", "des", "di", "do", "da", "du")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.,]*%?")
 _CURRENCY: Final = re.compile(r"(\b(us|r|a|c|ca|hk|nt|s))?[$£¥€₺₹₽]", re.IGNORECASE)
 MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
+_MOST_COLUMNS: Final = 10_000
 _SHOWN_COLUMNS: Final = 12
 _LONGEST_SPLIT: Final = 4
 _SHORTEST_SCALED: Final = 3
 _LONGEST_COMPARED: Final = 200
 _SHOWN_ALIASES: Final = 4
 _LONGEST_SUGGESTED: Final = 40
-_MOST_SUGGESTED_WORDS: Final = 6
 _MOST_COMPARED: Final = 200
 _SHORTEST_SHARED: Final = 5
 _LEAST_LIKENESS: Final = 0.75
@@ -182,6 +182,11 @@ def recognise_columns(
     without a name is called ``column_1``, ``column_2``, … by its place. ``rows`` are
     some, by which a hint tells columns of numbers from others.
     """
+    if len(header) > _MOST_COLUMNS:
+        raise InputError(
+            f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
+            "read. Keep those that are needed."
+        )
     aliases, required = known_aliases(settings), required_columns(settings)
     found: dict[str, int] = {}
     for name, best in match_columns(header, settings).items():
@@ -207,8 +212,7 @@ def recognise_columns(
             )
     missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        refusal = _Unrecognised(header, settings, found, missing, rows)
-        raise InputError(refusal.message(source))
+        raise InputError(_refusal(header, settings, found, missing, rows, source))
     read = set(found.values())
     return RecognisedColumns(
         columns={name: header[at] for name, at in found.items()},
@@ -335,112 +339,114 @@ def _split_parts(
     shifted, so reading the column ``Income`` would read another one's values.
     """
     wanted = {normalise(spelling) for spelling in spellings}
-    words = [header_words(text) for text in header]
-    for start in range(len(header)):
-        for end in range(start + 2, min(start + _LONGEST_SPLIT, len(header)) + 1):
-            if found is not None and found not in range(start, end):
-                continue
-            joined = "".join(_without_units(list(chain(*words[start:end]))))
-            parts = {"".join(_without_units(part)) for part in words[start:end]}
-            if joined in wanted and joined not in parts:
-                return list(header[start:end])
+    for start, n_parts in product(range(len(header)), range(2, _LONGEST_SPLIT + 1)):
+        parts = header[start : start + n_parts]
+        if found is None or start <= found < start + n_parts:
+            joined = normalise(" ".join(parts))
+            if joined in wanted and joined not in map(normalise, parts):
+                return list(parts)
     return []
 
 
-@dataclass(frozen=True)
-class _Unrecognised:
-    """A header in which required columns are missing, and how to say so."""
+def missing_columns(
+    header: Sequence[str],
+    found: Mapping[str, str],
+    missing: Mapping[str, Sequence[str]],
+    likely: Mapping[str, Sequence[str]],
+    *,
+    source: str,
+) -> list[str]:
+    """Say in lines that columns are missing, by their names with other spellings.
 
-    header: Sequence[str]
-    settings: ColumnSettings
-    found: Mapping[str, int]
-    missing: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-    def message(self, source: str) -> str:
-        """Return the refusal: what was found, what is missing, and what to do."""
-        recognised = ", ".join(
-            f"{name} = {shorten(self.header[at], limit=40)}"
-            for name, at in self.found.items()
-        )
-        lines = [
-            f"{source}: no column is recognised as {', '.join(self.missing)}.",
-            f"  Columns found ({len(self.header):,}): {list_columns(self.header)}.",
-            f"  Recognised: {recognised or 'none'}.",
-        ]
-        for name in self.missing:
-            known = list_columns(known_aliases(self.settings)[name][1:], _SHOWN_ALIASES)
-            lines.append(f"  Missing: {name}, also known as {known or 'nothing else'}.")
-            likely = self._likely_columns(name)
-            if likely:
-                options = " or ".join(shorten(text) for text in likely)
-                lines.append(f"    Is it {options}?")
-        settings = ", ".join(map(alias_setting, self.missing))
-        if len(self.header) > len(self.found) and is_sealed(self.settings):
-            lines.append(
-                "  The model knows the aliases it was built with: rename the column in "
-                f"the file, or add its header to {settings} in dbt_project.yml and "
-                "build again."
-            )
-        elif len(self.header) > len(self.found):
-            lines.append(
-                "  To read a column, add its header as it stands in the file to "
-                f"{settings} in dbt_project.yml."
-            )
-        if "customer_id" in self.missing and not is_sealed(self.settings):
-            lines.append(
-                "  Without ids, `customer_id: {generate: true}` numbers the rows."
-            )
-        return "\n".join(lines)
-
-    def _likely_columns(self, name: str) -> list[str]:
-        """Return up to two unread columns that resemble a missing one in name and kind.
-
-        What data frames write for their index may be the id.
-        """
-        wanted = [
-            normalise(spelling) for spelling in known_aliases(self.settings)[name]
-        ]
-        is_number = any(
-            column.name == name and column.type == "number"
-            for column in self.settings.columns
-        )
-        likely = []
-        for at, text in list(enumerate(name_blanks(self.header)))[:_MOST_COMPARED]:
-            is_index = name == "customer_id" and _INDEX.fullmatch(
-                self.header[at].strip().lower()
-            )
-            if (
-                at not in self.found.values()
-                and (is_index or _resembles(text, wanted))
-                and _is_name(text)
-                and (not is_number or self._holds_numbers(at))
-            ):
-                likely.append(text)
-        return likely[:2]
-
-    def _holds_numbers(self, at: int) -> bool:
-        cells = [row[at].strip() for row in self.rows if at < len(row)]
-        values = [cell for cell in cells if cell]
-        n_numbers = sum(any(map(str.isdigit, value)) for value in values)
-        return not values or n_numbers >= _LEAST_NUMBERS * len(values)
+    ``found`` are the headers of those that are there, ``likely`` what may be missed.
+    """
+    recognised = [f"{name} = {shorten(text, limit=40)}" for name, text in found.items()]
+    lines = [
+        f"{source}: no column is recognised as {', '.join(missing)}.",
+        f"  Columns found ({len(header):,}): {list_columns(header)}.",
+        f"  Recognised: {', '.join(recognised) or 'none'}.",
+    ]
+    for name, spellings in missing.items():
+        known = list_columns(spellings, _SHOWN_ALIASES) or "nothing else"
+        lines.append(f"  Missing: {name}, also known as {known}.")
+        if likely.get(name):
+            lines.append(f"    Is it {' or '.join(map(shorten, likely[name]))}?")
+    return lines
 
 
-def _is_name(text: str) -> bool:
-    """Whether a header reads like a name: no marker, no sentence."""
-    return (
-        len(text) <= _LONGEST_SUGGESTED
-        and len(text.split()) <= _MOST_SUGGESTED_WORDS
-        and not MARKER.match(text)
+def _refusal(
+    header: Sequence[str],
+    settings: ColumnSettings,
+    found: Mapping[str, int],
+    missing: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    source: str,
+) -> str:
+    """Say what was found, what is missing, and what to do."""
+    aliases = known_aliases(settings)
+    likely = {
+        name: _likely_columns(name, header, settings, found, rows) for name in missing
+    }
+    lines = missing_columns(
+        header,
+        {name: header[at] for name, at in found.items()},
+        {name: aliases[name][1:] for name in missing},
+        likely,
+        source=source,
     )
+    places = ", ".join(map(alias_setting, missing))
+    if len(header) > len(found) and is_sealed(settings):
+        lines.append(
+            "  The model knows the aliases it was built with: rename the column in the "
+            f"file, or add its header to {places} in dbt_project.yml and build again."
+        )
+    elif len(header) > len(found):
+        lines.append(
+            "  To read a column, add its header as it stands in the file to "
+            f"{places} in dbt_project.yml."
+        )
+    if "customer_id" in missing and not is_sealed(settings):
+        lines.append("  Without ids, `customer_id: {generate: true}` numbers the rows.")
+    return "\n".join(lines)
+
+
+def _likely_columns(
+    name: str,
+    header: Sequence[str],
+    settings: ColumnSettings,
+    found: Mapping[str, int],
+    rows: Sequence[Sequence[str]],
+) -> list[str]:
+    """Return up to two unread columns that resemble a missing one in name and kind.
+
+    What data frames write for their index may be the id.
+    """
+    wanted = [normalise(spelling) for spelling in known_aliases(settings)[name]]
+    is_number = name in {
+        each.name for each in settings.columns if each.type == "number"
+    }
+    likely = []
+    for at, text in enumerate(name_blanks(header[:_MOST_COMPARED])):
+        cells = [row[at] for row in rows if at < len(row) and row[at].strip()]
+        n_numbers = sum(any(map(str.isdigit, cell)) for cell in cells)
+        is_index = _INDEX.fullmatch(header[at].strip().lower())
+        is_alike = _resembles(text, wanted) or (name == "customer_id" and is_index)
+        if (
+            is_alike
+            and at not in found.values()
+            and len(text) <= _LONGEST_SUGGESTED
+            and not MARKER.match(text)
+            and not (is_number and n_numbers < _LEAST_NUMBERS * len(cells))
+        ):
+            likely.append(text)
+    return likely[:2]
 
 
 def _resembles(text: str, wanted: Sequence[str]) -> bool:
     name, words = normalise(text), header_words(text)
-    return bool(name) and (
-        any(
-            word in words or (len(word) >= _SHORTEST_SHARED and word in name)
-            for word in wanted
-        )
-        or bool(difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS))
+    is_within = any(
+        word in words or (len(word) >= _SHORTEST_SHARED and word in name)
+        for word in wanted
     )
+    close = difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS)
+    return is_within or bool(close)

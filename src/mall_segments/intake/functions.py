@@ -19,12 +19,9 @@ from duckdb.func import SPECIAL
 from mall_segments.errors import InputError, MallSegmentsError, PublishError
 from mall_segments.home import find_home, published_folder, warehouse_file
 from mall_segments.intake.columns import recognise_columns
-from mall_segments.intake.opening import (
-    OpenedCustomers,
-    open_customers,
-    refusing_broken_files,
-)
-from mall_segments.intake.shapes import refuse_orders
+from mall_segments.intake.files import refusing_broken_files
+from mall_segments.intake.opening import OpenedCustomers, open_customers
+from mall_segments.intake.values import refuse_orders
 from mall_segments.orders.cells import check_cells_file
 from mall_segments.orders.opening import describe_orders
 from mall_segments.settings import Settings, check_project_vars, parse_settings

@@ -1,30 +1,26 @@
 """Numbers as the world writes them: ``15,5``, ``1.234,50 €``, ``15k``, ``(12)``.
 
 A column of clean numbers costs a cast. Any other is looked at as a whole: its values
-are counted by their shape (each digit a 9), and every way of writing numbers is asked
-how many of them it reads. Where two ways read a column differently, neither is taken.
+are counted by their shape (each digit a 9), one pattern parts a shape into signs, marks
+and digits, and every way of writing numbers is asked how many of them it reads. Where
+two ways read a column differently, neither is taken.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
-from mall_segments.intake.number_marks import (
-    INVISIBLE,
-    Shape,
-    find_affixes,
-    visible,
-)
 from mall_segments.publishing.tables import quote_text
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import duckdb
 
@@ -38,6 +34,7 @@ NO_VALUES: Final = (
 
 # What stands at the ends of a cell and prints nothing: blanks of all widths, marks.
 _EDGE: Final = r"[\s\pZ\x{AD}\x{200B}-\x{200F}\x{2060}\x{FEFF}]"
+_INVISIBLE: Final = "[\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad]"
 _BLANKS: Final = "\\s\xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 _SEPARATORS: Final = {
@@ -47,6 +44,43 @@ _SEPARATORS: Final = {
     " ": "[ \xa0\u2000-\u200a\u202f\u205f\u3000]",
     "'": "['\u2019\u02bc`\xb4]",
 }
+_CURRENCIES: Final = {
+    "$": "us$ usd dollar dollars mxn cop clp ars a$ aud ca$ c$ cad hk$ hkd s$ sgd nt$",
+    "€": "eur euro euros",
+    "£": "gbp pound pounds",
+    "¥": "jpy yen cny rmb yuan 円 元 ￥",
+    "₺": "try tl ytl",
+    "₹": "inr rs rs. rupees",
+    "R$": "r$ brl reais",
+    "Rp": "idr rp rp. rupiah",
+    "Fr.": "chf fr fr. sfr",
+    "kr": "sek nok dkk kr kr.",
+    "zł": "zł pln",
+    "₽": "rub",
+    "R": "r zar",
+}
+# A capital M is a million; a small one would be a thousand elsewhere.
+_SCALE: Final = re.compile(r"((?i:k|tsd|mio)|M)?(.*)")
+_FACTORS: Final = {"": 1.0, "k": 1e3, "tsd": 1e3, "mio": 1e6, "m": 1e6}
+_CURRENCY: Final = r"[$€£¥₺₹₽]|usd|eur|gbp|chf|brl|inr|idr|jpy|cny|dollars?|euros?"
+_THOUSANDS: Final = (
+    rf"(?<![^\W\d])[kt]\s*({_CURRENCY})|\bk\b|\b(tsd|tausend|miles|milhares|migliaia|ribu|"
+    r"thousands?|bin)\b|1[.,' ]?000|\b000s?\b|千|万"
+)
+# One number, in the words of Python and of the engine: bracket, sign, mark, sign,
+# digits, mark, sign, bracket.
+_MARK: Final = f"[^-0-9()+\u2212{_BLANKS}]*?"
+_WITHIN: Final = "[0-9.,'\u2019\u02bc`\xb4 \xa0\u2000-\u200a\u202f\u205f\u3000]"
+_PARTS: Final = f"[{_BLANKS}]*".join(
+    [
+        *("^([(]?)", "([-+\u2212]?)", f"((?:rp|rs|fr|kr)[.]|{_MARK})", "([-+\u2212]?)"),
+        f"([.,]?[0-9](?:{_WITHIN}*[0-9])?[.,]?(?:e[-+]?[0-9]+)?)",
+        *("([^-0-9()+\u2212]*?)", "(-?)", "([)]?)$"),
+    ]
+)
+_NAMES: Final = (
+    "['opened', 'first', 'before', 'second', 'digits', 'after', 'last', 'closed']"
+)
 _MOST_SHAPES: Final = 5_000
 _LONGEST_NUMBER: Final = 60
 _SMALL_SHARE: Final = 0.01
@@ -58,16 +92,15 @@ class NumberFormat:
 
     ``is_plain``: a cast reads every number of the column rightly, and no more.
     ``decimal``: ``.`` or ``,``. ``thousands``: ``.``, ``,``, a space for blanks of any
-    width, an apostrophe for any of them, or nothing. ``affixes`` stand beside the
-    digits without changing them, as signs and codes of currencies and ``%`` do.
-    ``scales`` stand after them with what they multiply by: ``k`` by 1000.
+    width, an apostrophe for any of them, or nothing. ``marks`` are what may stand
+    before and after the digits, with a ``#`` between, and what each multiplies by:
+    ``#k`` by 1000, ``$#`` by 1.
     """
 
     is_plain: bool = True
     decimal: str = "."
     thousands: str = ""
-    affixes: tuple[str, ...] = ()
-    scales: tuple[tuple[str, float], ...] = ()
+    marks: tuple[tuple[str, float], ...] = ()
 
     def __str__(self) -> str:
         """How a note says it: the setting that reads the same."""
@@ -75,8 +108,42 @@ class NumberFormat:
             shorten(self.thousands) if self.thousands else "none"
         )
 
+    @property
+    def is_noted(self) -> bool:
+        """Whether numbers are read otherwise than a reader of the file may think."""
+        has_factors = any(factor != 1 for _, factor in self.marks)
+        return self.decimal != "." or bool(self.thousands) or has_factors
+
 
 PLAIN: Final = NumberFormat()
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Values that differ in their digits only.
+
+    An example, how many there are, and of how many of them a cast makes a number, and
+    no number or infinity.
+    """
+
+    text: str
+    example: str
+    n: int
+    n_cast: int
+    n_infinite: int
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What stands before the digits, the digits and what stands after, if any."""
+        return _parts(self.text)
+
+
+@cache
+def _parts(text: str) -> tuple[str, ...]:
+    found = re.match(_PARTS, re.sub(_INVISIBLE, "", text), re.IGNORECASE)
+    if not found or bool(found[1]) != bool(found[8]):
+        return ()
+    return found[3], found[5], re.sub(f"[{_BLANKS}]", "", found[6])
 
 
 def text_sql(expression: str) -> str:
@@ -119,24 +186,28 @@ def number_sql(text_expression: str, form: NumberFormat) -> str:
     """Return the SQL of a number, null where the text is none in this format."""
     if form.is_plain:
         return f"try_cast({text_expression} as double)"
-    bare = f"regexp_replace({text_expression}, '[{INVISIBLE}]', '', 'g')"
-    names = "['opened', 'first', 'second', 'digits', 'scale', 'last', 'closed']"
-    found = f"regexp_extract({bare}, {quote_text(_pattern(form))}, {names}, 'i')"
+    bare = f"regexp_replace({text_expression}, {quote_text(_INVISIBLE)}, '', 'g')"
+    found = f"regexp_extract({bare}, {quote_text(_PARTS)}, {_NAMES}, 'i')"
+    is_number = (
+        "(parts.opened = '') = (parts.closed = '') and "
+        f"regexp_full_match(parts.digits, {quote_text(_digits_pattern(form))})"
+    )
+    signs = "parts.first || parts.second || parts.last"
+    is_negative = f"parts.opened <> '' or regexp_matches({signs}, '[-\u2212]')"
     digits = "parts.digits"
     if form.thousands:
         separator = quote_text(_SEPARATORS[form.thousands])
         digits = f"regexp_replace({digits}, {separator}, '', 'g')"
-    if form.decimal == ",":
-        digits = f"replace({digits}, ',', '.')"
-    signs = "parts.first || parts.second || parts.last"
-    is_negative = f"parts.opened <> '' or regexp_matches({signs}, '[-−]')"  # noqa: RUF001
-    number = (
-        "try_cast(case when (parts.opened = '') = (parts.closed = '') then "
-        f"case when {is_negative} then '-' else '' end || {digits} end as double)"
+    digits = f"replace({digits}, ',', '.')"
+    after = f"regexp_replace(parts.after, '[{_BLANKS}]', '', 'g')"
+    factors = " ".join(
+        f"when {quote_text(marks)} then {factor!r}" for marks, factor in form.marks
     )
-    for suffix, factor in form.scales:
-        is_scaled = f"lower(parts.scale) = {quote_text(suffix.lower())}"
-        number += f" * case when {is_scaled} then {factor!r} else 1 end"
+    number = (
+        f"case when {is_number} then "
+        f"try_cast(case when {is_negative} then '-' else '' end || {digits} as double) "
+        f"* case parts.before || '#' || {after} {factors} end end"
+    )
     number = f"list_transform([{found}], lambda parts: {number})"
     # 1e999 is beyond what a double holds.
     return f"list_filter({number}, lambda number: isfinite(number))[1]"
@@ -148,85 +219,121 @@ def detect_number_format(
     column: str,
     *,
     shown: str,
-    odd_counts: tuple[int, int] | None = None,
     numbers: Numbers | None = None,
     delimiter: str = "",
     in_thousands: bool = False,
 ) -> NumberFormat:
-    """Find out how a column of text writes numbers.
+    """Find out how a column of text writes numbers, or refuse two ways of reading it.
 
-    ``odd_counts`` are what `odd_counts_sql` counts, where it was asked before.
+    ``numbers`` is what the settings say, ``delimiter`` what separates the cells of the
+    file, and ``in_thousands`` whether thousands are counted anyway.
     """
-    is_set = numbers is not None and (numbers.decimal or numbers.thousands)
-    if odd_counts is None:
-        aggregates = odd_counts_sql("cell", "try_cast(cell as double)")
-        (odd_counts,) = connection.execute(
-            f"select {', '.join(aggregates)} "  # noqa: S608
-            f"from (select {column} as cell from {relation})"
-        ).fetchall()
-    n_odd, n_miscast = odd_counts
-    if not (n_odd or n_miscast or is_set):
+    shapes = _read_shapes(connection, relation, column)
+    marks = _find_marks(shapes, in_thousands=in_thousands, shown=shown)
+    formats = [
+        NumberFormat(is_plain=False, decimal=decimal, thousands=thousands, marks=marks)
+        for thousands, decimal in product(("", ",", ".", " ", "'"), (".", ","))
+        if thousands != decimal and _is_set(numbers, decimal, thousands)
+    ]
+    best = _choose(formats, shapes, delimiter, shown)
+    # A cast must read the same values as the format, and no others.
+    if not best.is_noted and all(
+        shape.n_cast == (shape.n if _reads(best, shape) else 0) and not shape.n_infinite
+        for shape in shapes
+    ):
         return PLAIN
-    form = _choose_format(
-        _read_shapes(connection, relation, column),
-        numbers=numbers,
-        delimiter=delimiter,
-        in_thousands=in_thousands,
-        shown=shown,
-    )
-    return replace(form, is_plain=False) if n_miscast else form
-
-
-def odd_counts_sql(column: str, number: str) -> tuple[str, str]:
-    """Return aggregates: values a cast might misread, and values it does misread.
-
-    ``number`` is the cast of ``column``. It takes more than people mean by a number:
-    ``1_000``, ``nan`` and infinity.
-    """
-    no_number = f"case when {number} is null then {text_sql(column)} end"
-    is_miscast = f"{number} is not null and contains({column}, '_')"
-    return (
-        f"count({no_number}) + count(*) filter (where {is_grouped_sql(column)})",
-        f"count(*) filter (where not isfinite({number}) or ({is_miscast}))",
-    )
+    return best
 
 
 def is_grouped_sql(column: str) -> str:
     """Return whether a cell may have points between its thousands: 9.845."""
-    return rf"regexp_full_match({column}, '\s*[-+]?[1-9]\d{{0,2}}([.]\d{{3}})+\s*')"
+    pattern = r"'\s*[-+]?[1-9]\d{0,2}([.]\d{3})+\s*'"
+    return f"contains({column}, '.') and regexp_full_match({column}, {pattern})"
 
 
-def _choose_format(
+def _read_shapes(
+    connection: duckdb.DuckDBPyConnection, relation: str, column: str
+) -> list[Shape]:
+    """Count the values of a column by their shape, the most frequent first."""
+    # A leading zero tells 0.845 from 9.845, which might be thousands.
+    shape = r"regexp_replace(value, '(^|[^0-9])0([.,])', '\1' || chr(1) || '\2')"
+    shape = f"replace(regexp_replace({shape}, '[0-9]', '9', 'g'), chr(1), '0')"
+    # A cast takes more than people mean by a number: 1_000, nan and infinity.
+    rows = connection.execute(
+        f"select {shape} as shape, min(value), count(*), "  # noqa: S608
+        "count(*) filter (where isfinite(number)), "
+        "count(*) filter (where not isfinite(number)) from (select "
+        f"coalesce({text_sql(column)}, '') as value, "
+        f"try_cast({column} as double) as number "
+        f"from {relation}) where number is not null or "
+        f"(length(value) <= {_LONGEST_NUMBER} and regexp_matches(value, '[0-9]')) "
+        f"group by shape order by count(*) desc, shape limit {_MOST_SHAPES}"
+    ).fetchall()
+    return [Shape(*row) for row in rows]
+
+
+def _find_marks(
+    shapes: Sequence[Shape], *, in_thousands: bool, shown: str
+) -> tuple[tuple[str, float], ...]:
+    """Return what stands beside the digits of a column, refusing what cannot mix."""
+    marks, examples = {"#": 1.0}, {}
+    for shape in shapes:
+        if not shape.parts:
+            continue
+        before, _, after = shape.parts
+        scale, rest = ("", after) if _currency(after) else _SCALE.findall(after)[0]
+        names = {_currency(mark) for mark in (before, rest) if mark}
+        if "" in names:
+            continue
+        factor = _FACTORS[scale.lower()] * (1e-3 if scale and in_thousands else 1)
+        marks[f"{before}#{after}"] = factor
+        names |= {"k"} if scale else set()
+        if not names & {"k", "%"} and re.search("[1-9]", shape.example):
+            names |= {"bare"}
+        for name in sorted(names):
+            examples.setdefault(name, shorten(shape.example))
+    currencies = [examples[name] for name in examples if name not in ("k", "%", "bare")]
+    if len(currencies) > 1:
+        raise InputError(
+            f"{shown} is in more than one currency: {currencies[0]} and "
+            f"{currencies[1]}. Convert it to one."
+        )
+    for mark in ("%", "k") if in_thousands else ("%",):
+        if mark in examples and "bare" in examples:
+            raise InputError(
+                f"{shown} holds {examples[mark]} and, without {mark}, "
+                f"{examples['bare']}: whether both count the same is unclear. Write "
+                f"all of its numbers with {mark} or none."
+            )
+    return tuple(sorted(marks.items()))
+
+
+@cache
+def _currency(mark: str) -> str:
+    """Return the currency that a sign or code is one of, `%`, or nothing."""
+    known = {"%": "%"} | {
+        spelling: sign
+        for sign, codes in _CURRENCIES.items()
+        for spelling in (sign.lower(), *codes.split())
+    }
+    is_sign = len(mark) == 1 and unicodedata.category(mark) == "Sc"
+    return known.get(mark.lower(), mark if is_sign else "")
+
+
+def _choose(
+    formats: Sequence[NumberFormat],
     shapes: Sequence[Shape],
-    *,
-    numbers: Numbers | None,
     delimiter: str,
-    in_thousands: bool,
     shown: str,
 ) -> NumberFormat:
     """Choose the one format that reads the shapes."""
-    affixes, scales = find_affixes(shapes, in_thousands=in_thousands, shown=shown)
-    formats = [
-        NumberFormat(
-            is_plain=False,
-            decimal=decimal,
-            thousands=thousands,
-            affixes=affixes,
-            scales=scales,
-        )
-        for thousands, decimal in product(("", ",", ".", " ", "'"), (".", ","))
-        if thousands != decimal and _is_set(numbers, decimal, thousands)
-    ]
     read = {
         form: {shape for shape in shapes if _reads(form, shape)} for form in formats
     }
-    counts = {form: sum(shape.n for shape in read[form]) for form in formats}
-    best = max(formats, key=lambda form: counts[form])
-    in_any = sum(shape.n for shape in set().union(*read.values()))
-    if in_any - counts[best] > _SMALL_SHARE * in_any:
-        other = max(
-            formats, key=lambda form: sum(shape.n for shape in read[form] - read[best])
-        )
+    best = max(formats, key=lambda form: _count(read[form]))
+    in_any = _count(set().union(*read.values()))
+    if in_any - _count(read[best]) > _SMALL_SHARE * in_any:
+        other = max(formats, key=lambda form: _count(read[form] - read[best]))
         raise InputError(
             f"{shown} mixes two ways of writing numbers: {_example(read[best])} and "
             f"{_example(read[other] - read[best])}. {_advice(best, other)}"
@@ -237,18 +344,14 @@ def _choose_format(
             for shape in read[best] & read[other]
             if _value(best, shape) != _value(other, shape)
         }
-        evidence = sum(shape.n for shape in read[best] - read[other])
-        if evidence > _SMALL_SHARE * sum(shape.n for shape in disputed):
-            continue
-        if disputed:
+        evidence = _count(read[best] - read[other])
+        if disputed and evidence <= _SMALL_SHARE * _count(disputed):
             best = _settle(best, other, disputed, shapes, delimiter, shown)
-    # A cast must read the same values as the format, and no others.
-    is_plain = best.decimal == "." and not (best.thousands or affixes or scales)
-    if is_plain and all(
-        shape.n_cast == (shape.n if shape in read[best] else 0) for shape in shapes
-    ):
-        return PLAIN
     return best
+
+
+def _count(shapes: Collection[Shape]) -> int:
+    return sum(shape.n for shape in shapes)
 
 
 def _is_set(numbers: Numbers | None, decimal: str, thousands: str) -> bool:
@@ -258,29 +361,9 @@ def _is_set(numbers: Numbers | None, decimal: str, thousands: str) -> bool:
     return numbers.decimal in (None, decimal) and wanted in (None, thousands)
 
 
-def _read_shapes(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: str
-) -> list[Shape]:
-    """Count the values of a column by their shape, the most frequent first."""
-    # A leading zero tells 0.845 from 9.845, which might be thousands.
-    shape = r"regexp_replace(value, '(^|[^0-9])0([.,])', '\1' || chr(1) || '\2')"
-    shape = f"replace(regexp_replace({shape}, '[0-9]', '9', 'g'), chr(1), '0')"
-    rows = connection.execute(
-        f"select {shape} as shape, min(value), count(*), "  # noqa: S608
-        "count(try_cast(cell as double)) "
-        f"from (select {column} as cell, {text_sql(column)} as value from {relation}) "
-        f"where length(value) <= {_LONGEST_NUMBER} and regexp_matches(value, '[0-9]') "
-        f"group by shape order by count(*) desc, shape limit {_MOST_SHAPES}"
-    ).fetchall()
-    return [Shape(*row) for row in rows]
-
-
-def _pattern(form: NumberFormat) -> str:
-    """Return the regular expression, of Python and of the engine, for one number."""
-    affixes = "|".join(map(re.escape, sorted(form.affixes, key=len, reverse=True)))
-    affix = f"(?:{affixes})?" if affixes else ""
-    scales = "|".join(suffix for suffix, _ in form.scales)
-    blank = f"[{_BLANKS}]*"
+@cache
+def _digits_pattern(form: NumberFormat) -> str:
+    """Return the regular expression of the digits of one number."""
     decimal = _SEPARATORS[form.decimal]
     whole = "[0-9]+"
     if form.thousands:
@@ -290,27 +373,21 @@ def _pattern(form: NumberFormat) -> str:
             # Lakhs: 1,50,000.
             lakhs = f"[1-9][0-9]?(?:{separator}[0-9]{{2}})+{separator}[0-9]{{3}}"
             whole = f"(?:{lakhs}|{whole})"
-    digits = f"(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)(?:e[-+]?[0-9]+)?"
-    sign = "([-+\u2212]?)"
-    return (
-        f"^{blank}([(]?){blank}{sign}{blank}{affix}{blank}{sign}{blank}({digits})"
-        f"{blank}((?:{scales})?){blank}{affix}{blank}(-?){blank}([)]?){blank}$"
-    )
+    return f"(?:{whole}(?:{decimal}[0-9]*)?|{decimal}[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
 
 @cache
-def _compiled(form: NumberFormat) -> re.Pattern[str]:
-    return re.compile(_pattern(form), re.IGNORECASE)
-
-
 def _reads(form: NumberFormat, shape: Shape) -> bool:
-    return _compiled(form).match(visible(shape.text)) is not None
+    if not shape.parts:
+        return False
+    before, digits, after = shape.parts
+    is_marked = any(f"{before}#{after}" == marks for marks, _ in form.marks)
+    return is_marked and re.fullmatch(_digits_pattern(form), digits) is not None
 
 
 def _value(form: NumberFormat, shape: Shape) -> str:
     """Return the digits that a format reads, with a point for the decimal."""
-    found = _compiled(form).match(visible(shape.text))
-    digits = found.group(4) if found else ""
+    _, digits, _ = shape.parts
     if form.thousands:
         digits = re.sub(_SEPARATORS[form.thousands], "", digits)
     return digits.replace(",", ".")
@@ -325,35 +402,32 @@ def _settle(
     shown: str,
 ) -> NumberFormat:
     """Choose between two readings of the same digits, or refuse the column."""
-    by_comma = [form for form in (best, other) if form.decimal == ","]
+    has_point = "." in next(iter(disputed)).text
+    plain = [shape.text for shape in shapes if re.fullmatch(r"[-+]?9+", shape.text)]
     by_point = [form for form in (best, other) if form.decimal == "."]
-    example = _example(disputed)
-    if delimiter == "," and by_comma and by_point:
-        is_point = "." in next(iter(disputed)).text
-        short = any(re.fullmatch(r"[-+]?9{1,3}", shape.text) for shape in shapes)
-        # Decimals of one length have a point in every value; thousands have none below.
-        if not is_point or not short:
-            return by_point[0]
-    if any(re.fullmatch(r"[-+]?9{4,}", shape.text) for shape in shapes):
-        without = [form for form in (best, other) if not form.thousands]
-        if without and "." in next(iter(disputed)).text:
-            return without[0]
-    readings = " or ".join(
-        sorted({_value(form, _as_example(disputed)) for form in (best, other)}, key=len)
-    )
+    # Decimals of one length have a point in every value; thousands have none below.
+    has_short = any(len(text.strip("-+")) <= 3 for text in plain)  # noqa: PLR2004
+    if delimiter == "," and len(by_point) == 1 and not (has_point and has_short):
+        return by_point[0]
+    without = [form for form in (best, other) if not form.thousands]
+    has_long = any(len(text.strip("-+")) > 3 for text in plain)  # noqa: PLR2004
+    if without and has_long and has_point:
+        return without[0]
+    shape = _most_frequent(disputed)
+    as_written = replace(shape, text=shape.example)
+    readings = sorted({_value(form, as_written) for form in (best, other)}, key=len)
     raise InputError(
-        f"{shown}: {example} may be {readings}, and nothing in the column decides. "
-        f"{_advice(best, other)}"
+        f"{shown}: {_example(disputed)} may be {' or '.join(readings)}, and nothing in "
+        f"the column decides. {_advice(best, other)}"
     )
 
 
-def _as_example(shapes: set[Shape]) -> Shape:
-    shape = max(shapes, key=lambda shape: (shape.n, shape.text))
-    return replace(shape, text=shape.example)
+def _most_frequent(shapes: Collection[Shape]) -> Shape:
+    return max(shapes, key=lambda shape: (shape.n, shape.text))
 
 
-def _example(shapes: set[Shape]) -> str:
-    return shorten(_as_example(shapes).example)
+def _example(shapes: Collection[Shape]) -> str:
+    return shorten(_most_frequent(shapes).example)
 
 
 def _advice(*forms: NumberFormat) -> str:
@@ -363,3 +437,20 @@ def _advice(*forms: NumberFormat) -> str:
         for form in dict.fromkeys(forms)
     )
     return f"Say how numbers are written by the setting {ways}."
+
+
+def counts_thousands(text: str) -> bool:
+    """Whether a header, a unit or a name says that thousands are counted.
+
+    >>> counts_thousands("Annual Income (k$)"), counts_thousands("annual_income_kusd")
+    (True, True)
+    >>> counts_thousands("Annual Income ($)")
+    False
+    """
+    return re.search(_THOUSANDS, text.replace("_", " "), re.IGNORECASE) is not None
+
+
+def has_currency(text: str) -> bool:
+    """Whether a header or a unit names a currency."""
+    pattern = rf"(?<![^\W\d])({_CURRENCY})(?![^\W\d])"
+    return re.search(pattern, text.replace("_", " "), re.IGNORECASE) is not None

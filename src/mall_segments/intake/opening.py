@@ -6,16 +6,13 @@ refused by name before any model runs.
 
 from __future__ import annotations
 
-import zlib
-from contextlib import contextmanager
+import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
-
-import duckdb
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Literal
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import (
-    RecognisedColumns,
     is_sealed,
     recognise_columns,
     required_columns,
@@ -24,10 +21,20 @@ from mall_segments.intake.csv_files import (
     Copy,
     CsvFile,
     copy_plainly,
+    csv_relation,
+    has_odd_quotes,
     inspect_csv,
     read_rows,
 )
-from mall_segments.intake.facts import Facts, read_facts, with_number_formats
+from mall_segments.intake.files import (
+    begins_with,
+    file_name,
+    find_files,
+    path_literals,
+    refuse_different_headers,
+    refusing_broken_files,
+    source_name,
+)
 from mall_segments.intake.number_formats import (
     PLAIN,
     NumberFormat,
@@ -35,44 +42,35 @@ from mall_segments.intake.number_formats import (
     number_sql,
     text_sql,
 )
-from mall_segments.intake.relations import (
-    COUNTED_ROW,
-    LONGEST_LINE,
-    Kind,
-    csv_relation,
-    file_name,
-    find_files,
-    first_lines,
-    has_odd_quotes,
-    is_parquet,
-    parquet_call,
-    parquet_kind,
-    parquet_row,
-    refuse_different_headers,
-    source_name,
-    system_error,
-)
-from mall_segments.intake.shapes import (
-    check_values,
-    level_notes,
-    number_notes,
-    refuse_second_table,
-)
 from mall_segments.intake.strange_files import unique_names
+from mall_segments.intake.values import (
+    Facts,
+    check_values,
+    notes_of_values,
+    read_facts,
+    with_number_formats,
+)
 from mall_segments.intake.workbooks import is_workbook, read_sheet
 from mall_segments.publishing.tables import quote_identifier
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import duckdb
 
     from mall_segments.intake.columns import ColumnSettings
 
+Kind = Literal["text", "number", "whole", "other", "row number"]
+
 _ROW_NAMES: Final = ("source_row", "rowid")
 _OWN_PREFIX: Final = "mall_segments_"
-_MOST_COLUMNS: Final = 10_000
-_VIRTUAL_NAMES: Final = ("file_index", "file_row_number", "filename")
-_SHOWN_ROWS: Final = 30
+_VIRTUAL_NAMES: Final = frozenset({"file_index", "file_row_number", "filename"})
+_COUNTED_ROW: Final = "row_number() over ()"
+_WHOLE_TYPES: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?")
+_NUMBER_TYPES: Final = re.compile(r"DOUBLE|FLOAT|DECIMAL\(.*\)")
+_NESTED_TYPES: Final = re.compile(r"\[|STRUCT|MAP|UNION|LIST", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +129,8 @@ class OpenedCustomers:
     ``surplus_column``; all are text unless the file is Parquet. No column is ever named
     ``source_row`` or begins like ours. ``source_row`` is SQL over it: the number of the
     row, counted from 1 over all files. ``columns`` are those of the settings that the
-    file has. ``copies`` are what it reads instead of files the engine would misread.
+    file has. ``delimiter`` separates the cells, if it is the same in all files.
+    ``copies`` are what it reads instead of files the engine would misread.
     """
 
     source: str
@@ -141,6 +140,7 @@ class OpenedCustomers:
     column_names: tuple[str, ...]
     columns: Mapping[str, OpenedColumn]
     surplus_column: str | None = None
+    delimiter: str = ""
     notes: tuple[str, ...] = ()
     facts: Facts = field(default_factory=Facts)
     copies: tuple[Copy, ...] = field(default=(), repr=False, compare=False)
@@ -158,36 +158,19 @@ def open_customers(
     """
     paths = find_files(str(path_or_glob))
     with refusing_broken_files(source_name(paths)):
-        if are_parquet(paths):
-            opened, delimiter = _open_parquet(connection, paths, settings), ""
-        else:
-            opened, delimiter = _open_texts(connection, paths, settings)
+        read = _open_parquet if are_parquet(paths) else _open_texts
+        opened = read(connection, paths, settings)
         if settings.customer_id.generate and "customer_id" not in opened.columns:
             id_column = OpenedColumn(name="customer_id", column="", kind="row number")
             columns = {"customer_id": id_column, **opened.columns}
             note = "No id column: the rows are numbered from 1."
             opened = replace(opened, columns=columns, notes=(*opened.notes, note))
-        return _checked(connection, opened, settings, delimiter)
-
-
-@contextmanager
-def refusing_broken_files(source: str) -> Iterator[None]:
-    """Say by name what the system, a decompressor or the engine complains of."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(system_error(error, source)) from None
-    except (EOFError, zlib.error):
-        raise InputError(
-            f"{source} is compressed and cut off or damaged: copy it again."
-        ) from None
-    except duckdb.Error as error:
-        raise InputError(f"{source} cannot be read: {first_lines(error)}") from None
+        return _checked(connection, opened, settings)
 
 
 def are_parquet(paths: Sequence[Path]) -> bool:
     """Whether files are Parquet, refusing those of which only some are."""
-    of_parquet = [is_parquet(path) for path in paths]
+    of_parquet = [begins_with(path, b"PAR1") for path in paths]
     if any(of_parquet) and not all(of_parquet):
         parquet, other = (paths[of_parquet.index(kind)] for kind in (True, False))
         raise InputError(
@@ -197,25 +180,10 @@ def are_parquet(paths: Sequence[Path]) -> bool:
     return all(of_parquet)
 
 
-def _recognise(
-    header: Sequence[str],
-    settings: ColumnSettings,
-    source: str,
-    rows: Sequence[Sequence[str]] = (),
-) -> RecognisedColumns:
-    if len(header) > _MOST_COLUMNS:
-        raise InputError(
-            f"{source} has {len(header):,} columns; at most {_MOST_COLUMNS:,} are "
-            "read. Keep those that are needed."
-        )
-    return recognise_columns(header, settings, source=source, rows=rows)
-
-
 def _checked(
     connection: duckdb.DuckDBPyConnection,
     opened: OpenedCustomers,
     settings: ColumnSettings,
-    delimiter: str,
 ) -> OpenedCustomers:
     """Find out how numbers are written, and refuse what no customers hold."""
     found = [column for column in settings.columns if column.name in opened.columns]
@@ -226,45 +194,27 @@ def _checked(
         for column in found
         if column.type == "category" and (column.name in required or not sealed)
     ]
-    facts = read_facts(connection, opened, features)
-    if not facts.n_rows:
+    opened = replace(opened, facts=read_facts(connection, opened, features))
+    if not opened.facts.n_rows:
         raise InputError(f"{opened.source} has a header but no rows.")
-    plain = opened
-    opened = with_number_formats(
-        connection,
-        opened,
-        features,
-        facts,
-        numbers=settings.numbers,
-        delimiter=delimiter,
-    )
-    changed = {
-        name: feature
-        for name, feature in features.items()
-        if opened.columns[name] != plain.columns[name]
-    }
-    if changed:
-        again = read_facts(connection, opened, changed)
-        facts = replace(facts, numbers={**facts.numbers, **again.numbers})
-    refuse_second_table(connection, opened, features, facts)
-    check_values(opened, features, facts, is_sealed=sealed)
-    notes = (
-        *opened.notes,
-        *number_notes(opened),
-        *level_notes(connection, opened, categories, is_sealed=sealed),
-    )
-    return replace(opened, notes=notes, facts=facts)
+    columns = opened.columns
+    opened = with_number_formats(connection, opened, features, numbers=settings.numbers)
+    if opened.columns != columns:
+        opened = replace(opened, facts=read_facts(connection, opened, features))
+    check_values(opened, features, is_sealed=sealed)
+    notes = notes_of_values(connection, opened, categories, is_sealed=sealed)
+    return replace(opened, notes=(*opened.notes, *notes))
 
 
 def _open_texts(
     connection: duckdb.DuckDBPyConnection,
     paths: Sequence[Path],
     settings: ColumnSettings,
-) -> tuple[OpenedCustomers, str]:
-    """Open CSV files and workbooks; also returns what separates their cells."""
+) -> OpenedCustomers:
+    """Open CSV files and workbooks."""
     source, files = source_name(paths), read_texts(connection, paths, settings)
     header = files[0].rows[0]
-    found = _recognise(header, settings, source, files[0].rows[1:])
+    found = recognise_columns(header, settings, source=source, rows=files[0].rows[1:])
     if not any(file.has_rows for file in files):
         raise InputError(f"{source} has a header but no rows.")
     names = _relation_names(header)
@@ -274,10 +224,11 @@ def _open_texts(
         for path, file in zip(paths, files, strict=True)
         for note in file.notes
     ]
-    opened = OpenedCustomers(
+    delimiters = {file.delimiter for file in files}
+    return OpenedCustomers(
         source=source,
         relation=csv_relation(files, [*names, surplus]),
-        source_row=COUNTED_ROW,
+        source_row=_COUNTED_ROW,
         header=header,
         column_names=names,
         columns={
@@ -285,11 +236,10 @@ def _open_texts(
             for name, at in found.positions.items()
         },
         surplus_column=surplus,
+        delimiter=delimiters.pop() if len(delimiters) == 1 else "",
         notes=(*found.notes, *notes),
         copies=tuple(file.copy for file in files if file.copy),
     )
-    delimiters = {file.original_delimiter for file in files}
-    return opened, delimiters.pop() if len(delimiters) == 1 else ""
 
 
 def read_texts(
@@ -298,29 +248,29 @@ def read_texts(
     settings: ColumnSettings,
 ) -> list[CsvFile]:
     """Return CSV files and workbooks of one header as the engine reads them."""
-    files = [_readable(connection, path, settings) for path in paths]
+    files = []
+    for path in paths:
+        source = file_name(path)
+        if is_workbook(path, source):
+            rows, notes = read_sheet(path, settings, source=source)
+            # Their text may have commas of any meaning, as where tabs separate cells.
+            sheet = CsvFile(
+                path="",
+                delimiter="\t",
+                rows=rows,
+                has_rows=len(rows) > 1,
+                notes=notes,
+            )
+            file = copy_plainly(rows[1:], sheet)
+        else:
+            file = inspect_csv(path, settings, source=source)
+            if not file.is_plain or (
+                file.has_quotes and has_odd_quotes(connection, file)
+            ):
+                file = copy_plainly(read_rows(file, source=source), file)
+        files.append(file)
     refuse_different_headers(paths, [file.rows[0] for file in files])
     return files
-
-
-def _readable(
-    connection: duckdb.DuckDBPyConnection, path: Path, settings: ColumnSettings
-) -> CsvFile:
-    source = file_name(path)
-    if is_workbook(path, source):
-        rows, notes = read_sheet(path, settings, source=source)
-        shown = tuple(tuple(row) for row in rows[:_SHOWN_ROWS])
-        sheet = CsvFile(path="", rows=shown, has_rows=len(rows) > 1, notes=notes)
-        return copy_plainly(rows[1:], sheet)
-    file = inspect_csv(path, settings, source=source)
-    if file.longest_line > LONGEST_LINE:
-        raise InputError(
-            f"{source} has a line of {file.longest_line:,} bytes; at most "
-            f"{LONGEST_LINE:,} are read. Is a line break missing?"
-        )
-    if file.is_plain and not (file.has_quotes and has_odd_quotes(connection, file)):
-        return file
-    return copy_plainly(read_rows(file, source=source), file)
 
 
 def _open_parquet(
@@ -328,52 +278,65 @@ def _open_parquet(
     paths: Sequence[Path],
     settings: ColumnSettings,
 ) -> OpenedCustomers:
-    source = source_name(paths)
-    types: list[dict[str, str]] = []
-    n_rows: list[int] = []
+    source, call = source_name(paths), parquet_call(paths)
+    headers, n_rows = [], []
     for path in paths:
-        call = parquet_call([path])
-        try:
-            described, ((counted,),) = (
-                connection.execute(query).fetchall()
-                for query in (
-                    f"describe select * from {call}",  # noqa: S608
-                    f"select count(*) from {call}",  # noqa: S608
-                )
-            )
-        except duckdb.Error as error:
-            raise InputError(
-                f"{file_name(path)} cannot be read as Parquet: {first_lines(error)}"
-            ) from None
-        types.append({str(row[0]): str(row[1]) for row in described})
-        n_rows.append(int(counted))
-    headers = [tuple(each) for each in types]
+        one = parquet_call([path])
+        with refusing_broken_files(file_name(path)):
+            counted = connection.execute(f"select count(*) from {one}").fetchall()  # noqa: S608
+            headers.append(list(_types(connection, one)))
+        n_rows.append(int(counted[0][0]))
     refuse_different_headers(paths, headers)
-    header = headers[0]
-    found = _recognise(header, settings, source)
+    # Where files differ in the type of a column, these are what it is read as.
+    types = _types(connection, call)
+    header = tuple(types)
+    found = recognise_columns(header, settings, source=source)
     if not any(n_rows):
         raise InputError(f"{source} has columns but no rows.")
     names = _relation_names(header)
-    call = parquet_call(paths)
-    is_plain = names == header and not {name.casefold() for name in header} & {
-        *_VIRTUAL_NAMES
+    numbers = {column.name for column in settings.columns if column.type == "number"}
+    columns = {
+        name: OpenedColumn(
+            name=name,
+            column=names[at],
+            kind=_kind(types, header[at], name, source, is_number=name in numbers),
+        )
+        for name, at in found.positions.items()
     }
+    source_row = _COUNTED_ROW
     if names != header:
         listed = ", ".join(
             f"{quote_identifier(old)} as {quote_identifier(new)}"
             for old, new in zip(header, names, strict=True)
         )
         call = f"(select {listed} from {call})"  # noqa: S608
-    files = list(zip(paths, types, strict=True))
+    elif _VIRTUAL_NAMES.isdisjoint(map(str.casefold, header)):
+        # Any thread can tell the row's number over all files.
+        firsts = ", ".join(map(str, accumulate(n_rows[:-1], initial=1)))
+        source_row = f"[{firsts}][cast(file_index as bigint) + 1] + file_row_number"
     return OpenedCustomers(
         source=source,
         relation=call,
-        source_row=parquet_row(n_rows) if is_plain else COUNTED_ROW,
+        source_row=source_row,
         header=header,
         column_names=names,
-        columns=_parquet_columns(settings, found, names, files),
+        columns=columns,
         notes=found.notes,
     )
+
+
+def parquet_call(paths: Sequence[Path]) -> str:
+    """Return the call that reads Parquet files in their order."""
+    literals = path_literals([str(path.absolute()) for path in paths])
+    return (
+        f"read_parquet({literals}, union_by_name = true, hive_partitioning = false, "
+        "binary_as_string = true)"
+    )
+
+
+def _types(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    rows = connection.execute(f"describe select * from {relation}").fetchall()  # noqa: S608
+    return {str(row[0]): str(row[1]) for row in rows}
 
 
 def _relation_names(header: Sequence[str]) -> tuple[str, ...]:
@@ -386,27 +349,22 @@ def _relation_names(header: Sequence[str]) -> tuple[str, ...]:
     return unique_names(header, taken)
 
 
-def _parquet_columns(
-    settings: ColumnSettings,
-    found: RecognisedColumns,
-    names: Sequence[str],
-    files: Sequence[tuple[Path, Mapping[str, str]]],
-) -> dict[str, OpenedColumn]:
-    """Return where the columns are, of a kind that all files can be read as."""
-    numbers = {column.name for column in settings.columns if column.type == "number"}
-    columns = {}
-    for name, at in found.positions.items():
-        kinds = {
-            parquet_kind(
-                each[found.columns[name]],
-                name=name,
-                header=found.columns[name],
-                is_number=name in numbers,
-                source=file_name(path),
-            )
-            for path, each in files
-        }
-        kind: Kind = "text" if "text" in kinds else "number"
-        kind = kinds.pop() if len(kinds) == 1 else kind
-        columns[name] = OpenedColumn(name=name, column=names[at], kind=kind)
-    return columns
+def _kind(
+    types: Mapping[str, str], header: str, name: str, source: str, *, is_number: bool
+) -> Kind:
+    """Return what a column of Parquet holds, refusing what its use cannot be."""
+    kind = types[header]
+    if _WHOLE_TYPES.fullmatch(kind):
+        return "whole"
+    if _NUMBER_TYPES.fullmatch(kind):
+        return "number"
+    if kind == "VARCHAR":
+        return "text"
+    is_usable = not _NESTED_TYPES.search(kind) and not is_number
+    is_odd_id = name == "customer_id" and kind == "BOOLEAN"
+    if kind.startswith("ENUM") or (is_usable and not is_odd_id):
+        return "other"
+    raise InputError(
+        f"{source}: the column {shorten(header)}, read as {name}, is of type "
+        f"{shorten(kind)}; it must be a number or text."
+    )

@@ -15,28 +15,21 @@ from mall_segments.intake.columns import (
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from mall_segments.intake.columns import ColumnSettings
 
-# The first bytes of a file, and what begins so.
-_MAGIC: Final = (
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "an image"),
-    (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x7fELF", "a program"),
-    (b"ARROW1", "an Arrow file"),
-    (b"ORC", "an ORC file"),
-    (b"Obj\x01", "an Avro file"),
+# How a file begins, and what it is; other binary files are known by their share of
+# bytes that print nothing.
+_BINARY: Final = (
+    (rb"%PDF", "a PDF document"),
+    (rb"\x89PNG|\xff\xd8\xff|GIF8", "an image"),
+    (rb"SQLite format 3", "an SQLite database"),
+    (rb"\x28\xb5\x2f\xfd|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!", "an archive, and not of gzip"),
+    (rb"ARROW1|ORC|Obj\x01", "an Arrow, ORC or Avro file"),
+    (rb"", "a binary file"),
 )
-# The first text of a file, and the sentence about it; {line} is the first line.
+# How a text begins, and the sentence about it; {line} is its first line.
 _TEXTS: Final = (
     (
         r"version https://git-lfs",
@@ -50,16 +43,10 @@ _TEXTS: Final = (
         r"<(!doctype|\?xml|!--|[a-z]+[\s>/])",
         "is a web page or XML, not CSV: it begins {line}. Download the file itself.",
     ),
-    (r"\{\\rtf", "is a rich-text document (RTF), not CSV: save it as plain text."),
     (
         r"[{\[]\s*[\"{\[\]}]",
         "is JSON, not CSV: a customer file is CSV, Parquet or a workbook.",
     ),
-    (
-        r"(MIME-Version|From|Received|Return-Path): ",
-        "is an e-mail, not CSV: it begins {line}. Save the file attached to it.",
-    ),
-    (r"(diff --git|--- a/|Index: )", "is a patch, not CSV: it begins {line}."),
 )
 _CONTROL_BYTES: Final = bytes(
     byte for byte in (*range(32), 127) if byte not in b"\t\n\r\x0c\x1a"
@@ -70,22 +57,14 @@ LEAST_RECOGNISED: Final = 2
 
 def refuse_binary(head: bytes, suffix: str, source: str) -> None:
     """Refuse a file whose first bytes are no text."""
-    kind = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "")
+    kind = next(kind for pattern, kind in _BINARY if re.match(pattern, head))
     n_controls = len(head) - len(head.translate(None, _CONTROL_BYTES))
-    if kind or n_controls > _LARGEST_CONTROL_SHARE * len(head):
+    is_text = n_controls <= _LARGEST_CONTROL_SHARE * len(head)
+    if not (is_text and kind == _BINARY[-1][1]):
         raise InputError(
-            f"{source} is {kind or 'a binary file'}, whatever its name ends in "
-            f"({suffix or 'nothing'}): a customer file is CSV, Parquet or a workbook. "
-            "Export it as one of them."
+            f"{source} is {kind}, whatever its name ends in ({suffix or 'nothing'}): a "
+            "customer file is CSV, Parquet or a workbook. Export it as one of them."
         )
-
-
-def refuse_other_text(text: str, source: str) -> None:
-    """Refuse a text that is something else than a table."""
-    line = shorten(text[:200].splitlines()[0] if text.strip() else "")
-    for pattern, sentence in _TEXTS:
-        if re.match(pattern, text, re.IGNORECASE):
-            raise InputError(f"{source} {sentence.format(line=line)}")
 
 
 def refuse_odd_tables(
@@ -93,33 +72,29 @@ def refuse_odd_tables(
     settings: ColumnSettings,
     *,
     source: str,
-    line_of: Callable[[int], int] = lambda at: at + 1,
+    text: str = "",
+    n_lines_above: int = 0,
 ) -> None:
-    """Refuse rows of which the first is no header of customers."""
-    header = rows[0]
-    n_recognised = count_recognised(header, settings)
-    if n_recognised >= LEAST_RECOGNISED:
+    """Refuse rows of which the first is no header of customers.
+
+    ``text`` is what the rows were written as, if it was text.
+    """
+    header = rows[0] if rows else ()
+    if count_recognised(header, settings) >= LEAST_RECOGNISED:
         return
+    line = shorten(text[:200].partition("\n")[0].rstrip("\r"))
+    for pattern, sentence in _TEXTS:
+        if re.match(pattern, text, re.IGNORECASE):
+            raise InputError(f"{source} {sentence.format(line=line)}")
+    if not rows:
+        raise InputError(
+            f"{source}: the header opens a quote that is never closed: {line}."
+        )
     found = header_below(rows, settings)
     if found is not None:
         raise InputError(
-            f"{source}: the header stands in line {line_of(found)}, below "
+            f"{source}: the header stands in line {n_lines_above + found + 1}, below "
             f"{shorten(','.join(header))}. Remove the lines above it."
-        )
-    first_column = [row[0] for row in rows if row]
-    if (
-        len(header) > 1
-        and count_recognised(first_column, settings) >= LEAST_RECOGNISED
-        and count_recognised(first_column, settings) > n_recognised
-    ):
-        raise InputError(
-            f"{source}: the table is transposed: its first column holds the names "
-            f"{list_columns(first_column)}. Write one customer per row."
-        )
-    if len(header) == 1 and _is_quoted_row(header[0], settings):
-        raise InputError(
-            f"{source}: every line stands in quotes as a whole, so it has one column, "
-            f"{list_columns(header)}. Remove the quotes around the lines."
         )
     if looks_like_data(header):
         raise InputError(
@@ -129,7 +104,8 @@ def refuse_odd_tables(
     if len(header) == 1:
         raise InputError(
             f"{source} is not CSV: its first line is one cell, {list_columns(header)}. "
-            "Columns must be separated by one of: comma, semicolon, tab, bar."
+            "Columns must be separated by one of: comma, semicolon, tab, bar, and no "
+            "line may stand in quotes as a whole."
         )
 
 
@@ -153,10 +129,3 @@ def unique_names(header: Sequence[str], taken: Sequence[str]) -> tuple[str, ...]
         used.add(name.casefold())
         names.append(name)
     return tuple(names)
-
-
-def _is_quoted_row(cell: str, settings: ColumnSettings) -> bool:
-    return any(
-        count_recognised(cell.split(delimiter), settings) >= LEAST_RECOGNISED
-        for delimiter in ",;\t|"
-    )

@@ -2,9 +2,10 @@
 
 UTF-8 is proved by decoding the whole file; UTF-16 and UTF-32 by their mark or the place
 of their zeros. For the rest, the names and levels of the settings decide where one
-encoding shows more of them than another; then charset-normalizer, where it is certain.
-Some encodings only a setting names: nothing in a text tells old ones of the Mac and of
-DOS from those of Windows, and what was guessed is always said.
+encoding shows more of them than another, then the share of words that read like a
+language the encoding is made for. Some encodings only a setting names: nothing in a
+text tells old ones of the Mac and of DOS from those of Windows, or the scripts of one
+byte from each other. What was guessed is always said.
 """
 
 from __future__ import annotations
@@ -18,8 +19,6 @@ from mall_segments.intake.columns import count_recognised
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from mall_segments.intake.columns import ColumnSettings
 
 _BYTE_ORDER_MARKS: Final = (
@@ -32,36 +31,37 @@ _BYTE_ORDER_MARKS: Final = (
 # The letters beyond ASCII of the languages that an encoding is made for, the encodings
 # in the order of preference.
 _ALPHABETS: Final = {
-    "cp1252": (
-        *("äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü", "àáâãçéêíóôõúü", "àèéìíîòóù", "æøåé"),
-        *("åäöé", "áæðéíóöþúý", "àçèéíïòóúü", "áèéëïóöü"),
-    ),
-    "cp1250": (
-        *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čćđšž"),
-        "ăâîşţ",
-    ),
-    "cp1254": ("çğ\u0131İöşüâîû",),
-    "cp1257": ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"),
+    "cp1252": "äöüß àâæçéèêëîïôœùûüÿ áéíñóúü àáâãçéêíóôõúü àèéìíîòóù æøåé åäöé "
+    "áæðéíóöþúý àçèéíïòóúü áèéëïóöü",
+    "cp1250": "ąćęłńóśźż áčďéěíňóřšťúůýž áäčďéíĺľňóôŕšťúýž áéíóöőúüű čćđšž ăâîşţ",
+    "cp1254": "çğ\u0131İöşüâîû",
+    "cp1257": "ąčęėįšųūž āčēģīķļņšūž äõöüšž",
 }
+# The two bytes of the usual characters: Korean, simplified and traditional Chinese,
+# and Japanese, whose signs come first. Few of one are usual in another.
+_USUAL: Final = {
+    "cp949": re.compile(rb"([\xb0-\xc8][\xa1-\xfe])+"),
+    "gb18030": re.compile(rb"([\xb0-\xd7][\xa1-\xfe])+"),
+    "big5": re.compile(rb"([\xa4-\xc6][\x40-\xfe])+"),
+    "cp932": re.compile(rb"([\x81-\x97][\x40-\xfc])+"),
+}
+_OTHER_SCRIPTS: Final = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")
+_CANDIDATES: Final = (*_ALPHABETS, *_USUAL, *_OTHER_SCRIPTS)
+_NAMED_ONLY: Final = ("mac-roman", "cp850")
 # What may stand beside letters and numbers: marks of degrees, quotes, ordinals, money.
 _SIGNS: Final = "°§«»¡¿ªº·£¥¢¤€–—‘’“”„…•½\xa0\xad\xb4"  # noqa: RUF001
-_WORDS: Final = re.compile(r"[a-zA-Z\x80-\u1fff]*[\x80-\u1fff][a-zA-Z\x80-\u1fff]*")
+_WORDS: Final = re.compile(r"[a-zA-Z\x80-\uffff]*[\x80-\uffff][a-zA-Z\x80-\uffff]*")
 # No word has money or a capital within, or several letters and none of them plain.
 _MISPLACED: Final = re.compile(
-    r"[£¥¢¤][^\W\d]|[^\W\d][£¥¢¤]|[a-z][À-ÞŒŠŽŸ]|[A-Z][À-ÞŒŠŽŸ][a-z]|^[^a-zA-Z]{2,}$"
+    r"[£¥¢¤][^\W\d]|[^\W\d][£¥¢¤]|[a-z][À-ÞŒŠŚŤŽŹŸŁŞŻĽ]|[A-Z][À-ÞŒŠŚŤŽŹŸ][a-z]|"
+    r"^[^a-zA-Z]{2,}$"
 )
-_HALF_WIDTH: Final = re.compile("[\uff61-\uff9f]")
-_MOST: Final = 0.5
-_ASIAN: Final = ("gb18030", "cp932", "big5", "cp949")
-_OTHER_SCRIPTS: Final = ("cp1251", "cp1253", "cp1255", "cp1256", "cp874")
-_CANDIDATES: Final = ("cp1252", *_ASIAN, "cp1250", "cp1254", "cp1257", *_OTHER_SCRIPTS)
-_NAMED_ONLY: Final = ("mac-roman", "cp850")
+_LEAST_SHARE: Final = 0.5
 # Nobody writes the sign that this byte is in cp1252; a byte of the other range is no
 # letter or sign in ISO 8859-15.
 _EURO: Final = b"\xa4"
 _OF_WINDOWS: Final = re.compile(rb"[\x80-\x9f]")
 _LEAST_WIDE_SHARE: Final = 0.3
-_LEAST_IN_RUNS: Final = 0.3
 _SAMPLED_BYTES: Final = 4096
 
 
@@ -85,22 +85,18 @@ def is_wide(encoding: str) -> bool:
     return encoding.replace("_", "-").startswith(("utf-16", "utf-32"))
 
 
-def check_encoding(name: str) -> str:
-    """Return the codec of an encoding that a setting names."""
+def named_encoding(name: str, head: bytes, *, source: str) -> str:
+    """Return the codec that a setting names, of a file that begins in this way."""
     try:
         # There are codecs of no text, such as base64, and of single words.
         b"a,".decode(name, "replace")
-        return codecs.lookup(name).name
+        codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         known = ("utf-8", "utf-16", *_CANDIDATES, "iso8859-15", *_NAMED_ONLY)
         raise InputError(
             f"`encoding` is {shorten(name)}, which is no encoding that is known; some "
             f"are {', '.join(known)}."
         ) from None
-
-
-def check_mark(codec: str, head: bytes, *, source: str) -> str:
-    """Return a codec whose order of bytes is known, from what a file begins with."""
     if codec not in ("utf-16", "utf-32"):
         return codec
     found = marked_encoding(head)
@@ -114,93 +110,58 @@ def check_mark(codec: str, head: bytes, *, source: str) -> str:
 
 def guess_encoding(sample: bytes, settings: ColumnSettings, *, source: str) -> str:
     """Return the encoding of a text that is not UTF-8."""
-    found = _guess(sample, settings, source)
+    texts = {}
+    for name in _CANDIDATES:
+        try:
+            texts[name] = sample.decode(name)
+        except UnicodeDecodeError:
+            continue
+    has_signs_only = {*texts.get("cp1252", "é")} <= {*map(chr, range(128)), *_SIGNS}
+    known = {name: _known_words(text, settings) for name, text in texts.items()}
+    most = max(known.values(), default=0)
+    shares = {
+        name: _share_of_words(text, name)
+        for name, text in texts.items()
+        if known[name] == most
+    }
+    found = max(shares, key=shares.__getitem__, default="")
+    if has_signs_only:
+        found = "cp1252"
+    elif not most and shares.get(found, 0) < _LEAST_SHARE:
+        likely = [name for name in texts if name not in _ALPHABETS] or _CANDIDATES
+        raise InputError(
+            f"{source} is not UTF-8, and its encoding is not clear; it may be "
+            f"{', '.join([*likely, *_NAMED_ONLY])}. Say which by `encoding`, or save "
+            "the file as UTF-8."
+        )
     if found == "cp1252" and _EURO in sample and not _OF_WINDOWS.search(sample):
         return "iso8859-15"
     return found
 
 
-def _guess(sample: bytes, settings: ColumnSettings, source: str) -> str:
-    # Letters of other scripts stand in runs; accented ones stand among plain letters.
-    high = len(re.findall(rb"[\x80-\xff]", sample))
-    in_runs = sum(map(len, re.findall(rb"[\x80-\xff]{2,}", sample)))
-    wide = in_runs >= _LEAST_IN_RUNS * high
-    candidates = [name for name in _CANDIDATES if wide or name in _ALPHABETS]
-    texts = {name: text for name in candidates if (text := _decoded(sample, name))}
-    if {sign for sign in texts.get("cp1252", "é") if not sign.isascii()} <= {*_SIGNS}:
-        return "cp1252"
-    known = {name: _known_words(text, settings) for name, text in texts.items()}
-    most = max(known.values(), default=0)
-    if most:
-        texts = {name: text for name, text in texts.items() if known[name] == most}
-        # With the same words known in both, a script is told by these words alone.
-        if not set(list(texts)[:2]) <= set(_ASIAN):
-            first, *_ = texts
-            return _by_alphabet(texts) if first in _ALPHABETS else first
-    return _by_statistics(texts, sample, source)
-
-
-def _by_statistics(texts: dict[str, str], sample: bytes, source: str) -> str:
-    from charset_normalizer import from_bytes  # noqa: PLC0415 - rarely needed
-
-    matches = list(from_bytes(sample, cp_isolation=[*texts])) if texts else []
-    names = [match.encoding.replace("_", "-") for match in matches]
-    best = names[0] if names else ""
-    asian = [name for name in names if name in _ASIAN]
-    scripts = [name for name in names if name in _OTHER_SCRIPTS]
-    if (best in _ASIAN and len(asian) == 1) or scripts == [best]:
-        return best
-    if best in _ALPHABETS and (found := _by_alphabet(texts, least=_MOST)):
-        return found
-    guesses = ", ".join([*(asian or scripts or names or _CANDIDATES), *_NAMED_ONLY])
-    raise InputError(
-        f"{source} is not UTF-8, and its encoding is not clear; it may be {guesses}. "
-        "Say which by `encoding`, or save the file as UTF-8."
-    )
-
-
-def _by_alphabet(texts: Mapping[str, str], *, least: float = 0.0) -> str:
-    """Return the encoding in which most words are of a language that it is made for.
-
-    There is none if fewer than a share of them are in the best.
-    """
-    shares = {
-        name: _share_of_words(texts[name], name) for name in _ALPHABETS if name in texts
-    }
-    best = max(shares, key=shares.__getitem__)
-    return best if shares[best] >= least else ""
-
-
 def _share_of_words(text: str, encoding: str) -> float:
-    words = set(_WORDS.findall(text))
-    alphabets = [
-        {*alphabet, *alphabet.upper(), *_SIGNS} for alphabet in _ALPHABETS[encoding]
-    ]
-    n_fitting = sum(
-        _MISPLACED.search(word) is None
-        and any(
-            {sign for sign in word if not sign.isascii()} <= each for each in alphabets
-        )
-        for word in words
-    )
-    return n_fitting / len(words) if words else 1.0
-
-
-def _decoded(sample: bytes, encoding: str) -> str:
-    try:
-        text = sample.decode(encoding)
-    except UnicodeDecodeError:
-        return ""
-    n_letters = sum(not letter.isascii() for letter in text)
-    # Which other scripts of one byte look like in Shift-JIS.
-    is_half_width = len(_HALF_WIDTH.findall(text)) > _MOST * n_letters
-    return "" if encoding == "cp932" and is_half_width else text
+    """Return the share of words that read like a language of the encoding."""
+    words = {word for word in _WORDS.findall(text) if any(map(str.isalpha, word))}
+    if encoding in _ALPHABETS:
+        alphabets = [
+            {*alphabet, *alphabet.upper(), *_SIGNS}
+            for alphabet in _ALPHABETS[encoding].split()
+        ]
+        fitting = [
+            word
+            for word in words
+            if not _MISPLACED.search(word)
+            and any({*re.sub("[a-zA-Z]", "", word)} <= each for each in alphabets)
+        ]
+    else:
+        usual = _USUAL.get(encoding, re.compile(rb"(?!)"))
+        fitting = [word for word in words if usual.fullmatch(word.encode(encoding))]
+    return len(fitting) / max(len(words), 1)
 
 
 def _known_words(text: str, settings: ColumnSettings) -> int:
     """Count columns and levels that the settings know by words beyond ASCII."""
-    rows = [re.split(r'[,;\t|"]+', line) for line in text.splitlines()]
-    cells = {cell.strip().casefold() for row in rows for cell in row}
+    cells = {cell.strip().casefold() for cell in re.split(r'[,;\t|"\r\n]+', text)}
     cells = {cell for cell in cells if not cell.isascii()}
     levels = {
         spelling.casefold()

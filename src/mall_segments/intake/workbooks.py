@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import list_columns
+from mall_segments.intake.files import begins_with
 from mall_segments.intake.strange_files import header_below, refuse_odd_tables
 from mall_segments.wording import shorten
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from mall_segments.intake.columns import ColumnSettings
 
-_OLD_WORKBOOK: Final = b"\xd0\xcf\x11\xe0"
-_ZIP: Final = b"PK\x03\x04"
 _PARTS: Final = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 _ROWS_LOOKED_AT: Final = 30
 _LARGEST_WHOLE: Final = 1e15
@@ -25,10 +24,8 @@ _LARGEST_WHOLE: Final = 1e15
 
 def is_workbook(path: Path, source: str) -> bool:
     """Whether a file is a workbook, whatever its name."""
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic != _ZIP:
-        return magic == _OLD_WORKBOOK
+    if not begins_with(path, b"PK\x03\x04"):
+        return begins_with(path, b"\xd0\xcf\x11\xe0")
     try:
         with zipfile.ZipFile(path) as archive:
             if set(_PARTS) & set(archive.namelist()):
@@ -45,51 +42,40 @@ def is_workbook(path: Path, source: str) -> bool:
 
 
 def read_sheet(
-    path: Path,
-    settings: ColumnSettings,
-    *,
-    source: str,
-) -> tuple[list[list[str]], tuple[str, ...]]:
+    path: Path, settings: ColumnSettings, *, source: str
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """Return the header of a sheet with the rows below it, and notes."""
-    sheet, numbers = settings.sheet, settings.numbers
-    try:
-        import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
-    except ImportError:
-        raise InputError(
-            f"{source} is a workbook, which takes the package python-calamine to read: "
-            "install it, or save the sheet as CSV."
-        ) from None
+    import python_calamine as calamine  # noqa: PLC0415 - only for workbooks
+
+    # Numbers have no separators; they are written as the text beside them is.
+    numbers = settings.numbers
+    has_comma = numbers and (numbers.decimal == "," or numbers.thousands == ".")
     try:
         book = calamine.load_workbook(str(path))
         names = list(book.sheet_names)
-        if sheet is not None and sheet not in names:
+        sheet = settings.sheet or names[0]
+        if sheet not in names:
             raise InputError(
                 f"{source} has no sheet {shorten(sheet)}; it has {list_columns(names)}."
             )
-        found = book.get_sheet_by_name(sheet or names[0])
-        # Numbers have no separators; they are written as the text beside them is.
-        has_comma = numbers and (numbers.decimal == "," or numbers.thousands == ".")
-        decimal = "," if has_comma else "."
-        rows = [
-            [_text(cell, decimal) for cell in row]
-            for row in found.to_python(skip_empty_area=True)
-        ]
+        found = book.get_sheet_by_name(sheet).to_python(skip_empty_area=True)
     except (calamine.CalamineError, IndexError, OSError, ValueError) as error:
         raise InputError(
             f"{source} cannot be read as a workbook: {shorten(str(error), limit=200)}."
         ) from None
-    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    cells = (
+        tuple(_text(cell, "," if has_comma else ".") for cell in row) for row in found
+    )
+    rows = tuple(row for row in cells if any(cell.strip() for cell in row))
     if not rows:
         others = f"; `sheet` names another of {list_columns(names)}" * (len(names) > 1)
-        raise InputError(
-            f"{source}: the sheet {shorten(sheet or names[0])} is empty{others}."
-        )
+        raise InputError(f"{source}: the sheet {shorten(sheet)} is empty{others}.")
     at = header_below(rows[:_ROWS_LOOKED_AT], settings) or 0
     notes = []
-    if len(names) > 1 and sheet is None:
+    if len(names) > 1 and settings.sheet is None:
         notes.append(
-            f"Read the first of {len(names)} sheets, {shorten(names[0])}; `sheet` "
-            "names another."
+            f"Read the first of {len(names)} sheets, {shorten(sheet)}; `sheet` names "
+            "another."
         )
     try:
         refuse_odd_tables(rows[at : at + _ROWS_LOOKED_AT], settings, source=source)

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
-from mall_segments.intake.columns import list_columns, normalise
+from mall_segments.intake.columns import list_columns, missing_columns, normalise
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-_SHOWN_SPELLINGS: Final = 4
 
 # Best first: of two columns that fit, the one of the earlier spelling is read.
 SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
@@ -128,17 +126,8 @@ def _refuse_missing(
         missing += [name for name in ("quantity", "unit_price") if name not in found]
     if not missing:
         return
-    recognised = ", ".join(f"{name} = {shorten(found[name], 40)}" for name in found)
-    lines = [
-        f"{source}: no column is recognised as {', '.join(missing)}.",
-        f"  Columns found ({len(header):,}): {list_columns(header)}.",
-        f"  Recognised: {recognised or 'none'}.",
-    ]
-    lines += [
-        f"  Missing: {name}, also known as "
-        f"{list_columns(SPELLINGS[name][1 : 1 + _SHOWN_SPELLINGS])}."
-        for name in missing
-    ]
+    spellings = {name: SPELLINGS[name][1:] for name in missing}
+    lines = missing_columns(header, found, spellings, {}, source=source)
     if "quantity" in missing or "unit_price" in missing:
         lines.append("  An amount would do instead of quantity and unit_price.")
     lines.append(

@@ -13,17 +13,9 @@ import yaml
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import KnownColumns
-from mall_segments.intake.opening import (
-    are_parquet,
-    read_texts,
-    refusing_broken_files,
-)
-from mall_segments.intake.relations import (
-    csv_relation,
-    find_files,
-    parquet_call,
-    source_name,
-)
+from mall_segments.intake.csv_files import csv_relation
+from mall_segments.intake.files import find_files, refusing_broken_files, source_name
+from mall_segments.intake.opening import are_parquet, parquet_call, read_texts
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.orders.columns import SPELLINGS, recognise_order_columns
 from mall_segments.publishing.tables import quote_identifier

@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
 from mall_segments.intake.columns import KnownColumns
+from mall_segments.intake.files import refusing_broken_files
 from mall_segments.intake.number_formats import (
     PLAIN,
     detect_number_format,
     number_sql,
     text_sql,
 )
-from mall_segments.intake.opening import (
-    OpenedCustomers,
-    open_customers,
-    refusing_broken_files,
-)
+from mall_segments.intake.opening import OpenedCustomers, open_customers
 from mall_segments.publishing.tables import quote_identifier
 from mall_segments.settings import CustomerIdColumn
 

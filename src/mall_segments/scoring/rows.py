@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 
 from mall_segments.errors import InputError
-from mall_segments.intake.shapes import refuse_orders
 from mall_segments.intake.strange_files import unique_names
+from mall_segments.intake.values import refuse_orders
 from mall_segments.publishing.csv_cells import may_run
 from mall_segments.publishing.tables import quote_identifier, reason
 from mall_segments.scoring.assignment import assignment_sql, render, told
