@@ -30,7 +30,7 @@ from mall_segments.clustering.search import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from mall_segments.clustering import FloatArray, IntArray
 
@@ -96,13 +96,13 @@ def _search(
     """Relocate the best partitions and hand over single points, until none is new."""
     columns = np.ascontiguousarray(points.T)[None]
 
-    def run(tables: Sequence[FloatArray]) -> list[Found]:
-        found = _run_lloyd(columns, weights[None], np.stack(tables))[:2]
+    def run(tables: FloatArray) -> list[Found]:
+        found = _run_lloyd(columns, weights[None], tables)[:2]
         ended = zip(found[1].tolist(), found[0], strict=True)
         return sorted(ended, key=lambda each: each[0])
 
     def hand_over(best: list[Found]) -> list[Found]:
-        return run([_exchange(points, weights, table) for _, table in best])
+        return run(np.stack([_exchange(points, weights, table) for _, table in best]))
 
     generators = [np.random.default_rng([random_seed, row]) for row in range(N_STARTS)]
     draws = _Draws(columns, weights[None], generators)
@@ -120,6 +120,6 @@ def _search(
             break
         inertia, table = fresh[0]
         searched.append(inertia)
-        moved = run(_relocate(points, weights, table, N_MOVES))[:N_FINISHED]
+        moved = run(np.stack(_relocate(points, weights, table, N_MOVES)))[:N_FINISHED]
         pool += moved + hand_over(moved)
     return pool

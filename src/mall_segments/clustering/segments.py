@@ -95,10 +95,8 @@ def fit_segments(
     for segmentation, axes, frame in each_segmentation(points, coordinates, read):
         fitted = frame[frame["n_fitted"] > 0]
         previous = _continued(segmentation, read, known)
-        chosen = known.counts[
-            (known.counts["segmentation"] == segmentation.name)
-            & known.counts["is_chosen"].astype(bool)
-        ].iloc[0]
+        counts = known.counts[known.counts["segmentation"] == segmentation.name]
+        chosen = counts[counts["is_chosen"].astype(bool)].iloc[0]
         distinct, weights = merge_points(
             coordinate_values(fitted), fitted["n_fitted"].to_numpy(np.int64)
         )
