@@ -699,11 +699,10 @@ _QUERIES = {
         """,
     "fct_segment_rules": """
         with facts as (
-            select segmentation, segment_id, count(*) as n_customers
+            select segmentation, segment_id, segment_name, count(*) as n_customers
             from fct_customer_segments group by all
         )
-        select segmentation, segment_id, 'Segment ' || segment_id as segment_name,
-            segment_id as rule_id,
+        select segmentation, segment_id, segment_name, segment_id as rule_id,
             if(segment_id = 1, 'channel = ''web''', 'visits >= ' || segment_id)
                 as rule_sql,
             'Customers of segment ' || segment_id as rule_text, 1::double as precision,

@@ -166,7 +166,7 @@ async def predict_cluster(request: Request) -> Response:
     state, loaded = request.app.state, _loaded(request)
     segmentation = _segmentation(request, loaded.model)
     _check_type(request)
-    body = await request.body()
+    body: bytes = request.state.body
     if len(body) < _LARGE_BODY_BYTES:
         predicted = predict(loaded, segmentation, body)
     else:

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from mall_segments.service.problems import CLOSE, ProblemError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 MOST_BODY_BYTES: Final = 2 * 2**20
 
@@ -23,7 +23,10 @@ _GIVEN_ONCE: Final = frozenset(
 
 
 class LimitsMiddleware:
-    """Refuses ambiguous headers and bodies that are too large, which it reads whole."""
+    """Refuses ambiguous headers and bodies that are too large.
+
+    It reads the whole body, which is ``request.state.body`` from then on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,19 +38,14 @@ class LimitsMiddleware:
             return
         try:
             _check_headers(scope)
-            messages = [await _read(receive)]
+            scope["state"]["body"] = await _read(receive)
         except ProblemError as problem:
             await problem.response()(scope, receive, send)
             return
-
-        async def replay() -> Message:
-            return messages.pop() if messages else await receive()
-
-        await self._app(scope, replay, send)
+        await self._app(scope, receive, send)
 
 
-async def _read(receive: Receive) -> Message:
-    """Return all of the body in one message."""
+async def _read(receive: Receive) -> bytes:
     body = bytearray()
     n_bytes, is_whole = 0, False
     while not is_whole and n_bytes <= _MOST_DRAINED_BYTES:
@@ -66,7 +64,7 @@ async def _read(receive: Receive) -> Message:
             f"at most {MOST_BODY_BYTES:,} bytes are read",
             headers=CLOSE,
         )
-    return {"type": "http.request", "body": bytes(body), "more_body": False}
+    return bytes(body)
 
 
 def _check_headers(scope: Scope) -> None:
