@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,15 +56,9 @@ class ProblemError(Exception):
 
     def response(self) -> Response:
         """Return the answer to the request."""
-        return _ProblemResponse(self.content, self.status, self.headers)
-
-
-class _ProblemResponse(JSONResponse):
-    media_type = MEDIA_TYPE
-
-    def render(self, content: Any) -> bytes:
         # In ASCII, because a text of the request may hold half a character.
-        return json.dumps(content).encode("ascii")
+        body = json.dumps(self.content)
+        return Response(body, self.status, self.headers, MEDIA_TYPE)
 
 
 def field_problem(
