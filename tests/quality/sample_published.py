@@ -31,7 +31,7 @@ from mall_segments.publishing.generations import (
 )
 from mall_segments.publishing.switching import new_generation, seal_generation
 from mall_segments.publishing.tables import STORAGE_VERSION, describe_table
-from mall_segments.scoring.assignment import assign, to_coordinates
+from mall_segments.scoring.assignment import Assigner, assign
 from mall_segments.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _fitted(
     model: Model, segmentation: ModelSegmentation, frame: pd.DataFrame, labels: Any
 ) -> ModelSegmentation:
     """Move each segment to the mean of those who have its label."""
-    points = to_coordinates(model, segmentation, frame.to_dict("list"))
+    points = Assigner(model, segmentation).coordinates(frame.to_dict("list"))
     is_fitted = frame[list(segmentation.features)].notna().all(axis=1).to_numpy()
     members = [
         is_fitted & (labels == place) for place in range(segmentation.n_segments)
@@ -699,11 +699,10 @@ _QUERIES = {
         """,
     "fct_segment_rules": """
         with facts as (
-            select segmentation, segment_id, count(*) as n_customers
+            select segmentation, segment_id, segment_name, count(*) as n_customers
             from fct_customer_segments group by all
         )
-        select segmentation, segment_id, 'Segment ' || segment_id as segment_name,
-            segment_id as rule_id,
+        select segmentation, segment_id, segment_name, segment_id as rule_id,
             if(segment_id = 1, 'channel = ''web''', 'visits >= ' || segment_id)
                 as rule_sql,
             'Customers of segment ' || segment_id as rule_text, 1::double as precision,

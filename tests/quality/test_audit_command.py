@@ -89,12 +89,14 @@ def test_defect_exits_with_1_and_comes_first(copy: GenerationCopy) -> None:
     copy.run("update dim_segments set customer_share = 2 where segment_id = 1")
     copy.seal()
 
-    result = run(copy.home, "--suite", "dim_segments")
+    result = run(copy.home, "--suite", "columns")
 
     assert result.exit_code == 1
     lines = result.output.splitlines()
-    assert lines[1].split()[:3] == ["dim_segments", "is", "from"]
-    assert "failed" in lines[1]
+    # A machine that is slow says first what it waits for.
+    header = next(at for at, line in enumerate(lines) if line.startswith("suite "))
+    assert lines[header + 1].split()[:3] == ["columns", "is", "0:"]
+    assert "failed" in lines[header + 1]
     assert lines[-1].startswith(f"FAILED: {copy.build_id} breaks 1 of")
     # A part of an audit is not kept as if it were all of it.
     assert not (copy.home / "published" / "audits").exists()
@@ -127,7 +129,7 @@ def test_every_expectation_is_shown_on_request(copy: GenerationCopy) -> None:
     short = run(copy.home, *suite).output.splitlines()
     complete = run(copy.home, *suite, "--all").output.splitlines()
 
-    assert len(complete) > len(short) + 10
+    assert len(complete) > len(short) + 2
     assert run(copy.home, *suite, "--quiet").output.splitlines() == [short[-1]]
 
 
@@ -155,7 +157,7 @@ def test_a_refusal_sets_apart_suites_whose_names_have_commas(
 ) -> None:
     message = run(sample_home, "--suite", "segment").output
 
-    assert "it has manifest.json; manifest.json, tables; " in message
+    assert "; fct_customer_segments, by the model; " in message
 
 
 def test_nothing_published_is_refused_in_a_sentence(tmp_path: Path) -> None:

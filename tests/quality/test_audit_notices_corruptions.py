@@ -1,4 +1,4 @@
-"""The mutation test of the audit: no planted defect may get past it."""
+"""The mutation test of the audit: no planted defect may get past the seal."""
 
 from __future__ import annotations
 

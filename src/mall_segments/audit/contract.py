@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from mall_segments.audit.suites import Expectation
+from mall_segments.publishing.tables import quote_identifier, quote_text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mall_segments.settings import Settings
 
@@ -24,6 +24,7 @@ TYPES: Final = {
 """DuckDB's types as the tables below name them; BI tools read no others."""
 
 # Two dots stand between the least and the most of a number; whole ones are at least 0.
+# "numbers" and "categories" are texts, each of them the name of one that is set.
 # A question mark ends the type of a column that may be empty. A name in angle brackets
 # stands for one column per number, category or column of the settings, in place of it;
 # an ellipsis allows further columns.
@@ -52,18 +53,18 @@ _TABLES: Final = {
         segment_name text, persona text, distance 0.., second_segment_id whole?,
         second_distance 0..?, membership 0..1, is_outlier boolean,
         is_imputed boolean, main_reason text, holdout_bucket whole""",
-    "fct_feature_correlation": """feature text, other_feature text, n_customers whole,
-        pearson -1..1?, spearman -1..1?""",
-    "fct_feature_distribution": """feature text, <gender> text, bin_from number,
+    "fct_feature_correlation": """feature numbers, other_feature numbers,
+        n_customers whole, pearson -1..1?, spearman -1..1?""",
+    "fct_feature_distribution": """feature numbers, <gender> text, bin_from number,
         bin_to number, n_customers whole, customer_share 0..1""",
-    "fct_feature_drift": """feature text, population_stability_index 0..?,
+    "fct_feature_drift": """feature numbers, population_stability_index 0..?,
         reading text?, ks_statistic 0..1?, ks_p_value 0..1?,
         previous_n_customers whole?, current_n_customers whole, previous_mean number?,
         current_mean number?""",
-    "fct_feature_pairs": """segmentation text, segment_id whole, feature text,
-        other_feature text, bin_from number, bin_to number, other_bin_from number,
+    "fct_feature_pairs": """segmentation text, segment_id whole, feature numbers,
+        other_feature numbers, bin_from number, bin_to number, other_bin_from number,
         other_bin_to number, n_customers whole""",
-    "fct_feature_summary": """feature text, n_customers whole, n_missing whole,
+    "fct_feature_summary": """feature numbers, n_customers whole, n_missing whole,
         n_distinct whole, mean number, std 0.., minimum number, p25 number,
         median number, p75 number, maximum number, skewness number?, lower_fence number,
         upper_fence number, n_outliers whole, is_whole boolean""",
@@ -73,16 +74,16 @@ _TABLES: Final = {
         cumulative_variance_ratio 0..1?""",
     "fct_rejected_customers": """source_row whole, customer_id text?,
         <column>_text text?, rejection_reasons text""",
-    "fct_segment_categories": """segmentation text, segment_id whole, feature text,
-        level text, n_customers whole, share_of_segment 0..1, overall_share 0..1,
-        index_vs_overall 0..?""",
+    "fct_segment_categories": """segmentation text, segment_id whole,
+        feature categories, level text, n_customers whole, share_of_segment 0..1,
+        overall_share 0..1, index_vs_overall 0..?""",
     "fct_segment_demographics": """segmentation text, segment_id whole,
         <demographic> text, n_customers whole, share_of_segment 0..1""",
     "fct_segment_differences": """segmentation text, attribute text, test text,
         statistic 0..?, p_value 0..1?, effect_size -1..1?, effect_reading text?,
         is_fitted boolean""",
-    "fct_segment_feature_values": """segmentation text, segment_id whole, feature text,
-        value number, n_customers whole""",
+    "fct_segment_feature_values": """segmentation text, segment_id whole,
+        feature numbers, value number, n_customers whole""",
     "fct_segment_migrations": """segmentation text, from_segment_id whole?,
         from_segment_name text?, to_segment_id whole?, to_segment_name text?,
         movement text, n_customers whole, previous_build_id text,
@@ -91,7 +92,7 @@ _TABLES: Final = {
         <category> text?, segment_id whole, segment_name text, distance 0..,
         second_segment_id whole?, second_distance 0..?, membership 0..1,
         silhouette -1..1?, is_outlier boolean, n_customers whole""",
-    "fct_segment_profiles": """segmentation text, segment_id whole, feature text,
+    "fct_segment_profiles": """segmentation text, segment_id whole, feature numbers,
         n_customers whole, mean number, median number, std 0.., p10 number,
         p90 number, minimum number, maximum number, overall_mean number,
         overall_std number, z_score number?, index_vs_overall number?,
@@ -119,13 +120,30 @@ _TABLES_OF_ORDERS: Final = {
 
 @dataclass(frozen=True)
 class Column:
-    """A published column: its name, type and range, and whether it may be empty."""
+    """A published column: its name, type and range, and whether it may be empty.
+
+    ``values`` are all that a text may be, None for every text.
+    """
 
     name: str
     type: str
     is_optional: bool
     least: float | None
     most: float | None
+    values: Sequence[str] | None
+
+    def is_outside(self) -> str:
+        """Return SQL of whether a value is beyond the range or none of the values."""
+        name = quote_identifier(self.name)
+        broken = []
+        if self.values is not None:
+            listed = ", ".join(map(quote_text, self.values))
+            broken.append(f"{name} NOT IN ({listed})" if listed else f"{name} <> ''")
+        if self.least is not None:
+            broken.append(f"{name} < {self.least - _ROUNDING!r}")
+        if self.most is not None:
+            broken.append(f"{name} > {self.most + _ROUNDING!r}")
+        return " OR ".join(broken) or "false"
 
 
 @dataclass(frozen=True)
@@ -134,28 +152,6 @@ class Table:
 
     columns: tuple[Column, ...]
     is_open: bool
-
-    def ranges(self, columns: Collection[str]) -> list[Expectation]:
-        """Return what is expected of those of the columns that have a range."""
-        return [
-            Expectation(
-                type="expect_column_values_to_be_between",
-                kwargs={
-                    "column": column.name,
-                    "min_value": column.least - _ROUNDING,
-                    "max_value": None
-                    if column.most is None
-                    else column.most + _ROUNDING,
-                },
-                meta={
-                    "meaning": f"is at least {column.least:g}"
-                    if column.most is None
-                    else f"is from {column.least:g} to {column.most:g}"
-                },
-            )
-            for column in self.columns
-            if column.least is not None and column.name in columns
-        ]
 
 
 def published_tables(settings: Settings) -> Mapping[str, Table]:
@@ -169,8 +165,13 @@ def published_tables(settings: Settings) -> Mapping[str, Table]:
         "<band>": bands(settings),
         "<demographic>": demographics(settings),
     }
+    sets = {
+        "segmentation": [each.name for each in settings.segmentations],
+        "numbers": names["<number>"],
+        "categories": names["<category>"],
+    }
     return {
-        table: Table(tuple(_columns(text, names)), is_open="..." in text)
+        table: Table(tuple(_columns(text, names, sets)), is_open="..." in text)
         for table, text in declared.items()
     }
 
@@ -186,7 +187,9 @@ def demographics(settings: Settings) -> list[str]:
     return [name for name in settings.demographics if name in there]
 
 
-def _columns(text: str, names: Mapping[str, list[str]]) -> Iterator[Column]:
+def _columns(
+    text: str, names: Mapping[str, list[str]], sets: Mapping[str, list[str]]
+) -> Iterator[Column]:
     for declaration in text.split(","):
         if declaration.strip() == "...":
             continue
@@ -196,8 +199,9 @@ def _columns(text: str, names: Mapping[str, list[str]]) -> Iterator[Column]:
         for filled in names[place] if place else [""]:
             yield Column(
                 name=name.replace(place, filled) if place else name,
-                type="number" if dots else least,
+                type="number" if dots else "text" if least in sets else least,
                 is_optional=kind.endswith("?"),
                 least=float(least) if dots else 0 if least == "whole" else None,
                 most=float(most) if most else None,
+                values=sets.get(name, sets.get(least)),
             )

@@ -7,7 +7,8 @@ can compare with them in plain SQL.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+import csv
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -16,6 +17,7 @@ import duckdb
 from mall_segments.audit.contract import demographics
 from mall_segments.errors import ModelError, PublishError, SettingsError
 from mall_segments.model import Model, load_model
+from mall_segments.publishing.csv_cells import harmless, read_cells
 from mall_segments.publishing.generations import (
     DATABASE,
     MODEL,
@@ -23,8 +25,9 @@ from mall_segments.publishing.generations import (
     generation_folder,
     read_generation,
 )
-from mall_segments.publishing.publish import MEASURES
+from mall_segments.publishing.publish import CUSTOMERS_CSV, MEASURES
 from mall_segments.publishing.tables import (
+    quote_identifier,
     quote_text,
     reason,
     tables_and_views,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
     from mall_segments.model import ModelSegment
 
+_ADDED_COLUMNS: Final = ("Cluster", "Segment", "Persona")
 AUDITED: Final = "audited"
 PREVIOUS: Final = "previous"
 
@@ -98,6 +102,7 @@ class Evidence:
                 self._attach()
                 self._write_down_manifest()
                 self._write_down_model()
+                self._show_exported()
             self._resources = resources.pop_all()
         return self
 
@@ -240,13 +245,13 @@ class Evidence:
             "CREATE MACRO memory.main.unless_forgotten(found, expected) AS if("
             f"expected - found BETWEEN 0 AND {self._n_forgotten}, found, expected)"
         )
+        self.connection.execute(
+            f"CREATE MACRO memory.main.written(cell) AS {harmless('cell')}"
+        )
         self._create(
             "set_segmentations (segmentation VARCHAR, scaler VARCHAR, "
-            "random_seed BIGINT, most_segments BIGINT)",
-            [
-                (each.name, each.scaler, each.random_seed, each.most_segments)
-                for each in settings
-            ],
+            "random_seed BIGINT)",
+            [(each.name, each.scaler, each.random_seed) for each in settings],
         )
         self._create(
             "set_features (segmentation VARCHAR, feature VARCHAR)",
@@ -277,6 +282,31 @@ class Evidence:
                 for field, value in _fields(segment).items()
                 if value is not None
             ],
+        )
+
+    def _show_exported(self) -> None:
+        """Show the exported customers as ``exported``, under names of ours.
+
+        Those of the first segmentation follow the columns of the input.
+        """
+        # Where it cannot be read, the suite that reads it says so.
+        with suppress(OSError, UnicodeDecodeError, csv.Error):
+            header, cells = read_cells(self.generation.folder / CUSTOMERS_CSV)
+            self._show_cells(header, cells)
+
+    def _show_cells(self, header: Sequence[str], cells: str) -> None:
+        n_added = len(_ADDED_COLUMNS) * len(self.settings.segmentations)
+        names = [quote_identifier(name) for name in header]
+        added = ", ".join(
+            f"{name} AS {column.lower()}"
+            for name, column in zip(names[-n_added:], _ADDED_COLUMNS, strict=False)
+        )
+        is_formula = " OR ".join(
+            f"coalesce({harmless(name)} <> {name}, false)" for name in names
+        )
+        self.connection.execute(
+            f"CREATE VIEW memory.main.exported AS SELECT {added}, "  # noqa: S608
+            f"{is_formula} AS is_formula FROM {cells}"
         )
 
     def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:

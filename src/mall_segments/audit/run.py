@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from mall_segments.audit.contract import published_tables
 from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
@@ -79,6 +78,7 @@ def _chosen(
     there = {
         "orders": evidence.settings.has_orders,
         "same input": evidence.has_same_input,
+        "exported": evidence.generation.manifest["row_level_exported"],
     }
     suites = [
         suite
@@ -113,10 +113,6 @@ def _run(
         # Values that nobody can compute with are a finding, not an accident.
         kind = type(error).__name__
         return [_unchecked(suite.name, f"cannot be checked: {kind}: {error}")]
-    table = published_tables(evidence.settings).get(suite.name)
-    if table:
-        expectations = [*suite.expectations, *table.ranges(frame.columns)]
-        suite = suite.model_copy(update={"expectations": expectations})
     return validator.validate(
         suite, frame, evidence.parameters, accept_drift=accept_drift
     )

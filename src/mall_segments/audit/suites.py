@@ -127,7 +127,7 @@ class SuiteMeta(_Entry):
     checks: dict[str, str] | None = None
     frame: str | None = None
     keys: list[str] = ["check", "subject"]
-    needs: Literal["previous", "same input", "orders"] | None = None
+    needs: Literal["previous", "same input", "orders", "exported"] | None = None
     is_drift: bool = False
 
     @model_validator(mode="after")

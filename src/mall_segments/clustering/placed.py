@@ -68,9 +68,12 @@ def nearest_segments(
 ) -> pd.DataFrame:
     """Assign points to centroids; ``rows`` are those of ``segments``, in that order."""
     ids = rows["segment_id"].to_numpy(np.int64)
+    # One axis after the other, as the SQL adds them up, so that ties are the same.
+    squared = np.zeros((len(values), len(centroids)))
+    for axis in range(values.shape[1]):
+        squared += (values[:, axis, None] - centroids[None, :, axis]) ** 2
     placed = place(
-        values,
-        centroids,
+        squared,
         shares=rows["share"].to_numpy(np.float64),
         fences=rows["outlier_distance"].to_numpy(np.float64),
         variance=float(rows["variance"].iloc[0]),

@@ -63,58 +63,116 @@ def assign(
     segmentation: ModelSegmentation,
     customers: Mapping[str, Sequence[Any]],
 ) -> Assigned:
-    """Assign customers given by their values per feature of the segmentation.
+    """Assign customers once; an `Assigner` is faster for more than that."""
+    return Assigner(model, segmentation).assign(customers)
 
-    Numbers are in the feature's own unit, None or NaN where missing; categories are
-    canonical levels, None where unknown.
+
+class Assigner:
+    """Assigns customers to the segments of one segmentation.
+
+    Customers are given by their values per feature of the segmentation. Numbers are in
+    the feature's own unit, None or NaN where missing; categories are canonical levels,
+    None where unknown.
     """
-    coordinates = to_coordinates(model, segmentation, customers)
-    centroids = np.array([each.coordinates for each in segmentation.segments])
-    placed = place(
-        coordinates,
-        centroids,
-        shares=np.array([each.share for each in segmentation.segments]),
-        fences=np.array([each.outlier_distance for each in segmentation.segments]),
-        variance=segmentation.variance,
-    )
-    is_imputed = np.zeros(len(coordinates), dtype=np.bool_)
-    for name in segmentation.features:
-        if model.column(name).type == "number":
-            is_imputed |= np.isnan(_numbers(customers[name]))
-    return Assigned(
-        **vars(placed),
-        is_imputed=is_imputed,
-        reason=_reasons(
-            segmentation, coordinates, centroids, placed.segment, placed.second
-        ),
-    )
+
+    def __init__(self, model: Model, segmentation: ModelSegmentation) -> None:
+        self._axes = segmentation.coordinates
+        self._center, self._scale, self._weight = (
+            np.array([getattr(axis, name) for axis in self._axes])
+            for name in ("center", "scale", "weight")
+        )
+        self._imputed = np.array(
+            [
+                0.0 if axis.level is not None else model.column(axis.feature).imputed
+                for axis in self._axes
+            ],
+            dtype=np.float64,
+        )
+        # Coordinates of one feature follow each other.
+        names = [axis.feature for axis in self._axes]
+        self._first_axes = [names.index(name) for name in segmentation.features]
+        segments = segmentation.segments
+        self._centroids = np.array([each.coordinates for each in segments]).T
+        self._shares = np.array([each.share for each in segments])
+        self._fences = np.array([each.outlier_distance for each in segments])
+        self._variance = segmentation.variance
+
+    def assign(self, customers: Mapping[str, Sequence[Any]]) -> Assigned:
+        """Return the nearest segments, and what is known of them."""
+        values = self._values(customers)
+        missing = np.isnan(values)
+        axes = self._coordinates(values, missing)
+        # By axis, customer and segment. The axes are added up one after the other, as
+        # the SQL does it, so that ties are the same.
+        parts = (axes[:, :, None] - self._centroids[:, None, :]) ** 2
+        placed = place(
+            parts.sum(axis=0),
+            shares=self._shares,
+            fences=self._fences,
+            variance=self._variance,
+        )
+        rows = np.arange(len(placed.segment))
+        # d²(second) - d²(nearest) by feature, of which the largest is the reason.
+        separations: FloatArray = np.add.reduceat(
+            parts[:, rows, placed.second] - parts[:, rows, placed.segment],
+            self._first_axes,
+        )
+        return Assigned(
+            **vars(placed),
+            is_imputed=np.logical_or.reduce(missing, axis=0),
+            reason=separations.argmax(axis=0),
+        )
+
+    def coordinates(self, customers: Mapping[str, Sequence[Any]]) -> FloatArray:
+        """Return the coordinates of customers, of shape (n, number of coordinates)."""
+        values = self._values(customers)
+        coordinates: FloatArray = self._coordinates(values, np.isnan(values)).T
+        return coordinates
+
+    def _values(self, customers: Mapping[str, Sequence[Any]]) -> FloatArray:
+        """Return a row per coordinate; of a level, whether customers have it."""
+        return np.array(
+            [
+                customers[axis.feature]
+                if axis.level is None
+                else [
+                    (each or "unknown") == axis.level
+                    for each in customers[axis.feature]
+                ]
+                for axis in self._axes
+            ],
+            dtype=np.float64,
+        )
+
+    def _coordinates(
+        self, values: FloatArray, missing: npt.NDArray[np.bool_]
+    ) -> FloatArray:
+        known = np.where(missing, self._imputed[:, None], values)
+        scaled = [
+            transform(axis, row) for axis, row in zip(self._axes, known, strict=True)
+        ]
+        coordinates: FloatArray = np.array(scaled) - self._center[:, None]
+        coordinates /= self._scale[:, None]
+        coordinates *= self._weight[:, None]
+        return coordinates
 
 
 def place(
-    coordinates: FloatArray,
-    centroids: FloatArray,
-    *,
-    shares: FloatArray,
-    fences: FloatArray,
-    variance: float,
+    squared: FloatArray, *, shares: FloatArray, fences: FloatArray, variance: float
 ) -> Placed:
-    """Find the nearest two segments of coordinates, of shape (n, n_coordinates).
+    """Find the nearest two segments by the squared distances to all of them.
 
-    The segments' centroids, shares and outlier distances are in one order; the variance
-    is that of the segmentation.
+    These have the shape (n, number of segments); the segments' shares and outlier
+    distances are in the same order, and the variance is that of the segmentation.
     """
-    # One axis after the other, as the SQL adds them up, so that ties are the same.
-    squared = np.zeros((len(coordinates), len(centroids)))
-    for axis in range(coordinates.shape[1]):
-        squared += (coordinates[:, axis, None] - centroids[None, :, axis]) ** 2
-    rows = np.arange(len(coordinates))
+    rows = np.arange(len(squared))
     nearest = squared.argmin(axis=1)
     least = squared[rows, nearest]
-    affinities = shares * np.exp(
-        np.maximum(-700.0, (least[:, None] - squared) * precision_of(variance))
-    )
-    squared[rows, nearest] = np.inf
-    second = squared.argmin(axis=1)
+    others = squared.copy()
+    others[rows, nearest] = np.inf
+    second = others.argmin(axis=1)
+    exponents = np.maximum(-700.0, (least[:, None] - squared) * precision_of(variance))
+    affinities = shares * np.exp(exponents)
     distance = np.sqrt(least)
     return Placed(
         segment=nearest,
@@ -126,32 +184,10 @@ def place(
     )
 
 
-def to_coordinates(
-    model: Model,
-    segmentation: ModelSegmentation,
-    customers: Mapping[str, Sequence[Any]],
-) -> FloatArray:
-    """Return the coordinates of customers, of shape (n, number of coordinates)."""
-    columns = []
-    for axis in segmentation.coordinates:
-        if axis.level is not None:
-            levels = np.array(
-                [level or "unknown" for level in customers[axis.feature]], dtype=object
-            )
-            values = (levels == axis.level).astype(np.float64)
-        else:
-            imputed = model.column(axis.feature).imputed
-            values = _numbers(customers[axis.feature])
-            values[np.isnan(values)] = np.nan if imputed is None else imputed
-            values = transform(axis, values)
-        columns.append((values - axis.center) / axis.scale * axis.weight)
-    return np.column_stack(columns)
-
-
 def transform(axis: Coordinate, values: FloatArray) -> FloatArray:
     """Clip and transform the values of a number, which none of them lacks."""
     if axis.low is not None and axis.high is not None:
-        values = np.clip(values, axis.low, axis.high)
+        values = np.minimum(np.maximum(values, axis.low), axis.high)
     if axis.transform == "log":
         return np.log(1.0 + values)
     if axis.transform == "yeo_johnson":
@@ -179,31 +215,9 @@ def yeo_johnson(values: FloatArray, power: float) -> FloatArray:
     return np.where(values >= 0, positive, negative)
 
 
-def _numbers(values: Sequence[Any]) -> FloatArray:
-    return np.array(values, dtype=np.float64)
-
-
 def precision_of(variance: float) -> float:
     """Return 1 / (2 variance), bounded where segments have no inertia at all."""
     return min(1.0 / (2.0 * variance), _MOST_PRECISE) if variance else _MOST_PRECISE
-
-
-def _reasons(
-    segmentation: ModelSegmentation,
-    coordinates: FloatArray,
-    centroids: FloatArray,
-    nearest: npt.NDArray[np.intp],
-    second: npt.NDArray[np.intp],
-) -> npt.NDArray[np.intp]:
-    """Split d²(second) - d²(nearest) by feature and name the largest part."""
-    to_second = (coordinates - centroids[second]) ** 2
-    parts = to_second - (coordinates - centroids[nearest]) ** 2
-    names = np.array([axis.feature for axis in segmentation.coordinates])
-    by_feature = np.column_stack(
-        [parts[:, names == name].sum(axis=1) for name in segmentation.features]
-    )
-    largest: npt.NDArray[np.intp] = by_feature.argmax(axis=1)
-    return largest
 
 
 def layout_of(segmentation: ModelSegmentation) -> dict[str, Any]:

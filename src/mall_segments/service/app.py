@@ -7,7 +7,6 @@ import gc
 import logging
 import os
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
@@ -65,22 +64,24 @@ def create_app(home: Path | None = None, *, has_access_log: bool = False) -> Fas
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        # Routes of an included router are looked for once more in each request.
+        routes=router.routes,
+        # /metrics tells what there is to know; asking for others takes time.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.store = ModelStore(find_home(home))
     app.state.metrics = Metrics()
     app.state.access_log = AccessLog() if has_access_log else None
     # One batch after the other, so that single customers wait for one at most.
     app.state.batches = asyncio.Lock()
-    app.include_router(router)
     install_handlers(app)
     app.add_middleware(LimitsMiddleware)
     app.add_middleware(
         MetricsMiddleware, metrics=app.state.metrics, access_log=app.state.access_log
     )
-    general = app.openapi()
-    app.state.document = openapi.describe(general, None)
-    app.state.describe = partial(openapi.describe, general)
-    app.openapi = lambda: app.state.document  # type: ignore[method-assign]
+    app.openapi = (  # type: ignore[method-assign]
+        lambda: openapi.describe(app, app.state.store.current)
+    )
     return app
 
 
@@ -122,7 +123,8 @@ async def _look(app: FastAPI) -> None:
     store: ModelStore = app.state.store
     is_switched = await asyncio.to_thread(store.refresh)
     if is_switched:
-        app.state.document = await asyncio.to_thread(app.state.describe, store.current)
+        # Whoever asks for the document finds it ready.
+        await asyncio.to_thread(app.openapi)
     app.state.metrics.show_model(
         is_current=store.problem is None, is_switched=is_switched
     )
@@ -164,7 +166,7 @@ async def predict_cluster(request: Request) -> Response:
     state, loaded = request.app.state, _loaded(request)
     segmentation = _segmentation(request, loaded.model)
     _check_type(request)
-    body = await request.body()
+    body: bytes = request.state.body
     if len(body) < _LARGE_BODY_BYTES:
         predicted = predict(loaded, segmentation, body)
     else:

@@ -1,4 +1,8 @@
-"""Parse JSON of one meaning, in pieces so small that others wait for none of them."""
+"""Parse JSON of one meaning, a customer at a time.
+
+A parser that takes all of a body at once lets nobody else run meanwhile: two mebibytes
+of empty lists take a tenth of a second, in pydantic's parser too.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,8 @@ MOST_CUSTOMERS: Final = 10_000
 LONGEST_CUSTOMER: Final = 16 * 2**10
 
 _BLANKS: Final = " \t\n\r"
-_BEGINNING: Final = re.compile(rf"\[[{_BLANKS}]*")
-_SEPARATOR: Final = re.compile(rf"[{_BLANKS}]*([,\]])[{_BLANKS}]*")
-
-
-class _InvalidJsonError(Exception):
-    """Why a text is not the JSON of one meaning that is asked for."""
+_BEGINNING: Final = re.compile(rf"\[[{_BLANKS}]*(?P<end>\]?)")
+_SEPARATOR: Final = re.compile(rf"[{_BLANKS}]*(?:,|(?P<end>\]))[{_BLANKS}]*")
 
 
 def parse_json(body: bytes) -> Any:
@@ -32,41 +32,35 @@ def parse_json(body: bytes) -> Any:
     try:
         return _parse(body.decode("utf-8").strip(_BLANKS))
     except UnicodeDecodeError as error:
-        detail = f"byte {error.start} is not UTF-8"
-    except _InvalidJsonError as error:
-        detail = str(error)
-    raise ProblemError(400, "invalid-json", "The body is not valid JSON", detail)
+        raise _invalid(f"byte {error.start} is not UTF-8") from None
 
 
 def _parse(text: str) -> Any:
-    beginning = _BEGINNING.match(text)
-    if beginning is None:
-        content, end = _decode(text, 0)
-        return _ended(text, end, content)
-    at = beginning.end()
-    if text[at:] == "]":
-        return []
+    found = _BEGINNING.match(text)
+    if found is None:
+        customer, at = _decode(text, 0)
+        return _ended(text, at, customer)
     customers: list[Any] = []
-    while len(customers) < MOST_CUSTOMERS:
-        customer, at = _decode(text, at)
+    while not found["end"]:
+        if len(customers) == MOST_CUSTOMERS:
+            raise ProblemError(
+                413,
+                "too-many-customers",
+                "The list is too long",
+                f"it has more than {MOST_CUSTOMERS:,} customers, "
+                "which are assigned at once",
+            )
+        customer, at = _decode(text, found.end())
         customers.append(customer)
-        separator = _SEPARATOR.match(text, at)
-        if separator is None:
-            raise _InvalidJsonError(f"Expecting ',' delimiter: char {at}")
-        at = separator.end()
-        if separator[1] == "]":
-            return _ended(text, at, customers)
-    raise ProblemError(
-        413,
-        "too-many-customers",
-        "The list is too long",
-        f"it has more than {MOST_CUSTOMERS:,} customers, which are assigned at once",
-    )
+        found = _SEPARATOR.match(text, at)
+        if found is None:
+            raise _invalid(f"Expecting ',' delimiter: char {at}")
+    return _ended(text, found.end(), customers)
 
 
 def _ended(text: str, end: int, content: Any) -> Any:
     if end < len(text):
-        raise _InvalidJsonError(f"Extra data: char {end}")
+        raise _invalid(f"Extra data: char {end}")
     return content
 
 
@@ -76,32 +70,32 @@ def _decode(text: str, at: int) -> tuple[Any, int]:
     try:
         value, length = _DECODER.raw_decode(piece)
     except json.JSONDecodeError as error:
-        more = (
-            f", within the {LONGEST_CUSTOMER:,} characters that a customer may have"
-            if at + len(piece) < len(text)
-            else ""
-        )
-        raise _InvalidJsonError(f"{error.msg}: char {at + error.pos}{more}") from None
+        detail = f"{error.msg}: char {at + error.pos}"
+        if at + len(piece) < len(text):
+            detail += f", within the {LONGEST_CUSTOMER:,} characters of a customer"
+        raise _invalid(detail) from None
     except RecursionError:
-        raise _InvalidJsonError("it is nested too deeply") from None
+        raise _invalid("it is nested too deeply") from None
     except ValueError:
-        raise _InvalidJsonError("it holds a number of too many digits") from None
+        raise _invalid("it holds a number of too many digits") from None
     return value, at + length
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _InvalidJsonError(f"it names the key {shorten(key)} twice")
-            seen.add(key)
+        names = [name for name, _ in pairs]
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise _invalid(f"it names the key {shorten(twice)} twice")
     return content
 
 
 def _refuse_constant(constant: str) -> Never:
-    raise _InvalidJsonError(f"it holds {constant}, which is not a number")
+    raise _invalid(f"it holds {constant}, which is not a number")
+
+
+def _invalid(detail: str) -> ProblemError:
+    return ProblemError(400, "invalid-json", "The body is not valid JSON", detail)
 
 
 _DECODER: Final = json.JSONDecoder(

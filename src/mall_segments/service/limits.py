@@ -1,8 +1,7 @@
-"""Bound what a request may hold and how long it may take, before anything reads it."""
+"""Bound what a request may hold, before anything reads it."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
@@ -10,10 +9,9 @@ from starlette.requests import ClientDisconnect
 from mall_segments.service.problems import CLOSE, ProblemError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 MOST_BODY_BYTES: Final = 2 * 2**20
-MOST_BODY_SECONDS: Final = 10.0
 
 # What is still read of a body that is too large, so that its sender reads the answer.
 _MOST_DRAINED_BYTES: Final = 8 * MOST_BODY_BYTES
@@ -25,68 +23,48 @@ _GIVEN_ONCE: Final = frozenset(
 
 
 class LimitsMiddleware:
-    """Refuses ambiguous headers and bodies that are too large or too slow."""
+    """Refuses ambiguous headers and bodies that are too large.
+
+    It reads the whole body, which is ``request.state.body`` from then on.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request whose body is within the limits."""
+        """Answer a request whose headers and body are within the limits."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         try:
             _check_headers(scope)
+            scope["state"]["body"] = await _read(receive)
         except ProblemError as problem:
             await problem.response()(scope, receive, send)
             return
-        await self._app(scope, _Body(receive).receive, send)
+        await self._app(scope, receive, send)
 
 
-class _Body:
-    """The channel of one request: all of its body comes in one message, in time."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._is_read = False
-
-    async def receive(self) -> Message:
-        """Return the body, then whatever the server says next."""
-        if self._is_read:
-            return await self._receive()
-        self._is_read = True
-        try:
-            async with asyncio.timeout(MOST_BODY_SECONDS):
-                return await self._read()
-        except TimeoutError:
-            raise ProblemError(
-                408,
-                "slow-body",
-                "The body came too slowly",
-                f"all of it must be there within {MOST_BODY_SECONDS:g} seconds",
-                headers=CLOSE,
-            ) from None
-
-    async def _read(self) -> Message:
-        body = bytearray()
-        n_bytes, is_whole = 0, False
-        while not is_whole and n_bytes <= _MOST_DRAINED_BYTES:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            n_bytes += len(message["body"])
-            is_whole = not message["more_body"]
-            if n_bytes <= MOST_BODY_BYTES:
-                body += message["body"]
-        if n_bytes > MOST_BODY_BYTES:
-            raise ProblemError(
-                413,
-                "large-body",
-                "The body is too large",
-                f"at most {MOST_BODY_BYTES:,} bytes are read",
-                headers=CLOSE,
-            )
-        return {"type": "http.request", "body": bytes(body), "more_body": False}
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    n_bytes, is_whole = 0, False
+    while not is_whole and n_bytes <= _MOST_DRAINED_BYTES:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        n_bytes += len(message["body"])
+        is_whole = not message["more_body"]
+        if n_bytes <= MOST_BODY_BYTES:
+            body += message["body"]
+    if n_bytes > MOST_BODY_BYTES:
+        raise ProblemError(
+            413,
+            "large-body",
+            "The body is too large",
+            f"at most {MOST_BODY_BYTES:,} bytes are read",
+            headers=CLOSE,
+        )
+    return bytes(body)
 
 
 def _check_headers(scope: Scope) -> None:

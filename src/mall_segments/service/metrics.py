@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Metrics:
         # Labels are few, and finding them takes longer than counting.
         self._requests_of = cache(self._requests.labels)
         self._seconds_of = cache(self._seconds.labels)
+        self._customers_of = cache(self._customers.labels)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answer and the time it took."""
@@ -84,7 +86,7 @@ class Metrics:
     ) -> None:
         """Count customers by their segment."""
         for segment_id, n_own in n_customers.items():
-            self._customers.labels(segmentation, segment_id).inc(n_own)
+            self._customers_of(segmentation, segment_id).inc(n_own)
 
     def show_model(self, *, is_current: bool, is_switched: bool) -> None:
         """Show whether the published model is the one in use."""
@@ -159,8 +161,8 @@ def forget_dead_workers(folder: Path) -> None:
     for path in folder.glob("gauge_live*_*.db"):
         pid = int(path.stem.rpartition("_")[2])
         try:
-            os.kill(pid, 0)
+            # Another user's process may have the number by now.
+            with suppress(PermissionError):
+                os.kill(pid, 0)
         except ProcessLookupError:
-            path.unlink(missing_ok=True)
-        except PermissionError:
-            pass
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

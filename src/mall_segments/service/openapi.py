@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from fastapi.openapi.utils import get_openapi
+
 from mall_segments.service.bodies import MOST_CUSTOMERS
+from mall_segments.service.connection import MOST_BODY_SECONDS
 from mall_segments.service.customers import MOST_NAMES
-from mall_segments.service.limits import MOST_BODY_BYTES, MOST_BODY_SECONDS
+from mall_segments.service.limits import MOST_BODY_BYTES
 from mall_segments.service.problems import MEDIA_TYPE
 from mall_segments.service.schemas import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from fastapi import FastAPI
 
     from mall_segments.model import Model
     from mall_segments.service.customers import CustomerReader
@@ -59,6 +64,7 @@ MODEL_RESPONSES: Final = {
 METRICS_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Metrics.", "content": {"text/plain": {"schema": {}}}}
 }
+_CUSTOMERS: Final = {"type": "array", "items": _CUSTOMER, "maxItems": MOST_CUSTOMERS}
 PREDICTION_REQUEST: Final = {
     "parameters": [
         {
@@ -70,44 +76,29 @@ PREDICTION_REQUEST: Final = {
     ],
     "requestBody": {
         "required": True,
-        "content": {
-            _JSON: {
-                "schema": {
-                    "anyOf": [
-                        _CUSTOMER,
-                        {
-                            "type": "array",
-                            "items": _CUSTOMER,
-                            "maxItems": MOST_CUSTOMERS,
-                        },
-                    ]
-                }
-            }
-        },
+        "content": {_JSON: {"schema": {"anyOf": [_CUSTOMER, _CUSTOMERS]}}},
     },
 }
 
 
-def describe(
-    general: Mapping[str, Any], reader: CustomerReader | None
-) -> dict[str, Any]:
+@lru_cache(maxsize=1)
+def describe(app: FastAPI, reader: CustomerReader | None) -> dict[str, Any]:
     """Return the OpenAPI document with the fields of the model in use."""
-    document = copy.deepcopy(dict(general))
+    document = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, routes=app.routes
+    )
     components = document["components"]["schemas"]
     problem = Problem.model_json_schema(ref_template=_REFERENCE)
     components.update(problem.pop("$defs"))
     components["Problem"] = problem
-    for unused in ("HTTPValidationError", "ValidationError"):
-        components.pop(unused, None)
     components["Customer"] = {"type": "object"}
     if reader is None:
         return document
     components["Customer"] = _customer(reader)
     operation = document["paths"]["/predict_cluster"]["post"]
-    operation["parameters"][0]["schema"] = {
-        "type": "string",
-        "enum": [each.name for each in reader.model.segmentations],
-    }
+    operation["parameters"][0]["schema"]["enum"] = [
+        each.name for each in reader.model.segmentations
+    ]
     one = _example(reader.model)
     operation["requestBody"]["content"][_JSON]["examples"] = {
         "one": {"value": one},
@@ -117,8 +108,7 @@ def describe(
 
 
 def _customer(reader: CustomerReader) -> dict[str, Any]:
-    schema = reader.adapter.json_schema()
-    customer: dict[str, Any] = schema["$defs"]["Customer"]
+    customer: dict[str, Any] = reader.adapter.json_schema()["$defs"]["Customer"]
     for column in reader.model.columns:
         for alias in column.aliases[:1]:
             customer["properties"][alias] = customer["properties"][column.name]

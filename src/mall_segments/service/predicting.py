@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
-from mall_segments.scoring.assignment import assign
 from mall_segments.service.bodies import parse_json
 from mall_segments.service.schemas import Assignment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from mall_segments.model import Model, ModelSegmentation
-    from mall_segments.service.customers import CustomerReader, Customers
+    from mall_segments.model import ModelSegmentation
+    from mall_segments.service.customers import CustomerReader
 
 _ONE: Final = TypeAdapter(Assignment)
 _MANY: Final = TypeAdapter(list[Assignment])
@@ -34,7 +33,7 @@ def predict(
     """Assign the customers of a request, all of them or none."""
     content = parse_json(body)
     customers = reader.read(content, segmentation.features)
-    answers = _answer(reader.model, segmentation, customers)
+    answers = _answer(reader, segmentation, customers)
     return Predicted(
         _MANY.dump_json(answers)
         if isinstance(content, list)
@@ -44,12 +43,16 @@ def predict(
 
 
 def _answer(
-    model: Model, segmentation: ModelSegmentation, customers: Customers
+    reader: CustomerReader,
+    segmentation: ModelSegmentation,
+    customers: Sequence[Mapping[str, Any]],
 ) -> list[Assignment]:
-    if not customers.n:
+    if not customers:
         return []
-    found = assign(model, segmentation, customers.columns)
     segments, features = segmentation.segments, segmentation.features
+    found = reader.assigners[segmentation.name].assign(
+        {name: [each.get(name) for each in customers] for name in features}
+    )
     answers: list[Assignment] = [
         {
             "segment_id": segments[segment].segment_id,
@@ -62,7 +65,7 @@ def _answer(
             "is_imputed": imputed,
             "main_reason": features[reason],
             "segmentation": segmentation.name,
-            "build_id": model.build_id,
+            "build_id": reader.model.build_id,
         }
         for segment, distance, second, membership, outlier, imputed, reason in zip(
             found.segment.tolist(),
@@ -75,6 +78,10 @@ def _answer(
             strict=True,
         )
     ]
-    for place, customer_id in customers.ids.items():
-        answers[place] = {"customer_id": customer_id, **answers[place]}
+    for place, customer in enumerate(customers):
+        if "customer_id" in customer:
+            answers[place] = {
+                "customer_id": customer["customer_id"],
+                **answers[place],
+            }
     return answers

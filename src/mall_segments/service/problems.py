@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 CLOSE: Final = {"connection": "close"}
 """For answers that are given before all of the request was read."""
 
+_LONGEST_SHOWN: Final = 100
 _KINDS: Final = {404: "unknown-path", 405: "unknown-method"}
 
 
@@ -54,15 +56,29 @@ class ProblemError(Exception):
 
     def response(self) -> Response:
         """Return the answer to the request."""
-        return _ProblemResponse(self.content, self.status, self.headers)
-
-
-class _ProblemResponse(JSONResponse):
-    media_type = MEDIA_TYPE
-
-    def render(self, content: Any) -> bytes:
         # In ASCII, because a text of the request may hold half a character.
-        return json.dumps(content).encode("ascii")
+        body = json.dumps(self.content)
+        return Response(body, self.status, self.headers, MEDIA_TYPE)
+
+
+def field_problem(
+    detail: str, name: str | None = None, customer: int | None = None
+) -> dict[str, Any]:
+    """Describe what is wrong with a field, or with a customer where none is named.
+
+    ``customer`` is the place in a list, from 0; the pointer (RFC 6901) begins with it.
+    """
+    problem: dict[str, Any] = {"detail": detail}
+    pointer = "#"
+    if customer is not None:
+        problem["customer"] = customer
+        pointer += f"/{customer}"
+    if name is not None:
+        problem["field"] = name[:_LONGEST_SHOWN]
+        token = problem["field"].replace("~", "~0").replace("/", "~1")
+        pointer += "/" + quote(token, safe="~", errors="replace")
+    problem["pointer"] = pointer
+    return problem
 
 
 def install_handlers(app: FastAPI) -> None:

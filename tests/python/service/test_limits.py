@@ -13,7 +13,6 @@ import pytest
 from running_service import CUSTOMER, problem_of, wait_until
 
 from mall_segments.service import connection as connections
-from mall_segments.service import limits
 
 if TYPE_CHECKING:
     from running_service import RunningService
@@ -85,7 +84,7 @@ def test_a_huge_body_is_not_read_to_its_end(shared_service: RunningService) -> N
 def test_a_slow_body_is_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "MOST_BODY_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(
             b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
@@ -255,9 +254,9 @@ def test_strange_names_cost_neither_time_nor_memory(
     problem = problem_of(refused, 422, "invalid-customer")
     assert "at most 64 are read" in problem["detail"]
 
-    names = len(shared_service.app.state.store.current._names)
+    names = len(shared_service.app.state.store.current.names)
     shared_service.predict(CUSTOMER | {f"{strange}{number}": 1 for number in range(20)})
-    assert len(shared_service.app.state.store.current._names) == names
+    assert len(shared_service.app.state.store.current.names) == names
 
 
 def test_single_customers_are_answered_while_batches_are(

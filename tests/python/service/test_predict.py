@@ -228,7 +228,7 @@ def test_reads_categories_by_their_spellings(
         {"Genre": spelling, "Income": 1}, ["annual_income_kusd"]
     )
 
-    assert customers.columns["gender"] == [level]
+    assert customers[0]["gender"] == level
 
 
 def test_an_open_range_takes_every_number() -> None:
@@ -239,7 +239,7 @@ def test_an_open_range_takes_every_number() -> None:
 
     read = reader.read([{"Income": -5}, {"Income": 1e9}], ["annual_income_kusd"])
 
-    assert read.columns["annual_income_kusd"] == [-5, 1e9]
+    assert [each["annual_income_kusd"] for each in read] == [-5, 1e9]
 
 
 def test_logarithms_are_taken_of_values_from_0() -> None:
@@ -297,7 +297,7 @@ def test_unknown_fields_are_few_and_short(shared_service: RunningService) -> Non
 
     many = shared_service.predict([*customers, {"extra 61": 1}])
     problem = problem_of(many, 422, "invalid-customer")
-    assert "65 different fields; at most 64 are read" in problem["detail"]
+    assert "over 64 different fields; at most 64 are read" in problem["detail"]
 
     assert shared_service.predict(CUSTOMER | {"x" * 100: 1}).status_code == 200
     long = problem_of(
@@ -347,7 +347,7 @@ def test_refuses_what_is_no_customer(
         (b'[{"Age": 1}', "Expecting ',' delimiter: char 11"),
         (b"[1,]", "Expecting value: char 3"),
         (b'{"Age": 1} 5', "Extra data: char 10"),
-        (b"[] ]", "Expecting value: char 1"),
+        (b"[] ]", "Extra data: char 2"),
         (
             b'[{"Age": 1}, {"Age": "' + b"x" * 20_000 + b'"}]',
             "Unterminated string starting at: char 21, within the 16,384 characters",
