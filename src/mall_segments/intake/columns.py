@@ -37,7 +37,7 @@ def compact_words(text: str) -> list[str]:
 
 
 # As headers are compared, where marks of sounds are left out.
-_UNIT_WORDS: Final = frozenset(
+_UNIT: Final = "|".join(
     compact_words(
         """
         k t mil miles milhares mille mila migliaia tausend tsd thousand thousands ribu
@@ -50,7 +50,12 @@ _UNIT_WORDS: Final = frozenset(
         """
     )
 )
-_UNIT_LINKS: Final = frozenset(compact_words("a de di do da em en in of out sobre to"))
+_LINK: Final = "a|de|di|do|da|em|en|in|of|out|sobre|to"
+# What may end a header: "1 100", "0 to 10" or "out of 100", then "in k$".
+_ENDINGS: Final = (
+    re.compile(rf"(.+?) (?:\d+(?: (?:{_LINK}))* \d+|(?:(?:{_LINK}) )+\d+)"),
+    re.compile(rf"(.+?)(?:(?: (?:{_LINK}))* (?:{_UNIT}))+"),
+)
 _FILLERS: Final = ("de", "del", "des", "di", "do", "da", "du")
 _NUMBER: Final = re.compile(r"[+-]?\d[\d.,]*%?")
 _CURRENCY: Final = re.compile(r"(\b(us|r|a|c|ca|hk|nt|s))?[$£¥€₺₹₽]", re.IGNORECASE)
@@ -58,7 +63,6 @@ MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
 _MOST_COLUMNS: Final = 10_000
 _SHOWN_COLUMNS: Final = 12
 _LONGEST_SPLIT: Final = 4
-_SHORTEST_SCALED: Final = 3
 _LONGEST_COMPARED: Final = 200
 _SHOWN_ALIASES: Final = 4
 _LONGEST_SUGGESTED: Final = 40
@@ -121,6 +125,7 @@ class RecognisedColumns:
         return (*extra, *absent)
 
 
+@lru_cache(maxsize=2**15)
 def normalise(header: str) -> str:
     """Return a header as it is compared: no case, punctuation, accents or units.
 
@@ -133,9 +138,16 @@ def normalise(header: str) -> str:
     >>> normalise("Income (monthly)")
     'incomemonthly'
     """
-    return "".join(_without_units(header_words(header)))
+    text = " ".join(header_words(header))
+    for ending in _ENDINGS:
+        if found := ending.fullmatch(text):
+            text = found[1]
+    words = text.split()
+    # "ID de cliente" is "ID cliente", and "Puntuación del gasto" "puntuación gasto".
+    return "".join([word for word in words if word not in _FILLERS] or words)
 
 
+@lru_cache(maxsize=2**15)
 def header_words(header: str) -> list[str]:
     """Return the words of a header as they are compared."""
     # "AnnualIncome" is two words, as "annual_income" is.
@@ -143,29 +155,6 @@ def header_words(header: str) -> list[str]:
     # A currency is a unit as good as a word, and "/100" is "of 100".
     spaced = re.sub(r"/(?=\s*\d)", " of ", re.sub(_CURRENCY, " usd ", spaced))
     return compact_words(spaced)
-
-
-def _without_units(words: list[str]) -> list[str]:
-    kept = _without_scale(words)
-    while len(kept) > 1 and kept[-1] in _UNIT_WORDS:
-        kept = kept[:-1]
-        while len(kept) > 1 and kept[-1] in _UNIT_LINKS:
-            kept = kept[:-1]
-    # "ID de cliente" is "ID cliente", and "Puntuación del gasto" "puntuación gasto".
-    return [word for word in kept if word not in _FILLERS] or kept
-
-
-def _without_scale(words: list[str]) -> list[str]:
-    """Drop an ending such as ``1 100``, ``0 to 10`` or ``out of 100``."""
-    if len(words) < _SHORTEST_SCALED or not words[-1].isdigit():
-        return words
-    kept = words[:-1]
-    while len(kept) > 1 and kept[-1] in _UNIT_LINKS:
-        kept = kept[:-1]
-    is_range = len(kept) > 1 and kept[-1].isdigit()
-    if is_range:
-        return kept[:-1]
-    return kept if len(kept) < len(words) - 1 else words
 
 
 def recognise_columns(
@@ -257,15 +246,15 @@ def match_columns(
         if not MARKER.match(text):
             with_units.setdefault("".join(header_words(text)), []).append(at)
             without_units.setdefault(normalise(text), []).append(at)
+    without_units.pop("", None)
 
     def best(spellings: Sequence[str]) -> list[int]:
         """Return the columns that fit the earliest alias, with its unit if any does."""
-        keys = [_alias_keys(spelling) for spelling in spellings]
-        fitting = next(
-            (without_units[key] for key, _ in keys if key and key in without_units), []
-        )
-        for _, exact in keys:
-            if preferred := [at for at in fitting if at in with_units.get(exact, [])]:
+        keys = map(normalise, spellings)
+        fitting = next((without_units[key] for key in keys if key in without_units), [])
+        for spelling in spellings:
+            exact = with_units.get("".join(header_words(spelling)), [])
+            if preferred := [at for at in fitting if at in exact]:
                 return preferred
         return fitting
 
@@ -307,12 +296,6 @@ def list_columns(header: Iterable[str], limit: int = _SHOWN_COLUMNS) -> str:
     ]
     more = len(columns) - len(shown)
     return ", ".join(shown) + (f" and {more:,} more" if more else "")
-
-
-@lru_cache(maxsize=4096)
-def _alias_keys(spelling: str) -> tuple[str, str]:
-    """Return an alias as headers are compared: without its unit, and with it."""
-    return normalise(spelling), "".join(header_words(spelling))
 
 
 def known_aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:

@@ -160,7 +160,8 @@ def _find_header(
     path: Path, encoding: str, settings: ColumnSettings, source: str
 ) -> CsvFile:
     """Find out where the header stands, and what it and the rows below say."""
-    lines, n_letters = [], 0
+    lines: list[str] = []
+    n_letters = 0
     with _open_text(path, encoding, errors="replace") as text:
         while len(lines) < _SAMPLED_LINES and n_letters < _LONGEST_HEADER:
             if not (line := text.readline(_LONGEST_HEADER)):
@@ -173,7 +174,7 @@ def _find_header(
         separator = _SEPARATOR_LINE.fullmatch(line.strip('\ufeff\r\n "'))
         if separator and separator[1] in DELIMITERS:
             delimiters = (separator[1],)
-        elif line.strip().strip(',;\t|" '):
+        elif not _is_blank(line):
             rows, delimiter = _best_split(lines[at:], delimiters, settings)
             n_known = count_recognised(rows[0], settings) if rows else 0
             if n_known >= LEAST_RECOGNISED or not line.lstrip().startswith("#"):
@@ -187,16 +188,20 @@ def _find_header(
             f"{source}: the first line is longer than {_LONGEST_HEADER // 2**20} MB: "
             "it is no header."
         )
-    text = "".join(lines[at:])
-    refuse_odd_tables(rows, settings, source=source, text=text, n_lines_above=at)
+    body = "".join(lines[at:])
+    refuse_odd_tables(rows, settings, source=source, text=body, n_lines_above=at)
     return CsvFile(
         path=str(path.absolute()),
         encoding=encoding,
         delimiter=delimiter,
         n_lines_before_header=at,
         rows=rows,
-        has_rows=not is_whole or any(cell.strip() for row in rows[1:] for cell in row),
+        has_rows=not (is_whole and all(map(_is_blank, lines[at + 1 :]))),
     )
+
+
+def _is_blank(line: str) -> bool:
+    return not line.strip().strip(',;\t|" ')
 
 
 def _best_split(

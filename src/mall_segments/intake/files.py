@@ -100,10 +100,11 @@ def refusing_broken_files(source: str) -> Iterator[None]:
             f"{source} is compressed and cut off or damaged: copy it again."
         ) from None
     except duckdb.Error as error:
-        # Without its context and its own remedies.
+        # Without its context and its own remedies, and a row that may be of any length.
         lines = [line.strip() for line in str(error).splitlines()]
-        own = ("LINE ", "Possible ")
-        said = " ".join(takewhile(lambda line: not line.startswith(own), lines))
+        ends, cell = ("LINE ", "Possible "), "Original Line"
+        kept = takewhile(lambda line: not line.startswith(ends), lines)
+        said = " ".join(line for line in kept if not line.startswith(cell))
         raise InputError(
             f"{source} cannot be read: {shorten(' '.join(said.split()), limit=300)}"
         ) from None

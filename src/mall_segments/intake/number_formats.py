@@ -276,7 +276,8 @@ def _find_marks(
     shapes: Sequence[Shape], *, in_thousands: bool, shown: str
 ) -> tuple[tuple[str, float], ...]:
     """Return what stands beside the digits of a column, refusing what cannot mix."""
-    marks, examples = {"#": 1.0}, {}
+    marks = {"#": 1.0}
+    examples: dict[str, str] = {}
     for shape in shapes:
         if not shape.parts:
             continue

@@ -239,17 +239,21 @@ def notes_of_values(
     for column in opened.columns.values():
         if column.numbers.is_noted:
             yield f"Numbers of {shorten(column.column)} are read with {column.numbers}."
-    for category in filter(lambda each: each.levels, categories):
+    for category in categories:
         column = opened.columns[category.name]
+        if not category.levels:
+            continue
         # A repeated header is no level.
         spellings = {column.column.strip().lower()}
-        for level, listed in (category.levels or {}).items():
+        for level, listed in category.levels.items():
             spellings |= {each.strip().lower() for each in (level, *listed)}
         known = ", ".join(map(quote_text, sorted(spellings)))
+        cell = quote_identifier(column.column)
         rows = connection.execute(
-            f"with named as (select value, count(*) as n from (select "  # noqa: S608
-            f"{column.text_sql} as value from {opened.relation}) "
-            "where value is not null group by value) "
+            f"with named as (select {column.text_sql} as value, "  # noqa: S608
+            f"sum(mall_segments_n) as n from (select {cell}, count(*) from "
+            f"{opened.relation} group by all) as counted({cell}, mall_segments_n) "
+            "group by value having value is not null) "
             "select value, (select sum(n) from named), sum(n) over () from named "
             f"where lower(value) not in ({known}) "
             f"order by n desc, value limit {_SHOWN_LEVELS}"
