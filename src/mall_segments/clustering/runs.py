@@ -87,6 +87,19 @@ def fit_sets(
     ]
 
 
+def draw_starts(
+    points: FloatArray,
+    weights: FloatArray,
+    n_segments: int,
+    n_starts: int,
+    random_seed: int,
+) -> FloatArray:
+    """Draw k-means++ starts for one set, (n_starts, n_segments, n_features)."""
+    generators = [np.random.default_rng([random_seed, row]) for row in range(n_starts)]
+    draws = _Draws(np.ascontiguousarray(points.T)[None], weights[None], generators)
+    return draws.grow(np.zeros((n_starts, 0, points.shape[1])), n_segments)
+
+
 def _fit_part(
     points: FloatArray,
     weights: FloatArray,

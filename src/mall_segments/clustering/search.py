@@ -1,8 +1,8 @@
 """Where K-means should start: a search that leaves poor local optima behind.
 
-k-means++ starts of scikit-learn are followed by relocation: each centroid in turn is
-moved to places where one more would help most, which takes the partition across to
-another optimum where no small step leads.
+k-means++ starts are followed by relocation: each centroid in turn is moved to places
+where one more would help most, which takes the partition across to another optimum
+where no small step leads.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mall_segments.clustering.runs import draw_starts
 from mall_segments.clustering.threads import in_parallel, use_one_thread
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 N_STARTS, N_QUICK_STARTS = 20, 12
 """k-means++ starts of a search among few points, and among many."""
 
+N_TOGETHER = 2
+"""Quick starts of which the better goes on: so many share the cost of a call."""
+
 N_PLACES = 100
 """Points to which the search considers moving a centroid, at most."""
 
@@ -33,8 +37,8 @@ N_REFINED, N_SEARCHED = 6, 4
 N_MOVES, N_FINISHED = 50, 5
 """Among few points: moves to try of a partition, best of these to finish."""
 
-TRIAL_ITERATIONS = 8
-"""Iterations after which a move is judged; few of them are worth finishing."""
+TRIAL_ITERATIONS, N_QUICK_ITERATIONS = 8, 3
+"""Iterations after which a move is judged, among few points and among many."""
 
 MAX_ROUNDS = 50
 """Rounds after which a search stops; never reached in practice."""
@@ -51,11 +55,11 @@ SMALL_POINTS = 2_000
 N_TURNS, N_EXCHANGES = 4, 6
 """Groups of points that are handed over in turn, and how often each has its turn."""
 
-LOOSE_TOLERANCE = 3e-4
+LOOSE_TOLERANCE = 1e-5
 """scikit-learn's ``tol`` while partitions of many points are compared."""
 
-MOVES_PER_SEGMENT = 3
-"""Moves that are tried of a partition of many points, on average of a segment."""
+MOVES_PER_SEGMENT, N_BEST_MOVES = 3, 3
+"""Among many points: moves to try on average of a segment, and moves to go on with."""
 
 
 def find_centroids(
@@ -73,19 +77,18 @@ def find_centroids(
         return points[None]
     use_one_thread()
     search = _search_few if len(points) <= SMALL_POINTS else _search_many
-    seeds = [(random_seed + row) % 2**32 for row in range(N_STARTS)]
-    pool = search(points, weights, n_segments, seeds)
+    pool = search(points, weights, n_segments, random_seed)
     least = min(pool, key=_inertia)[0] * (1 + RELATIVE_TIE)
     tied = {
         np.round(table[np.lexsort(table.T[::-1])], 9).tobytes(): table
         for inertia, table in pool
         if inertia <= least
     }
-    return np.stack([_run(points, weights, n_segments, t)[1] for t in tied.values()])
+    return np.stack([_run(points, weights, table)[1] for table in tied.values()])
 
 
 def _search_few(
-    points: FloatArray, weights: FloatArray, n_segments: int, seeds: Sequence[int]
+    points: FloatArray, weights: FloatArray, n_segments: int, random_seed: int
 ) -> list[Found]:
     """Relocate the best partitions and hand over single points, until none is new.
 
@@ -96,14 +99,15 @@ def _search_few(
     ----------
     .. [1] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
     """
-    run = partial(_run, points, weights, n_segments)
+    run = partial(_run, points, weights)
 
     def finish(table: FloatArray) -> Found:
         found = run(table)
         again = run(_exchange(points, weights, found[1]))
         return min(found, again, key=_inertia)
 
-    pool = sorted(in_parallel(run, seeds), key=_inertia)
+    starts = draw_starts(points, weights, n_segments, N_STARTS, random_seed)
+    pool = sorted(in_parallel(run, starts), key=_inertia)
     pool += in_parallel(finish, [table for _, table in pool[:N_REFINED]])
     pool.sort(key=_inertia)
     searched: list[float] = []
@@ -125,20 +129,22 @@ def _search_few(
 
 
 def _search_many(
-    points: FloatArray, weights: FloatArray, n_segments: int, seeds: Sequence[int]
+    points: FloatArray, weights: FloatArray, n_segments: int, random_seed: int
 ) -> list[Found]:
     """Start on a coreset, go on from all ends on all points, relocate the best."""
     few = _coreset(points, weights, max(SMALL_POINTS, 20 * n_segments))
-    start = partial(_run, *few, n_segments, tolerance=LOOSE_TOLERANCE)
-    run = partial(_run, points, weights, n_segments, tolerance=LOOSE_TOLERANCE)
-    started = sorted(in_parallel(start, seeds[:N_QUICK_STARTS]), key=_inertia)
-    best = run([table for _, table in _distinct(started)])
+    starts = draw_starts(*few, n_segments, N_QUICK_STARTS, random_seed)
+    begin = partial(_run, *few, tolerance=LOOSE_TOLERANCE)
+    run = partial(_run, points, weights, tolerance=LOOSE_TOLERANCE)
+    together = np.split(starts, N_QUICK_STARTS // N_TOGETHER)
+    begun = sorted(in_parallel(begin, together), key=_inertia)
+    best = run([table for _, table in _distinct(begun)])
+    n_moves = min(MOVES_PER_SEGMENT * n_segments, N_MOVES)
     for _ in range(MAX_ROUNDS):
-        n_moves = min(MOVES_PER_SEGMENT * n_segments, N_MOVES)
         moved = _relocate(*few, best[1], n_moves)
-        halves = [moved[::2], moved[1::2]]
-        tried = in_parallel(partial(run, most=TRIAL_ITERATIONS), halves)
-        found = run(min(tried, key=_inertia)[1])
+        parts = [moved[row::N_BEST_MOVES] for row in range(N_BEST_MOVES)]
+        tried = in_parallel(partial(run, most=N_QUICK_ITERATIONS), parts)
+        found = run([table for _, table in tried])
         if found[0] >= best[0] * (1 - SAME_OPTIMUM / 10):
             break
         best = found
@@ -191,25 +197,26 @@ def _is_same(inertia: float, other: float) -> bool:
 def _run(
     points: FloatArray,
     weights: FloatArray,
-    n_segments: int,
-    start: int | FloatArray | Sequence[FloatArray],
+    start: FloatArray | Sequence[FloatArray],
     *,
     most: int = 300,
     tolerance: float = 0.0,
 ) -> Found:
-    """Run scikit-learn's K-means from a seed, a table or the best of several tables."""
+    """Run scikit-learn's K-means from a table, or from several for the best of them."""
     from sklearn import config_context  # noqa: PLC0415  Loads in seconds.
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
+    tables = np.reshape(start, (-1, *np.shape(start)[-2:]))
+    # By the time it asks for a table, scikit-learn has moved the points to their mean.
+    left = iter(tables - points.mean(axis=0))
+    model = KMeans(
+        tables.shape[1],
+        init=lambda *_, **__: next(left),
+        n_init=len(tables),
+        max_iter=most,
+        tol=tolerance,
+    )
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        model = KMeans(n_segments, n_init=1, tol=tolerance, max_iter=most)
-        if isinstance(start, int):
-            model.set_params(random_state=start)
-        else:
-            # By then scikit-learn has moved the points to their mean.
-            tables = np.reshape(start, (-1, n_segments, points.shape[1]))
-            left = iter(tables - points.mean(axis=0))
-            model.set_params(init=lambda *_, **__: next(left), n_init=len(tables))
         model.fit(points, sample_weight=weights)
     return float(model.inertia_), model.cluster_centers_
 
