@@ -14,8 +14,8 @@ from mall_segments.clustering.counts import (
     highest,
     score_counts,
 )
-from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import each_fitted, typed_frame
+from mall_segments.clustering.kmeans import fit_kmeans_range
 from mall_segments.settings import read_settings
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _without_strays(
         is_kept[np.flatnonzero(is_kept)[is_stray]] = False
         if is_kept.sum() < LEAST_OTHERS:
             break
-        found = fit_counts(
+        found = fit_kmeans_range(
             points[is_kept],
             weights[is_kept],
             n_segments=STRAY_COUNTS,

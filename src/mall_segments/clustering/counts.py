@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.kmeans import (
     assign_points,
+    fit_kmeans_range,
     merge_points,
     sample_customers,
 )
@@ -85,7 +85,9 @@ def score_counts(
     """Fit and score 1 to ``max_segments`` segments, for any order of points alike."""
     distinct, counts = merge_points(points, weights)
     numbers = range(1, max_segments + 1)
-    fits = fit_counts(distinct, counts, n_segments=numbers, random_seed=random_seed)
+    fits = fit_kmeans_range(
+        distinct, counts, n_segments=numbers, random_seed=random_seed
+    )
     tables = [fits[number].centroids for number in numbers]
     gaps = gap_statistics(
         distinct,

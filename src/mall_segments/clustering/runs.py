@@ -1,7 +1,7 @@
-"""K-means on many small sets of customers side by side, for what is simulated.
+"""Runs of K-means side by side: of one set from many starts, or of many small sets.
 
-A simulation fits hundreds of sets of a few hundred customers, where most of the time
-of one fit after the other would go into calling it. Nothing here knows the partition
+Of a few hundred customers most of the time of one run after the other would go into
+calling it, and a simulation fits hundreds of such sets. Nothing here knows a partition
 that is being judged: each set is fitted from its own points alone.
 """
 
@@ -123,7 +123,7 @@ def _fit_part(
             + [draw.grow(centroids[:, :0], n_segments) for _ in range(N_STARTS)],
             axis=1,
         ).reshape(n_sets * n_runs, n_segments, points.shape[2])
-        tables, inertias, labels = _run_lloyd(columns, weights, starts)
+        tables, inertias, labels = run_lloyd(columns, weights, starts)
         best = inertias.reshape(n_sets, n_runs).argmin(axis=1)
         rows = best + n_runs * np.arange(n_sets)
         centroids = tables[rows]
@@ -201,7 +201,7 @@ def _multiply(tables: FloatArray, columns: FloatArray) -> FloatArray:
     return products.reshape(n_runs, n_rows, -1)
 
 
-def _run_lloyd(
+def run_lloyd(
     columns: FloatArray,
     weights: FloatArray,
     starts: FloatArray,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.runs import draw_starts
+from mall_segments.clustering.runs import draw_starts, run_lloyd
 from mall_segments.clustering.threads import in_parallel, use_one_thread
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Found = tuple[float, FloatArray]
 
-N_STARTS, N_QUICK_STARTS = 20, 12
+N_STARTS, N_QUICK_STARTS = 200, 12
 """k-means++ starts of a search among few points, and among many."""
 
 N_TOGETHER = 2
@@ -37,8 +37,8 @@ N_REFINED, N_SEARCHED = 6, 4
 N_MOVES, N_FINISHED = 50, 5
 """Among few points: moves to try of a partition, best of these to finish."""
 
-TRIAL_ITERATIONS, N_QUICK_ITERATIONS = 8, 3
-"""Iterations after which a move is judged, among few points and among many."""
+N_QUICK_ITERATIONS = 3
+"""Among many points: iterations after which moves are judged."""
 
 MAX_ROUNDS = 50
 """Rounds after which a search stops; never reached in practice."""
@@ -49,8 +49,11 @@ RELATIVE_TIE = 1e-9
 SAME_OPTIMUM = 1e-4
 """Relative difference of inertias below which unfinished runs end in one place."""
 
-SMALL_POINTS = 2_000
-"""Points up to which the search is thorough; so many stand for more at first."""
+FEW_POINTS = 1_000
+"""Points up to which the search is thorough."""
+
+N_CORESET = 2_000
+"""Points that stand for more of them at first."""
 
 N_TURNS, N_EXCHANGES = 4, 6
 """Groups of points that are handed over in turn, and how often each has its turn."""
@@ -76,7 +79,7 @@ def find_centroids(
     if n_segments == len(points):
         return points[None]
     use_one_thread()
-    search = _search_few if len(points) <= SMALL_POINTS else _search_many
+    search = _search_few if len(points) <= FEW_POINTS else _search_many
     pool = search(points, weights, n_segments, random_seed)
     least = min(pool, key=_inertia)[0] * (1 + RELATIVE_TIE)
     tied = {
@@ -93,38 +96,38 @@ def _search_few(
     """Relocate the best partitions and hand over single points, until none is new.
 
     A point changes its segment where that lowers the inertia [1]_, which Lloyd's
-    iteration overlooks.
+    iteration overlooks. The runs of a step are computed side by side, for one of few
+    points takes longer to be called than to compute.
 
     References
     ----------
     .. [1] Hartigan and Wong (1979), "Algorithm AS 136", Applied Statistics 28.
     """
-    run = partial(_run, points, weights)
+    columns = np.ascontiguousarray(points.T)[None]
 
-    def finish(table: FloatArray) -> Found:
-        found = run(table)
-        again = run(_exchange(points, weights, found[1]))
-        return min(found, again, key=_inertia)
+    def run(tables: FloatArray) -> list[Found]:
+        centroids, inertias, _ = run_lloyd(columns, weights[None], tables)
+        return sorted(zip(inertias.tolist(), centroids, strict=True), key=_inertia)
 
-    starts = draw_starts(points, weights, n_segments, N_STARTS, random_seed)
-    pool = sorted(in_parallel(run, starts), key=_inertia)
-    pool += in_parallel(finish, [table for _, table in pool[:N_REFINED]])
-    pool.sort(key=_inertia)
+    def hand_over(best: list[Found]) -> list[Found]:
+        return run(np.stack([_exchange(points, weights, table) for _, table in best]))
+
+    begun = run(draw_starts(points, weights, n_segments, N_STARTS, random_seed))
+    pool = begun + hand_over(begun[:N_REFINED])
     searched: list[float] = []
     for _ in range(MAX_ROUNDS):
-        fresh = next(
-            each
-            for each in [*_distinct(pool)[:N_SEARCHED], None]
-            if each is None or not any(_is_same(each[0], other) for other in searched)
-        )
-        if fresh is None:
-            break
-        searched.append(fresh[0])
-        moved = _relocate(points, weights, fresh[1], N_MOVES)
-        tried = in_parallel(partial(run, most=TRIAL_ITERATIONS), moved)
-        tried.sort(key=_inertia)
-        pool += in_parallel(finish, [table for _, table in tried[:N_FINISHED]])
         pool.sort(key=_inertia)
+        fresh = [
+            each
+            for each in _distinct(pool)[:N_SEARCHED]
+            if not any(_is_same(each[0], other) for other in searched)
+        ]
+        if not fresh:
+            break
+        inertia, table = fresh[0]
+        searched.append(inertia)
+        moved = run(np.stack(_relocate(points, weights, table, N_MOVES)))[:N_FINISHED]
+        pool += moved + hand_over(moved)
     return pool
 
 
@@ -132,7 +135,7 @@ def _search_many(
     points: FloatArray, weights: FloatArray, n_segments: int, random_seed: int
 ) -> list[Found]:
     """Start on a coreset, go on from all ends on all points, relocate the best."""
-    few = _coreset(points, weights, max(SMALL_POINTS, 20 * n_segments))
+    few = _coreset(points, weights, max(N_CORESET, 20 * n_segments))
     starts = draw_starts(*few, n_segments, N_QUICK_STARTS, random_seed)
     begin = partial(_run, *few, tolerance=LOOSE_TOLERANCE)
     run = partial(_run, points, weights, tolerance=LOOSE_TOLERANCE)

@@ -13,7 +13,6 @@ from mall_segments.clustering.coordinates import (
     to_new_scale,
 )
 from mall_segments.clustering.counts import sample_for_silhouettes
-from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.identity import (
     LEAST_RETURNING,
@@ -24,6 +23,7 @@ from mall_segments.clustering.identity import (
 from mall_segments.clustering.kmeans import (
     KMeansFit,
     assign_points,
+    fit_kmeans,
     merge_points,
     settle_centroids,
 )
@@ -174,12 +174,12 @@ def _fit(
 
     Segments are the published ones they continue by where those lie in this scale.
     """
-    fit = fit_counts(
+    fit = fit_kmeans(
         points,
         weights,
-        n_segments=[n_segments],
+        n_segments=n_segments,
         random_seed=segmentation.random_seed,
-    )[n_segments]
+    )
     if previous is None:
         return fit, first_identities(n_segments)
     placed, retired = (

@@ -10,9 +10,8 @@ from scipy.spatial import cKDTree
 from scipy.special import stdtrit
 
 from mall_segments.clustering.counts import choice_by_gap, sample_for_silhouettes
-from mall_segments.clustering.fits import fit_counts
 from mall_segments.clustering.frames import each_fitted, typed_frame
-from mall_segments.clustering.kmeans import assign_points
+from mall_segments.clustering.kmeans import assign_points, fit_kmeans
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.clustering.references import (
     cloud_sets,
@@ -303,9 +302,9 @@ def _evidence(
     n_segments, n_customers = int(chosen["n_segments"]), int(weights.sum())
     silhouette, slivers = chosen["silhouette"], None
     if chosen["smallest_segment_share"] < SLIVER:
-        fit = fit_counts(
-            points, weights, n_segments=[n_segments], random_seed=random_seed
-        )[n_segments]
+        fit = fit_kmeans(
+            points, weights, n_segments=n_segments, random_seed=random_seed
+        )
         is_sliver = fit.sizes < SLIVER * n_customers
         is_kept = ~is_sliver[fit.labels]
         # Where all others are alike, only the few tell customers apart.

@@ -219,12 +219,11 @@ def test_settling_keeps_the_order_of_the_segments():
 def test_many_points_end_as_well_as_few(monkeypatch):
     generator = np.random.default_rng(5)
     middles = np.array([[0, 0], [6, 0], [0, 6], [6, 6], [3, 12]])
-    points = middles[generator.integers(0, 5, 1_500)] + generator.normal(
-        size=(1_500, 2)
-    )
-    weights = np.ones(1_500, dtype=np.int64)
+    points = middles[generator.integers(0, 5, 800)] + generator.normal(size=(800, 2))
+    weights = np.ones(800, dtype=np.int64)
     side_by_side = fit_kmeans(points, weights, n_segments=5, random_seed=0)
-    monkeypatch.setattr(search, "SMALL_POINTS", 100)
+    monkeypatch.setattr(search, "FEW_POINTS", 100)
+    monkeypatch.setattr(search, "N_CORESET", 100)
     in_turn = fit_kmeans(points, weights, n_segments=5, random_seed=0)
     assert in_turn.inertia == pytest.approx(side_by_side.inertia, rel=1e-6)
     assert in_turn.labels.tolist() == assign_points(points, in_turn.centroids).tolist()
