@@ -47,6 +47,7 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 _HEAD_SIZE: Final = 2**16
 _CHUNK_SIZE: Final = 2**18
 _SAMPLED_LINES: Final = 1000
+_SAMPLED_TEXTS: Final = 200
 _SAMPLED_ROWS: Final = 30
 _LONGEST_HEADER: Final = 2**24
 _LONGEST_LINE: Final = 2**26
@@ -149,10 +150,10 @@ def _scan(path: Path) -> tuple[int, bool]:
 def _sample(path: Path) -> bytes:
     """Return the first line and others that are not ASCII alone."""
     with _open(path) as raw, io.TextIOWrapper(raw, encoding="latin-1") as text:
-        first = text.readline(_CHUNK_SIZE)
-        lines = iter(lambda: text.readline(_CHUNK_SIZE), "")
-        others = (line[:_HEAD_SIZE] for line in lines if not line.isascii())
-        sample = "".join([first, *islice(others, _SAMPLED_LINES)])
+        first = text.readline(_HEAD_SIZE)
+        lines = iter(lambda: text.readline(_HEAD_SIZE), "")
+        others = (line for line in lines if not line.isascii())
+        sample = "".join([first, *islice(others, _SAMPLED_TEXTS)])
     return sample.encode("latin-1")
 
 
@@ -181,7 +182,8 @@ def _find_header(
                 break
     else:
         raise InputError(
-            f"{source} holds nothing but blank or comment lines: it has no header."
+            f"{source} holds nothing but blank or comment lines in its first "
+            f"{len(lines):,}: it has no header."
         )
     if len(line) >= _LONGEST_HEADER:
         raise InputError(
