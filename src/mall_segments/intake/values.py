@@ -196,7 +196,8 @@ def _problem(header: str, feature: Feature, found: NumberFacts) -> str:
             "written by the setting `numbers`."
         )
     unit = feature.unit or feature.name
-    is_outside = found.n_outside > _MANY_OUTSIDE * found.n_numbers
+    many = _MOST if found.n_numbers < _FEW_ROWS else _MANY_OUTSIDE
+    is_outside = found.n_outside > many * found.n_numbers
     least, most = feature.minimum, feature.maximum
     is_large = (found.mean or 0) > _LARGEST_PLAIN
     if most is not None:
