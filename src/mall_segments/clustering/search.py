@@ -28,8 +28,8 @@ N_STARTS, N_QUICK_STARTS = 200, 12
 N_TOGETHER = 2
 """Quick starts of which the better goes on: so many share the cost of a call."""
 
-N_PLACES = 100
-"""Points to which the search considers moving a centroid, at most."""
+N_EVEN_PLACES, N_FAR_PLACES = 50, 50
+"""Points to which the search considers moving a centroid: evenly taken, and far off."""
 
 N_REFINED, N_SEARCHED = 6, 4
 """Among few points: best starts to refine, best partitions to relocate."""
@@ -261,7 +261,10 @@ def _relocate(
     losses = np.bincount(
         labels, weights * (distances.min(axis=1) - nearest), len(table)
     )
-    places = points[:: -(-len(points) // N_PLACES)]
+    # Spread out, and far off: one lone customer can be worth a segment.
+    evenly = np.arange(0, len(points), -(-len(points) // N_EVEN_PLACES))
+    far = np.argsort(-weights * nearest, kind="stable")[:N_FAR_PLACES]
+    places = points[np.union1d(evenly, far)]
     reach = squared_distances(places, points)
     chosen, gains = [], []
     for _ in range(max(len(table), n_moves // len(table))):
