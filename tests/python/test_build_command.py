@@ -264,13 +264,16 @@ def test_a_line_per_stage_counts_tables_and_tests(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("is_ignored", [False, True])
 def test_a_build_of_which_nothing_can_be_said_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_ignored: bool
 ) -> None:
     (tmp_path / "dbt_project.yml").touch()
     monkeypatch.chdir(tmp_path)
     code = "print('said', flush=True); import time; time.sleep(600)"
-    monkeypatch.setattr(_dbt, "_DBT", code)
+    ignoring = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); {code}"
+    monkeypatch.setattr(_dbt, "_DBT", ignoring if is_ignored else code)
+    monkeypatch.setattr(_dbt, "_PATIENCE", 0.1 if is_ignored else 60)
 
     def say(_: str) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

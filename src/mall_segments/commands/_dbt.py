@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _TICK: Final = 1.0
+_PATIENCE: Final = 10.0
 _DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
 
 # What a file of the project is part of, by the beginning of its path.
@@ -90,7 +92,10 @@ def run_dbt(
         except OSError:
             # Nobody can be told how it goes on; what it still says is read, unheard.
             process.send_signal(signal.SIGINT)
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+            # What a script started in the background does not take interrupts.
+            process.terminate()
             raise
     progress.end(succeeded=process.returncode == 0)
     return process.returncode == 0
