@@ -1,4 +1,4 @@
-"""The boundary to dbt: how a refusal leaves a Python model and is read again.
+"""The boundary to dbt: what every Python model begins with, and how it refuses.
 
 dbt-duckdb prints the whole stack of whatever a Python model raises, and there is no way
 to leave it out. So a refusal is raised anew where the model begins: nothing of this
@@ -8,10 +8,13 @@ shows the sentence alone.
 
 from __future__ import annotations
 
-import re
-import textwrap
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+# Python models run side by side, and of two threads that load scipy at once one may be
+# given a half-loaded module. So the one that comes first loads all of it here.
+import sklearn.cluster
+import sklearn.mixture  # noqa: F401
 
 from mall_segments.errors import MallSegmentsError
 
@@ -20,14 +23,6 @@ if TYPE_CHECKING:
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-_REFUSAL = re.compile(r"(?:\w+\.)*Refusal: ?")
-_HEADING = re.compile(
-    r"(Runtime|Compilation|Database|Parsing|Encountered an) [Ee]rror\b"
-)
-_PLACE = re.compile(
-    r"^\s*> (in|called by) .*|^\s*compiled code at .*|^\s*Got \d+ result.*"
-)
 
 
 class Refusal(MallSegmentsError):  # noqa: N818 - dbt shows the name to users
@@ -50,35 +45,3 @@ def refusing(model: Callable[_P, _R]) -> Callable[_P, _R]:
         raise Refusal(sentence)
 
     return refuse
-
-
-def said_by_dbt(message: str) -> str:
-    r"""Return what a message of dbt says to a user: no headings, places or stacks.
-
-    >>> said_by_dbt('''Runtime Error in model segments (python_models/segments.py)
-    ...   Python model failed:
-    ...   Traceback (most recent call last):
-    ...     File "/tmp/x.py", line 3, in model
-    ...   mall_segments.boundary.Refusal: 2 customers are too few.
-    ... ''')
-    '2 customers are too few.'
-    >>> said_by_dbt('''Compilation Error in operation mall-segments-on-run-start-0
-    ...   `keep_generations` is 0; it must be at least 1.
-    ...   > in macro refuse_impossible_builds (macros/refusals.sql)
-    ...   > called by operation mall_segments-on-run-start-0 (./dbt_project.yml)
-    ... ''')
-    '`keep_generations` is 0; it must be at least 1.'
-    """
-    _, marker, raised = message.rpartition("Traceback (most recent call last):")
-    lines = textwrap.dedent(raised if marker else message).strip("\n").splitlines()
-    if marker:
-        # Its frames are indented deeper than what was raised.
-        while lines and (not lines[0] or lines[0][0].isspace()):
-            del lines[0]
-        lines[:1] = [_REFUSAL.sub("", line) for line in lines[:1]]
-    kept = [
-        line.strip()
-        for line in lines
-        if line.strip() and not _HEADING.match(line.strip()) and not _PLACE.match(line)
-    ]
-    return "\n".join(kept)

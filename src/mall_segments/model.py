@@ -167,8 +167,8 @@ class RetiredSegment(_Part):
 class ModelSegmentation(_Part):
     """One clustering: its coordinates, its segments by id, and how sure it is.
 
-    ``variance`` is the variance within segments along one coordinate,
-    inertia / ((n - k) p), from which memberships follow.
+    ``variance`` is that of the clouds around the centroids along one coordinate, from
+    which memberships follow; see ``clustering.metrics.cloud_variance``.
     """
 
     name: Name

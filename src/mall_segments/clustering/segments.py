@@ -27,7 +27,7 @@ from mall_segments.clustering.kmeans import (
     merge_points,
     settle_centroids,
 )
-from mall_segments.clustering.metrics import outlier_fence, silhouettes
+from mall_segments.clustering.metrics import cloud_variance, outlier_fence, silhouettes
 from mall_segments.clustering.naming import (
     NO_ACTION,
     Traits,
@@ -120,7 +120,6 @@ def fit_segments(
         )
         measures = _measures(distinct, weights, fit, segmentation.random_seed)
         n_fitted = int(weights.sum())
-        n_free = max(n_fitted - len(identities), 1) * len(axes)
         rows += [
             {
                 "segmentation": segmentation.name,
@@ -133,7 +132,6 @@ def fit_segments(
                 "n_fitted": int(fit.sizes[row]),
                 "share": int(fit.sizes[row]) / n_fitted,
                 "inertia": fit.inertia,
-                "variance": fit.inertia / n_free,
                 **measures[row],
                 "is_continued": previous is not None,
                 "is_new": identity.is_new,
@@ -282,11 +280,13 @@ def _labels(
 def _measures(
     points: FloatArray, weights: IntArray, fit: KMeansFit, random_seed: int
 ) -> list[dict[str, float | None]]:
-    """Inertia share, silhouette, stability and outlier distance of each segment."""
+    """Inertia share, silhouette, stability and fence of each, and their variance."""
     squared = np.zeros(len(points))
     for column, targets in zip(points.T, fit.centroids.T, strict=True):
         squared += (column - targets[fit.labels]) ** 2
     sample, counts = sample_for_silhouettes(points, weights)
+    shares = fit.sizes / fit.sizes.sum()
+    variance = cloud_variance(sample, counts, fit.centroids, shares)
     labels = assign_points(sample, fit.centroids)
     (values,) = silhouettes(sample, counts, [labels])
     ((stability, _),) = stabilities(
@@ -298,6 +298,7 @@ def _measures(
         distances, own = squared[members], weights[members]
         measures.append(
             {
+                "variance": variance,
                 "inertia_share": float(distances @ own) / (fit.inertia or 1.0),
                 "mean_silhouette": (
                     float(np.average(values[sampled], weights=counts[sampled]))

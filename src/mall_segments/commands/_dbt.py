@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mall_segments.boundary import said_by_dbt
+from mall_segments.commands._messages import said_by_dbt
 from mall_segments.commands._progress import SILENCE
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE
