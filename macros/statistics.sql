@@ -4,8 +4,9 @@
     numbers below 100,000 and all that few customers have stay apart, and millions of
     different amounts of money become some hundred thousand groups.
     -#}
-    {%- set step = 'power(10, floor(log10(' ~ value ~ ' - ' ~ least ~ ')) - 4)' -%}
-    case when {{ value }} = {{ least }} then 0 else round(({{ value }} - {{ least }}) / {{ step }}) * {{ step }} end
+    {%- set above = '(' ~ value ~ ' - ' ~ least ~ ')' -%}
+    {%- set step = 'power(10, floor(log10' ~ above ~ ') - 4)' -%}
+    case when {{ above }} < 100000 and {{ above }} = floor({{ above }}) then {{ above }} else round({{ above }} / {{ step }}) * {{ step }} end
 {%- endmacro %}
 
 {% macro mean_of(value) -%}
