@@ -6,15 +6,6 @@
     settings, no customer file that cannot be segmented.
     -#}
     {%- if execute and flags.WHICH in ('build', 'run', 'seed', 'test') -%}
-        {%- if flags.EMPTY
-            and 'model.mall_segments.int_coordinates' in selected_resources -%}
-            {{ exceptions.raise_compiler_error(
-                '`--empty` leaves no customers, and segments of none cannot be fitted;'
-                ~ ' add `--exclude package:mall_segments`, and `--defer` to read the'
-                ~ ' segments of another build'
-            ) }}
-        {%- endif -%}
-
         {%- set tests = graph.nodes.values()
             | selectattr('resource_type', 'equalto', 'test')
             | selectattr('package_name', 'equalto', 'mall_segments')

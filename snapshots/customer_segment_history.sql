@@ -16,8 +16,17 @@ select
     segment_id,
     segment_name
 
+{% if flags.EMPTY and load_relation(this) -%}
+{#- Without customers nobody has left. #}
+from {{ this }}
+
+where dbt_valid_to is null
+{%- else -%}
 from {{ ref('fct_customer_segments') }}
-{% if not exports_rows() %}
+{%- if not exports_rows() %}
+
 where false
-{% endif %}
+{%- endif %}
+{%- endif %}
+
 {% endsnapshot %}

@@ -197,3 +197,7 @@ select
     cast(coalesce(n, 0) as bigint) as n
 
 from counts
+{%- if flags.EMPTY %}
+
+where 1 = 0
+{%- endif %}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 import yaml
 from shared_project import DBT, PROJECT, PROJECT_PARTS
@@ -42,6 +44,37 @@ def test_selectors_leave_out_publishing_and_what_did_not_change(
 
     unpublished = listed(project, "--selector", "unpublished")
     assert listed(project, "--select", "*") - unpublished == PUBLISHING
+
+
+@pytest.mark.slow(seconds=15)
+def test_a_dry_run_tries_every_model_and_loses_nothing(
+    project: Project, published_home: Path
+) -> None:
+    shutil.copytree(published_home, project.home, symlinks=True, dirs_exist_ok=True)
+    published, database = project.published.readlink(), working_database(project)
+    history = "select count(*) from customer_segment_history where dbt_valid_to is null"
+    assert rows(database, history) == [(600,)]
+
+    said = project.build("--empty")
+    assert "ERROR=0 SKIP=0" in said
+    assert rows(database, "select count(*) from dim_customers") == [(0,)]
+    assert rows(database, history) == [(600,)]
+    assert project.published.readlink() == published
+
+    # What is empty now cannot be published after it.
+    refused = project.run("build", "--select", "fct_published_tables+")
+    assert refused.returncode != 0
+    assert "would publish without" in refused.stdout
+
+
+def working_database(project: Project) -> Path:
+    (database,) = (project.home / "warehouse").glob("*.duckdb")
+    return database
+
+
+def rows(database: Path, query: str) -> list[tuple[int]]:
+    with duckdb.connect(database, read_only=True) as connection:
+        return connection.execute(query).fetchall()
 
 
 def test_the_image_that_builds_has_what_dbt_reads() -> None:

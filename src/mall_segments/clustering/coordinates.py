@@ -162,11 +162,14 @@ def coordinates_of(
 def each_segmentation(
     points: pd.DataFrame, coordinates: pd.DataFrame, settings: Settings
 ) -> Iterator[tuple[Segmentation, list[tuple[int, Coordinate]], pd.DataFrame]]:
-    """Yield each segmentation with its coordinates and its points, by their ids."""
+    """Yield each segmentation with its coordinates and its points, by their ids.
+
+    None where there are no points at all: ``dbt build --empty`` tries the models only.
+    """
     fitted: dict[str, Any] = {
         row["segmentation"]: row for row in coordinates.to_dict("records")
     }
-    for segmentation in settings.segmentations:
+    for segmentation in settings.segmentations if len(points) else ():
         axes = coordinates_of(fitted[segmentation.name], segmentation, settings)
         own = points[points["segmentation"] == segmentation.name]
         columns = [f"coordinate_{number}" for number, _ in axes]

@@ -34,12 +34,14 @@ def each_fitted(
 ) -> Iterator[tuple[Segmentation, FloatArray, IntArray]]:
     """Yield each segmentation with its points and their fitted customers, merged.
 
+    None where there are no points at all: ``dbt build --empty`` tries the models only.
+
     Raises
     ------
     InputError
         If there are fewer distinct points than segments are asked for.
     """
-    for segmentation in settings.segmentations:
+    for segmentation in settings.segmentations if len(points) else ():
         is_own = points["segmentation"].to_numpy() == segmentation.name
         own = points[is_own & (points["n_fitted"].to_numpy() > 0)]
         weights = own["n_fitted"].to_numpy(dtype=np.int64)

@@ -45,9 +45,7 @@ def wide_parameters(
     rows = []
     for row in coordinates.to_dict("records"):
         own = segments[segments["segmentation"] == row["segmentation"]]
-        slots: dict[str, Any] = {
-            "precision": precision_of(float(own["variance"].iloc[0]))
-        }
+        slots: dict[str, Any] = {"precision": precision_of(own["variance"].max())}
         ordered: list[dict[Any, Any]] = own.sort_values("segment_id").to_dict("records")
         empty: list[dict[Any, Any]] = [{}] * (n_slots - len(ordered))
         for slot, segment in enumerate([*ordered, *empty], start=1):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mall_segments.clustering.coordinates import each_segmentation
-from mall_segments.clustering.frames import coordinate_values
+from mall_segments.clustering.frames import coordinate_values, typed_frame
 from mall_segments.clustering.metrics import silhouettes
 from mall_segments.scoring.assignment import place
 from mall_segments.settings import read_settings
@@ -60,6 +60,8 @@ def place_points(
         placed.insert(1, "point_id", own["point_id"].to_numpy())
         placed["silhouette"] = _silhouettes(own, values, placed["segment_id"])
         tables.append(placed)
+    if not tables:
+        return typed_frame([], _TYPES)
     return pd.concat(tables, ignore_index=True)[list(_TYPES)].astype(_TYPES)
 
 

@@ -140,7 +140,7 @@ def describe_segments(
         validate="one_to_one",
     ).sort_values("point_id")
     rows: list[dict[str, Any]] = []
-    for segmentation in read.segmentations:
+    for segmentation in read.segmentations if len(points) else ():
         own = labelled[labelled["segmentation"] == segmentation.name]
         features = [read.feature(name) for name in segmentation.features]
         rules = _rules(_points(own, features))

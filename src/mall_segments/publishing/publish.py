@@ -61,6 +61,15 @@ ROW_LEVEL_TABLES: Final = (
 )
 
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
+_PUBLISHED_TYPES: Final = {
+    "build_id": "string",
+    "table_name": "string",
+    "n_rows": "int64",
+    "n_columns": "int64",
+    "checksum": "string",
+    "bytes_parquet": "Int64",
+    "published_at": "datetime64[us]",
+}
 MEASURES: Final = {
     "rows": "input rows",
     "accepted": "accepted customers",
@@ -148,7 +157,9 @@ def publish_generation(
             "tables": described,
         }
         seal_generation(draft, content)
-    return _published_tables(draft.build_id, described, published_at)
+    return published_tables(
+        draft.build_id, described, published_at.replace(tzinfo=None)
+    )
 
 
 def input_files(path: str, project: Path) -> list[Path]:
@@ -303,22 +314,24 @@ def _describe_input(settings: Settings, project: Path) -> list[dict[str, Any]]:
         ) from None
 
 
-def _published_tables(
-    build_id: str, described: Mapping[str, Mapping[str, Any]], published_at: datetime
+def published_tables(
+    build_id: str,
+    described: Mapping[str, Mapping[str, Any]],
+    published_at: datetime | None = None,
 ) -> pd.DataFrame:
+    """Return the rows of ``fct_published_tables``, one per table."""
     import pandas as pd  # noqa: PLC0415 - heavy
 
-    return pd.DataFrame(
-        [
-            {
-                "build_id": build_id,
-                "table_name": name,
-                "n_rows": table["n_rows"],
-                "n_columns": len(table["columns"]),
-                "checksum": table["checksum"],
-                "bytes_parquet": table.get("bytes_parquet"),
-                "published_at": published_at.replace(tzinfo=None),
-            }
-            for name, table in described.items()
-        ]
-    ).astype({"bytes_parquet": "Int64"})
+    rows = [
+        {
+            "build_id": build_id,
+            "table_name": name,
+            "n_rows": table["n_rows"],
+            "n_columns": len(table["columns"]),
+            "checksum": table["checksum"],
+            "bytes_parquet": table.get("bytes_parquet"),
+            "published_at": published_at,
+        }
+        for name, table in described.items()
+    ]
+    return pd.DataFrame(rows, columns=list(_PUBLISHED_TYPES)).astype(_PUBLISHED_TYPES)
