@@ -154,8 +154,9 @@ def test_the_fence_never_makes_outliers_of_more_than_a_tenth():
     assert metrics.outlier_fence(np.zeros(3), np.array([1, 1, 1])) > 1e-16
 
 
-def test_customers_as_far_as_each_other_are_treated_alike_despite_rounding():
-    distances = np.array([1.0, 1.0 + 2e-16, 1.0 - 1e-16])
+@pytest.mark.parametrize("unit", [1.0, 1e6])
+def test_customers_as_far_as_each_other_are_treated_alike_despite_rounding(unit):
+    distances = unit * np.array([1.0, 1.0 + 2e-16, 1.0 - 1e-16])
     fence = metrics.outlier_fence(distances, np.array([4, 4, 4]))
     assert not (distances > fence).any()
 
