@@ -209,6 +209,13 @@ def test_an_empty_segment_restarts_at_the_farthest_point():
     assert fit.sizes.tolist() == [1, 1, 1]
 
 
+def test_an_empty_segment_may_take_one_of_two():
+    points = np.array([[0.0], [10.0], [20.0], [20.1], [20.2]])
+    start = np.array([[5.0], [20.1], [1000.0]])
+    fit = settle_centroids(points, np.ones(5, dtype=np.int64), start)
+    assert sorted(fit.sizes.tolist()) == [1, 1, 3]
+
+
 def test_settling_keeps_the_order_of_the_segments():
     points = np.array([[0.0], [1.0], [9.0]])
     weights = np.array([1, 1, 5])

@@ -147,6 +147,15 @@ def test_a_few_far_away_are_no_finding_about_all_others():
     assert said in three["sentence"]
 
 
+def test_more_than_a_hundredth_are_a_segment_of_their_own():
+    draw = np.random.default_rng(1)
+    groups = [draw.normal(middle, 0.5, size=(300, 2)) for middle in ((0, 0), (6, 0))]
+    row = judged(np.vstack([*groups, draw.normal(30, 0.3, size=(9, 2))]), 3)
+
+    assert row["verdict"] == CLEAR
+    assert "of their own" not in row["sentence"]
+
+
 def test_a_few_are_told_apart_where_all_others_are_alike():
     row = judged(np.array([[0.0]] * 500 + [[5.0], [6.0]]), 2)
 

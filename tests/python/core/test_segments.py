@@ -139,6 +139,25 @@ def test_a_name_that_is_no_longer_true_is_renewed(
             assert "spending" in row.segment_name
 
 
+def test_a_name_that_tells_a_segment_apart_stays(
+    shipped, shipped_customers, shipped_settings, known_shipped
+):
+    model = model_of(shipped, shipped_settings)
+    first = model.segmentations[0]
+    names = [f"{each.segment_name} (income 1)" for each in first.segments]
+    segments = [
+        each.model_copy(update={"segment_name": name})
+        for each, name in zip(first.segments, names, strict=True)
+    ]
+    first = first.model_copy(update={"segments": segments})
+    model = model.model_copy(
+        update={"segmentations": [first, *model.segmentations[1:]]}
+    )
+    again = refit(shipped_customers, shipped_settings, known_shipped, model).segments
+    own = again[again["segmentation"] == first.name]
+    assert own["segment_name"].tolist() == names
+
+
 def test_parts_that_are_no_segments_claim_nothing(
     shipped_customers, shipped_settings, known_shipped
 ):
