@@ -47,7 +47,7 @@ def copy_report(
             draft.write_text(page, encoding="utf-8")
             draft.replace(output)
         if pictures:
-            write_pictures(pictures, reading.views)
+            write_pictures(pictures, reading["views"])
     except OSError as error:
         raise PublishError(
             f"{output or pictures} cannot be written: {error.strerror}"

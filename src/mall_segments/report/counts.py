@@ -1,20 +1,25 @@
 """Why there are as many segments: every number judged by every criterion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-from mall_segments.report import charts
-from mall_segments.report.charts import Plot, StripChart
+from mall_segments.report.charts import (
+    Plot,
+    StripChart,
+    criterion_marks,
+    silhouette_marks,
+)
 from mall_segments.report.marts import Row, Subject
 from mall_segments.report.svg import nice_axis
 
 N_SLICES: Final = 22
 """Groups of equally many customers that the silhouettes of a segment are drawn as."""
 
+STABLE: Final = 0.75
+"""Share of a segment that is found again from which it is called stable (Hennig)."""
 
-@dataclass(frozen=True)
-class Criterion:
+
+class Criterion(NamedTuple):
     """A way to judge a number of segments: its column, name and reading.
 
     ``choice`` is its name among those that prefer a number; None where it prefers none,
@@ -83,65 +88,36 @@ CRITERIA: Final = (
     ),
 )
 
-STABLE: Final = 0.75
-"""Share of a segment that is found again from which it is called stable (Hennig)."""
 
+def read_counts(subject: Subject, segments: Sequence[Row]) -> dict[str, Any]:
+    """Draw every number of segments scored, and the silhouettes of the chosen one.
 
-@dataclass(frozen=True)
-class Counts:
-    """Why there are as many segments: every number scored by every criterion.
-
-    ``chosen`` is the number published, with which criteria agree or not; the silent
-    prefer none. The least stable segment of ``stablest`` is the most stable.
+    The chosen number is the one published, with which criteria agree or not; the silent
+    prefer none. The least stable segment of the stablest number is the most stable.
     """
-
-    scores: tuple[Row, ...]
-    chosen: Row | None
-    plots: tuple[tuple[Criterion, Plot], ...]
-    agreeing: tuple[str, ...]
-    disagreeing: tuple[tuple[str, Row], ...]
-    silent: tuple[str, ...]
-    stablest: Row | None
-    silhouettes: StripChart | None
-
-    @property
-    def is_set(self) -> bool:
-        """Whether the settings decided on the number."""
-        return bool(self.chosen and "setting" in _chosen_by(self.chosen))
-
-
-def read_counts(subject: Subject, segments: Sequence[Row]) -> Counts:
-    """Draw every number of segments scored, and the silhouettes of the chosen one."""
     scores = subject.rows("fct_cluster_count_scores", "n_segments")
     chosen = next((row for row in scores if row["is_chosen"]), None)
     choices = [
-        (
-            criterion.title,
-            [row for row in scores if criterion.choice in _chosen_by(row)],
-        )
-        for criterion in CRITERIA
-        if criterion.choice and any(row[criterion.column] is not None for row in scores)
+        (each.title, [row for row in scores if each.choice in _chosen_by(row)])
+        for each in CRITERIA
+        if each.choice and any(row[each.column] is not None for row in scores)
     ]
-    return Counts(
-        scores=tuple(scores),
-        chosen=chosen,
-        plots=tuple(
-            (criterion, plot)
-            for criterion in CRITERIA
-            if (plot := _criterion_plot(subject.name, criterion, scores))
-        ),
-        agreeing=tuple(title for title, rows in choices if chosen in rows),
-        disagreeing=tuple(
+    plots = [(each, _criterion_plot(subject.name, each, scores)) for each in CRITERIA]
+    return {
+        "scores": scores,
+        "chosen": chosen,
+        "is_set": bool(chosen and "setting" in _chosen_by(chosen)),
+        "plots": [(criterion, plot) for criterion, plot in plots if plot],
+        "agreeing": [title for title, rows in choices if chosen in rows],
+        "disagreeing": [
             (title, row) for title, rows in choices for row in rows if row != chosen
+        ],
+        "silent": [title for title, rows in choices if not rows],
+        "stablest": max(
+            scores, key=lambda row: row["lowest_jaccard"] or 0, default=None
         ),
-        silent=tuple(title for title, rows in choices if not rows),
-        stablest=max(
-            (row for row in scores if row["lowest_jaccard"] is not None),
-            key=lambda row: row["lowest_jaccard"],
-            default=None,
-        ),
-        silhouettes=_silhouettes(subject, segments),
-    )
+        "silhouettes": _silhouettes(subject, segments),
+    }
 
 
 def _chosen_by(row: Row) -> list[str]:
@@ -154,24 +130,30 @@ def _criterion_plot(
     rows = [row for row in rows if row[criterion.column] is not None]
     if not rows:
         return None
-    errors = "gap_standard_error" if criterion.column == "gap" else None
-    scores = [
-        (row["n_segments"], row[criterion.column], row[errors] if errors else None)
-        for row in rows
-    ]
-    chosen = [row["n_segments"] for row in rows if row["is_chosen"]]
+    has_error = criterion.column == "gap"
     preferred = [
         row["n_segments"] for row in rows if criterion.choice in _chosen_by(row)
     ]
     prefers = f"It prefers {preferred[0]} segments." if preferred else ""
+    content = criterion_marks(
+        [
+            (
+                row["n_segments"],
+                row[criterion.column],
+                row["gap_standard_error"] if has_error else None,
+            )
+            for row in rows
+        ],
+        chosen=[row["n_segments"] for row in rows if row["is_chosen"]],
+        preferred=preferred,
+    )
     return Plot(
         name=f"criterion-{segmentation}-{criterion.column}",
         title=criterion.title,
         x_title="number of segments",
         y_title=criterion.title,
         description=f"{criterion.reading} {prefers}".strip(),
-        content=charts.criterion_marks(scores, chosen=chosen, preferred=preferred),
-        n_marks=len(scores),
+        content=content,
         height=150,
     )
 
@@ -201,33 +183,35 @@ def _silhouettes(subject: Subject, segments: Sequence[Row]) -> StripChart | None
         """,
         [subject.name, N_SLICES],
     )
-    labels = subject.labels
-    means = {row["segment_id"]: row["mean_silhouette"] for row in segments}
     slices: dict[int, list[tuple[float, float, float]]] = {}
     for row in rows:
         slices.setdefault(row["segment_id"], []).append(
             (row["slice_start"], row["slice_end"], row["silhouette"])
         )
-    known = [
-        segment_id
-        for segment_id in labels
-        if segment_id in slices and means[segment_id] is not None
-    ]
+    known = {
+        row["segment_id"]: row["mean_silhouette"]
+        for row in segments
+        if row["segment_id"] in slices and row["mean_silhouette"] is not None
+    }
     if not known:
         return None
     lowest = min(row["silhouette"] for row in rows)
     axis = nice_axis(min(lowest, 0), 1, n_ticks=6, is_clipped=True)
+    labels = subject.labels
+    means = "; ".join(f"{labels[key]} {mean:.2f}" for key, mean in known.items())
     return StripChart(
         name=f"silhouettes-{subject.name}",
         title="Silhouette of each customer",
         x_title="silhouette",
-        description="Means: "
-        + "; ".join(f"{labels[key]} {means[key]:.2f}" for key in known)
-        + ".",
-        strips=tuple(
-            charts.silhouette_strip(key, labels[key], slices[key], means[key], axis)
-            for key in known
-        ),
+        description=f"Means: {means}.",
+        strips=[
+            (
+                key,
+                labels[key],
+                silhouette_marks(key, labels[key], slices[key], mean, axis),
+            )
+            for key, mean in known.items()
+        ],
         axis=axis,
         height=48,
     )

@@ -1,7 +1,8 @@
 """How a segment looks: a shape and a colour that stay with its id.
 
 The colours are those of Okabe and Ito (2008), "Color Universal Design", which people
-with any colour vision tell apart. On paper without colour the shapes do it.
+with any colour vision tell apart. On paper without colour the shapes do it. Ten shapes
+and eight colours make forty different markers before one comes again.
 """
 
 import math
@@ -12,38 +13,37 @@ from markupsafe import Markup
 from mall_segments.report.svg import element, tip
 
 N_COLOURS: Final = 8
-N_SHAPES: Final = 10
 RADII: Final = (3.2, 4.2, 5.6, 7.2)
 """Sizes of a marker in pixels, as the radius of a circle of the same area."""
 
-BADGE: Final = 6.0
-"""Size of the marker beside a segment's name."""
+SHAPES: Final = (
+    (24, (1.0,), 0),
+    (4, (1.25,), 45),
+    (3, (1.45,), 0),
+    (4, (1.3,), 0),
+    (8, (1.6, 0.65), 0),
+    (3, (1.45,), 180),
+    (10, (1.45, 0.62), 0),
+    (8, (1.6, 0.65), 45),
+    (6, (1.1,), 30),
+    (6, (1.75, 0.7), 0),
+)
+"""Polygons of about the area of a circle: how many corners at equal angles, at which
+distances, which take turns, and turned by how many degrees."""
 
+# The marker beside a segment's name: its size among all, and its radius.
 _BADGE_SIZE: Final = len(RADII) + 1
-
-Corner = tuple[float, float]
-
-_PLUS: Final[list[Corner]] = [
-    (-0.42, -1.25), (0.42, -1.25), (0.42, -0.42), (1.25, -0.42), (1.25, 0.42),
-    (0.42, 0.42), (0.42, 1.25), (-0.42, 1.25), (-0.42, 0.42), (-1.25, 0.42),
-    (-1.25, -0.42), (-0.42, -0.42),
-]  # fmt: skip
-_HOURGLASS: Final[list[Corner]] = [
-    (-1.1, -1.25), (1.1, -1.25), (0.2, 0.0), (1.1, 1.25), (-1.1, 1.25), (-0.2, 0.0),
-]  # fmt: skip
+_BADGE: Final = 6.0
 
 
 def shape_class(segment_id: int) -> str:
-    """Name the style class of a segment.
-
-    Ten shapes and eight colours make forty different markers before one comes again.
-    """
+    """Name the style class of a segment."""
     return f"c{(segment_id - 1) % N_COLOURS + 1}"
 
 
 def shape_number(segment_id: int) -> int:
     """Choose the shape of a segment: its number, from 1."""
-    return (segment_id - 1) % N_SHAPES + 1
+    return (segment_id - 1) % len(SHAPES) + 1
 
 
 def size_number(n_customers: float, largest: float) -> int:
@@ -54,20 +54,15 @@ def size_number(n_customers: float, largest: float) -> int:
     >>> size_number(1, 1)
     2
     """
-    if largest <= 1:
-        return 2
-    smallest_area, largest_area = RADII[0] ** 2, RADII[-1] ** 2
-    area = smallest_area + (largest_area - smallest_area) * n_customers / largest
-    radius = math.sqrt(area)
-    return min(range(len(RADII)), key=lambda size: abs(RADII[size] - radius)) + 1
+    return math.ceil(len(RADII) * n_customers / largest) if largest > 1 else 2
 
 
 def marker_definitions() -> Markup:
     """Define every shape in every size, to be used by reference."""
     shapes = [
         element("path", id=f"m{number}-{size}", d=outline(number, radius))
-        for number in range(1, N_SHAPES + 1)
-        for size, radius in enumerate((*RADII, BADGE), 1)
+        for number in range(1, len(SHAPES) + 1)
+        for size, radius in enumerate((*RADII, _BADGE), 1)
     ]
     return element("defs", *shapes)
 
@@ -99,43 +94,11 @@ def badge(segment_id: int) -> Markup:
 
 
 def outline(number: int, radius: float) -> str:
-    """Draw a shape around (0, 0) as an SVG path.
-
-    From 1 to 10: circle, square, triangle, diamond, plus, triangle upside down, star,
-    cross, hexagon, hourglass; all of about the area of the circle of that radius.
-    """
-    if number == 1:
-        reach, width = _short(radius), _short(2 * radius)
-        half = f"a{reach},{reach} 0 1,0"
-        return f"M-{reach},0{half} {width},0{half} -{width},0Z"
-    corners = {
-        2: _ring(4, 1.25, turn=45),
-        3: _ring(3, 1.45),
-        4: _ring(4, 1.3),
-        5: _PLUS,
-        6: _ring(3, 1.45, turn=180),
-        7: _ring(10, 1.45, 0.62),
-        8: [_turned(corner, 45) for corner in _PLUS],
-        9: _ring(6, 1.1, turn=30),
-        10: _HOURGLASS,
-    }[number]
-    path = "L".join(f"{_short(radius * x)},{_short(radius * y)}" for x, y in corners)
-    return f"M{path}Z"
-
-
-def _ring(n_corners: int, *reaches: float, turn: float = 0) -> list[Corner]:
-    """Place corners at equal angles, at distances that take turns."""
-    return [
-        _turned((0.0, -reaches[number % len(reaches)]), turn + 360 * number / n_corners)
-        for number in range(n_corners)
-    ]
-
-
-def _turned(corner: Corner, degrees: float) -> Corner:
-    x, y = corner
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return x * cosine - y * sine, x * sine + y * cosine
-
-
-def _short(number: float) -> str:
-    return f"{number:.2f}".rstrip("0").rstrip(".")
+    """Draw a shape around (0, 0) as an SVG path."""
+    n_corners, reaches, turn = SHAPES[number - 1]
+    corners = []
+    for corner in range(n_corners):
+        angle = math.radians(turn + 360 * corner / n_corners)
+        reach = radius * reaches[corner % len(reaches)]
+        corners.append(f"{reach * math.sin(angle):.2f},{-reach * math.cos(angle):.2f}")
+    return f"M{'L'.join(corners)}Z"

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -32,16 +32,11 @@ NOT_COMPUTED: Final = Markup("\N{EN DASH}")
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table or of a query in parentheses, or a total over some of its rows.
-
-    The key finds the row, or the rows of a total, for which ``formulas`` has the SQL
-    expression of each value.
-    """
+    """A row of a table, or of a query in parentheses, and the key that finds it."""
 
     mart: str
     key: Mapping[str, Any]
     content: Mapping[str, Any]
-    formulas: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, column: str) -> Any:
         """Read a value."""
@@ -54,9 +49,9 @@ class Row:
             self.mart, json.dumps(self.key, ensure_ascii=False)
         )
 
-    def count(self, column: str, *, alone: bool = False) -> Markup:
-        """Write a count: 1,234; ``alone`` if no element around it says the source."""
-        return self._number(column, 0, alone=alone)
+    def count(self, column: str) -> Markup:
+        """Write a count: 1,234."""
+        return self._number(column, 0)
 
     def percent(self, column: str, *, digits: int = 1) -> Markup:
         """Write a share of 1 in percent: 40.5 %."""
@@ -92,26 +87,14 @@ class Row:
         content = self[column]
         if content is None:
             return NOT_COMPUTED
-        return element("bdi", str(content), data_column=self._formula(column))
+        return element("bdi", str(content), data_column=quote_identifier(column))
 
-    def settings(self, column: str) -> Markup:
-        """Write a JSON object as a list of names and values."""
-        content = self[column]
-        if content is None:
-            return NOT_COMPUTED
-        settings = json.loads(content).items()
-        return self._data(column, ", ".join(f"{name} {of}" for name, of in settings))
-
-    def _formula(self, column: str) -> str:
-        return self.formulas.get(column, quote_identifier(column))
-
-    def _data(self, column: str, written: str, *, alone: bool = False) -> Markup:
-        """Write a value as it is shown, with what it is and where it comes from."""
-        return Markup('<data value="{}" data-column="{}"{}>{}</data>').format(
-            self[column],
-            self._formula(column),
-            Markup(" ") + self.source if alone else "",
+    def _data(self, column: str, written: str) -> Markup:
+        return element(
+            "data",
             written,
+            value=self[column],
+            data_column=quote_identifier(column),
         )
 
     def _number(
@@ -122,15 +105,14 @@ class Row:
         factor: float = 1,
         sign: str = "",
         unit: str = "",
-        alone: bool = False,
     ) -> Markup:
         number = self[column]
         if number is None:
             return NOT_COMPUTED
         # Adding 0 makes a zero of a negative one.
         rounded = round(number * factor, digits) + 0
-        written = f"{rounded:{sign},.{digits}f}".replace("-", MINUS) + unit
-        return self._data(column, written, alone=alone)
+        written = f"{rounded:{sign},.{digits}f}".replace("-", MINUS)
+        return self._data(column, written + unit)
 
 
 class Marts:
@@ -145,13 +127,8 @@ class Marts:
         return [np.asarray(column, dtype=np.float64) for column in found.values()]
 
     def columns(self, mart: str) -> list[str]:
-        """List the columns of a table; none if there is no such table."""
-        found = self.query(
-            "SELECT column_name FROM information_schema.columns "
-            "WHERE table_name = $1 ORDER BY ordinal_position",
-            [mart],
-        )
-        return [row["column_name"] for row in found]
+        """List the columns of a table."""
+        return [row["column_name"] for row in self.query(f"DESCRIBE {mart}")]
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Run a query; decimals come as floats, and what is not finite as None."""
@@ -164,45 +141,28 @@ class Marts:
     def rows(
         self,
         mart: str,
-        key: Sequence[str],
-        *,
+        *key: str,
         where: Mapping[str, Any] | None = None,
-        formulas: Mapping[str, str] | None = None,
         order: str = "",
     ) -> list[Row]:
         """Read the rows of a table, or of a query in parentheses, in order of a key.
 
-        The columns of ``where`` are a part of the key. With ``formulas``, SQL of totals
-        by their names, each value of the key is a row. ``order`` goes before the key.
+        The columns of ``where`` are a part of the key. ``order`` goes before the key.
         """
         where = where or {}
         names = list(dict.fromkeys([*where, *key]))
-        quoted = [quote_identifier(name) for name in names]
-        columns = ["*"]
-        if formulas:
-            totals = [
-                f"{sql} AS {quote_identifier(to)}" for to, sql in formulas.items()
-            ]
-            columns = quoted + totals
-        relation = mart if mart.startswith("(") else quote_identifier(mart)
         conditions = [
-            f"{quote_identifier(name)} IS NOT DISTINCT FROM ${number}"
+            f"{quote_identifier(name)} = ${number}"
             for number, name in enumerate(where, 1)
         ]
+        sorting = [*filter(None, [order]), *map(quote_identifier, names)]
         found = self.query(
-            f"SELECT {', '.join(columns)} FROM {relation} "  # noqa: S608
+            f"SELECT * FROM {mart} "  # noqa: S608 - names are quoted
             f"WHERE {' AND '.join(conditions) or 'true'} "
-            + ("GROUP BY ALL " if formulas else "")
-            + f"ORDER BY {', '.join([*([order] if order else []), *quoted])}",
+            f"ORDER BY {', '.join(sorting) or '1'}",
             list(where.values()),
         )
-        if formulas:
-            every = {name: f"any_value({quote_identifier(name)})" for name in names}
-            formulas = every | dict(formulas)
-        return [
-            Row(mart, {name: row[name] for name in names}, row, formulas or {})
-            for row in found
-        ]
+        return [Row(mart, {name: row[name] for name in names}, row) for row in found]
 
 
 @dataclass(frozen=True)
@@ -219,9 +179,17 @@ class Subject:
         """The name of the segmentation."""
         return self.segmentation.name
 
-    def rows(self, mart: str, *key: str, **more: Any) -> list[Row]:
+    def rows(self, mart: str, *key: str, order: str = "") -> list[Row]:
         """Read the rows of a table that are of this segmentation."""
-        return self.marts.rows(mart, key, where={"segmentation": self.name}, **more)
+        where = {"segmentation": self.name}
+        return self.marts.rows(mart, *key, where=where, order=order)
+
+    def totals(self, mart: str, *key: str, **formulas: str) -> list[Row]:
+        """Read totals over the rows of a table, for each value of the key."""
+        columns = ", ".join(map(quote_identifier, ("segmentation", *key)))
+        totals = ", ".join(f"{sql} AS {name}" for name, sql in formulas.items())
+        query = f"(SELECT {columns}, {totals} FROM {mart} GROUP BY ALL)"  # noqa: S608
+        return self.rows(query, *key)
 
 
 @contextmanager

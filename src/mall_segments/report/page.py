@@ -18,21 +18,19 @@ from mall_segments.errors import PublishError
 from mall_segments.report.counts import STABLE
 from mall_segments.report.features import level, listed, shade
 from mall_segments.report.markers import badge, marker_definitions, shape_class
-from mall_segments.report.sections import Reading
+from mall_segments.report.profiles import spread
+from mall_segments.report.sections import View
 from mall_segments.report.svg import share
 
 MAX_FAILURES: Final = 20
 """Failures and warnings of the audit that are listed; all are counted."""
 
-MOVEMENTS: Final = "parquet/fct_customer_movements.parquet"
-REJECTED: Final = "parquet/fct_rejected_customers.parquet"
-
 LISTS: Final = (
     ("segmented_mall_customers.csv", "every customer with the segment, as CSV"),
     ("parquet/fct_customer_segments.parquet", "the same for BI tools, as Parquet"),
-    (MOVEMENTS, "who joined, left or moved, as Parquet"),
+    ("parquet/fct_customer_movements.parquet", "who joined, left or moved, as Parquet"),
     ("parquet/dim_segments.parquet", "what is known of each segment, as Parquet"),
-    (REJECTED, "rows that were left out, as Parquet"),
+    ("parquet/fct_rejected_customers.parquet", "rows that were left out, as Parquet"),
 )
 
 VERDICTS: Final = {
@@ -96,7 +94,7 @@ def read_audit(path: Path) -> Audit:
         raise PublishError(f"{path} is not the result of an audit") from None
 
 
-def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
+def render_page(reading: View, *, audit: Audit | None, home: Path) -> str:
     """Write the page.
 
     The policy in its head lets the browser run and style with nothing but the script
@@ -104,22 +102,17 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
     found its way into the page as markup could not do anything. Its links start from
     its home, the folder it is written to.
     """
-    script = _asset("report.js")
-    style = "\n".join(map(_asset, ("colours.css", "charts.css", "page.css")))
+    script = read_asset("report.js")
+    style = "\n".join(map(read_asset, ("colours.css", "charts.css", "page.css")))
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; "
         f"style-src '{_digest(style)}'; img-src data:; base-uri 'none'; "
         "form-action 'none'"
     )
-    created = datetime.fromisoformat(reading.model.created_at)
-    return page_template().render(
-        model=reading.model,
+    created = datetime.fromisoformat(reading["model"].created_at)
+    return read_template("report.html.j2").render(
+        **reading,
         created=f"{created:{_MINUTE}} UTC",
-        features=reading.features,
-        views=reading.views,
-        titles={view.name: view.title for view in reading.views},
-        general=reading.general,
-        data_tests=reading.data_tests,
         audit=audit,
         lists=_links(reading, home),
         verdicts=VERDICTS,
@@ -131,20 +124,15 @@ def render_page(reading: Reading, *, audit: Audit | None, home: Path) -> str:
     )
 
 
-def _links(reading: Reading, home: Path) -> list[tuple[str, str, str]]:
-    """List files for download that hold something: address, name and what it is."""
-    folder = reading.folder
+def _links(reading: View, home: Path) -> list[tuple[str, str, str]]:
+    """List files for download: address, name and what it is."""
+    folder = reading["folder"]
     start = os.path.relpath(folder.resolve(), home.resolve())
     prefix = "" if start == "." else f"{start}/"
-    empty = set()
-    if not any(view.changes.moves for view in reading.views):
-        empty.add(MOVEMENTS)
-    if not reading.general.reasons:
-        empty.add(REJECTED)
     return [
         (quote(f"{prefix}{name}"), name.rpartition("/")[2], meaning)
         for name, meaning in LISTS
-        if name not in empty and (folder / name).is_file()
+        if (folder / name).is_file()
     ]
 
 
@@ -158,8 +146,8 @@ def in_words(parts: Iterable[str]) -> Markup:
     return Markup(listed(shown))  # noqa: S704 - each part is escaped
 
 
-def page_template() -> Template:
-    """Compile the template of the page."""
+def read_template(name: str) -> Template:
+    """Compile a template of this package."""
     environment = Environment(
         loader=PackageLoader("mall_segments.report"),
         autoescape=True,
@@ -181,9 +169,10 @@ def page_template() -> Template:
         "percentage": lambda part: share(100 * part),
         "shade": shade,
         "shape_class": shape_class,
+        "spread": spread,
     }
     environment.filters.update(filters)
-    return environment.get_template("report.html.j2")
+    return environment.get_template(name)
 
 
 def _arrow(z_score: float | None) -> str:
@@ -193,7 +182,8 @@ def _arrow(z_score: float | None) -> str:
     return ("▲" if grade > 0 else "▼") * max(1, abs(grade) - 1)
 
 
-def _asset(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Read a style sheet or a script of this package."""
     text = (files("mall_segments.report") / "assets" / name).read_text(encoding="utf-8")
     return text.strip()
 

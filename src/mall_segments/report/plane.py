@@ -6,7 +6,7 @@ segments are straight; what is written at the ticks is in the feature's own unit
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -19,6 +19,7 @@ from mall_segments.report.svg import Axis, nice_axis, tick_text
 from mall_segments.scoring.assignment import transform
 
 Array = npt.NDArray[np.float64]
+Axes = tuple[Axis, Axis]
 Line = tuple[float, float, float, float]
 
 MAX_POINTS: Final = 2_500
@@ -26,9 +27,6 @@ MAX_POINTS: Final = 2_500
 
 GRID: Final = (48, 36)
 """Bins of a grid across and up."""
-
-N_KNOTS: Final = 33
-"""Values at which a page learns where a transformed axis has them."""
 
 # Ticks of a transformed axis are at least this share of it apart.
 _TICK_DISTANCE: Final = 0.11
@@ -56,51 +54,26 @@ class Cell:
         return sum(n for _, n in self.counts)
 
 
-@dataclass(frozen=True)
-class Cells:
-    """All cells of a chart; only those of a grid have a width and a height."""
-
-    cells: tuple[Cell, ...]
-    width: float | None = None
-    height: float | None = None
-
-
-def count_cells(x: Array, y: Array, group: Array, n: Array) -> Cells:
+def count_cells(x: Array, y: Array, segment: Array, n: Array) -> list[Cell]:
     """Place customers as points, or in a grid when there are too many to draw.
 
     Of each point it takes where it lies, its segment's id and its customers.
     """
-    rows = np.column_stack([x, y, group])
-    places, inverse = np.unique(rows, axis=0, return_inverse=True)
-    counts = np.bincount(np.ravel(inverse), weights=n)
-    if len(places) <= MAX_POINTS:
-        found = zip(places.tolist(), counts.tolist(), strict=True)
-        return Cells(
-            tuple(Cell(px, py, ((int(g), int(total)),)) for (px, py, g), total in found)
-        )
-    starts = rows[:, :2].min(axis=0)
-    spans = rows[:, :2].max(axis=0) - starts
-    widths = np.where(spans > 0, spans, 1.0) / GRID
-    bins = np.minimum((rows[:, :2] - starts) // widths, np.array(GRID) - 1)
-    middles = starts + (bins + 0.5) * widths
-    in_bins = zip(*middles.T.tolist(), group.tolist(), n.tolist(), strict=True)
-    return gather(in_bins, float(widths[0]), float(widths[1]))
-
-
-def gather(
-    rows: Iterable[tuple[float, float, float, float]],
-    width: float | None = None,
-    height: float | None = None,
-) -> Cells:
-    """Make one cell of all rows (x, y, group, customers) at the same place."""
+    places = np.column_stack([x, y])
+    if len(np.unique(places, axis=0)) > MAX_POINTS:
+        start = places.min(axis=0)
+        width = np.maximum(np.ptp(places, axis=0) / GRID, _SHORTEST)
+        bins = np.minimum((places - start) // width, np.array(GRID) - 1)
+        places = start + (bins + 0.5) * width
     counts: defaultdict[tuple[float, float], Counter[int]] = defaultdict(Counter)
-    for x, y, group, n in rows:
-        counts[x, y][int(group)] += int(n)
-    cells = [
-        Cell(x, y, tuple(sorted(found.items(), key=lambda item: (-item[1], item[0]))))
-        for (x, y), found in sorted(counts.items())
+    for (at_x, at_y), segment_id, customers in zip(
+        places.tolist(), segment.tolist(), n.tolist(), strict=True
+    ):
+        counts[at_x, at_y][int(segment_id)] += int(customers)
+    return [
+        Cell(*place, tuple(sorted(found.items(), key=lambda item: (-item[1], item[0]))))
+        for place, found in sorted(counts.items())
     ]
-    return Cells(tuple(cells), width, height)
 
 
 @dataclass(frozen=True)
@@ -113,9 +86,11 @@ class Scale:
         """Cut values to the model's limits and transform them."""
         return transform(self.coordinate, values)
 
-    def axis(self, minimum: float, maximum: float, *, padding: float) -> Axis:
+    def axis(self, places: Sequence[float], *, padding: float) -> Axis:
         """Choose an axis around places, with ticks in the feature's unit."""
-        plain = nice_axis(minimum, maximum, n_ticks=6, padding=padding, is_clipped=True)
+        plain = nice_axis(
+            min(places), max(places), n_ticks=6, padding=padding, is_clipped=True
+        )
         if self.coordinate.transform == "none":
             return plain
         ticks: list[tuple[float, float]] = []
@@ -128,18 +103,13 @@ class Scale:
             is_near = any(abs(place - other) < distance for other, _ in ticks)
             if plain.minimum <= place <= plain.maximum and not is_near:
                 ticks.append((place, value))
-        places, values = zip(*sorted(ticks), strict=True) if ticks else ((), ())
-        return Axis(plain.minimum, plain.maximum, places, tuple(map(tick_text, values)))
-
-    def knots(self, axis: Axis, low: float, high: float) -> list[list[float]]:
-        """Pair values from low to high with their places, as shares of the axis."""
-        n_knots = 2 if self.coordinate.transform == "none" else N_KNOTS
-        if self.coordinate.transform == "log":
-            values = np.expm1(np.linspace(math.log1p(low), math.log1p(high), n_knots))
-        else:
-            values = np.linspace(low, high, n_knots)
-        places = [axis.percent(place) / 100 for place in self.place(values).tolist()]
-        return [list(pair) for pair in zip(values.tolist(), places, strict=True)]
+        ticks.sort()
+        return Axis(
+            plain.minimum,
+            plain.maximum,
+            tuple(place for place, _ in ticks),
+            tuple(tick_text(value) for _, value in ticks),
+        )
 
     def _has(self, value: float) -> bool:
         if self.coordinate.transform == "log" and value < 0:
@@ -149,7 +119,7 @@ class Scale:
 
 
 def boundary_lines(
-    segmentation: ModelSegmentation, x: int, y: int, axes: tuple[Axis, Axis]
+    segmentation: ModelSegmentation, positions: tuple[int, int], axes: Axes
 ) -> list[Line]:
     """Find where the nearest centroid changes: x1, y1, x2, y2 as shares of the axes.
 
@@ -159,7 +129,7 @@ def boundary_lines(
     average = np.array(average_coordinates(segmentation))
     centroids = np.array([each.coordinates for each in segmentation.segments])
     origin, across, up = average.copy(), np.zeros_like(average), np.zeros_like(average)
-    for number, axis, direction in ((x, axes[0], across), (y, axes[1], up)):
+    for number, axis, direction in zip(positions, axes, (across, up), strict=True):
         coordinate = segmentation.coordinates[number]
         factor = coordinate.weight / coordinate.scale
         origin[number] = (axis.minimum - coordinate.center) * factor
@@ -167,13 +137,14 @@ def boundary_lines(
     # The squared distance to a centroid, less what all share, is linear in the plane.
     planes = -2 * centroids @ np.column_stack([across, up, origin])
     planes[:, 2] += (centroids**2).sum(axis=1)
-    lines = []
-    for first, second in combinations(range(len(planes)), 2):
-        others = planes[first] - np.delete(planes, [first, second], axis=0)
-        edge = _edge(planes[first] - planes[second], np.vstack([_FRAME, others]))
-        if edge:
-            lines.append(edge)
-    return lines
+    edges = (
+        _edge(
+            planes[first] - planes[second],
+            np.vstack([_FRAME, planes[first] - np.delete(planes, [first, second], 0)]),
+        )
+        for first, second in combinations(range(len(planes)), 2)
+    )
+    return [edge for edge in edges if edge]
 
 
 def average_coordinates(segmentation: ModelSegmentation) -> list[float]:
@@ -191,16 +162,13 @@ def _edge(boundary: Array, limits: Array) -> Line | None:
         return None
     along = np.array([-boundary[1], boundary[0]]) / length
     start = -boundary[2] * boundary[:2] / length**2
-    first, last = -math.inf, math.inf
-    for limit in limits:
-        at_start, growth = float(limit[:2] @ start + limit[2]), float(limit[:2] @ along)
-        if abs(growth) <= _SHORTEST * float(np.hypot(*limit[:2])):
-            if at_start > 0:
-                return None
-        elif growth > 0:
-            last = min(last, -at_start / growth)
-        else:
-            first = max(first, -at_start / growth)
+    at_start, growth = limits[:, :2] @ start + limits[:, 2], limits[:, :2] @ along
+    parallel = abs(growth) <= _SHORTEST * np.hypot(limits[:, 0], limits[:, 1])
+    if (at_start[parallel] > 0).any():
+        return None
+    growth[parallel] = math.nan
+    ends = -at_start / growth
+    first, last = ends[growth < 0].max(), ends[growth > 0].min()
     if last - first <= _SHORTEST:
         return None
     (u1, v1), (u2, v2) = (start + at * along for at in (first, last))

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from markupsafe import Markup
 
 from mall_segments.model import ModelSegmentation
-from mall_segments.report import charts
-from mall_segments.report.charts import Snake, StripChart
+from mall_segments.report.charts import StripChart, mix_marks, snake_marks
 from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Row, Subject
 from mall_segments.report.svg import Axis, box, element, line, nice_axis
@@ -28,62 +27,59 @@ class Level:
     cells: Mapping[int, Row]
 
 
-@dataclass(frozen=True)
-class Mix:
-    """What a segment is made of by gender, bands or levels: a chart and its numbers."""
-
-    column: str
-    rows: tuple[Row, ...]
-    chart: StripChart
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """How segments differ, by number and by category."""
-
-    numbers: tuple[FeatureView, ...]
-    cells: Mapping[tuple[int, str], Row]
-    snake: Snake | None
-    levels: tuple[Level, ...]
-    mixes: tuple[Mix, ...]
-
-    def spread(self, cell: Row) -> Markup:
-        """Draw where the middle customers of a segment lie among all customers."""
-        cells = [
-            other for key, other in self.cells.items() if key[1] == cell["feature"]
-        ]
-        axis = nice_axis(
-            min(other["minimum"] for other in cells),
-            max(other["maximum"] for other in cells),
-            is_clipped=True,
-        )
-        start, middle, end = (axis.percent(cell[at]) for at in ("p10", "median", "p90"))
-        return element(
-            "svg",
-            line(0, 50, 100, 50, "error"),
-            box(start, 25, end - start, 50, "neutral", "the middle eight tenths"),
-            line(middle, 0, middle, 100, "curve"),
-            class_="inline-bar spread",
-            height=16,
-            aria_hidden="true",
-        )
-
-
-def read_profiles(subject: Subject, profiles: Sequence[Row]) -> Profiles:
+def read_profiles(subject: Subject, profiles: Sequence[Row]) -> dict[str, Any]:
     """Draw how the segments differ in every feature, and who they are."""
     cells = {(row["segment_id"], row["feature"]): row for row in profiles}
     known = {name for _, name in cells}
-    shown = tuple(view for name, view in subject.features.items() if name in known)
+    numbers = [view for name, view in subject.features.items() if name in known]
+    lines = [
+        (
+            segment_id,
+            label,
+            [
+                cell and cell["z_score"]
+                for view in numbers
+                for cell in [cells.get((segment_id, view.name))]
+            ],
+        )
+        for segment_id, label in subject.labels.items()
+    ]
     # Every column that the table of demographics has.
     fixed = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
     columns = subject.marts.columns("fct_segment_demographics")
     mixes = [_mix(subject, column) for column in columns if column not in fixed]
-    return Profiles(
-        shown,
-        cells,
-        _snake(subject.labels, cells, shown) if len(shown) > 1 else None,
-        tuple(_levels(subject)),
-        tuple(mix for mix in mixes if mix),
+    return {
+        "numbers": numbers,
+        "cells": cells,
+        "axes": {name: _axis(profiles, name) for name in known},
+        "snake": snake_marks(lines, [view.label for view in numbers])
+        if len(numbers) > 1
+        else None,
+        "levels": read_levels(subject),
+        "mixes": [mix for mix in mixes if mix],
+    }
+
+
+def _axis(profiles: Sequence[Row], feature: str) -> Axis:
+    cells = [row for row in profiles if row["feature"] == feature]
+    return nice_axis(
+        min(cell["minimum"] for cell in cells),
+        max(cell["maximum"] for cell in cells),
+        is_clipped=True,
+    )
+
+
+def spread(cell: Row, axis: Axis) -> Markup:
+    """Draw where the middle customers of a segment lie among all customers."""
+    start, middle, end = (axis.percent(cell[at]) for at in ("p10", "median", "p90"))
+    return element(
+        "svg",
+        line(0, 50, 100, 50, "error"),
+        box(start, 25, end - start, 50, "neutral", "the middle eight tenths"),
+        line(middle, 0, middle, 100, "curve"),
+        class_="inline-bar spread",
+        height=16,
+        aria_hidden="true",
     )
 
 
@@ -112,24 +108,7 @@ def with_named_z_scores(
     return traits
 
 
-def _snake(
-    labels: Mapping[int, str],
-    cells: Mapping[tuple[int, str], Row],
-    features: Sequence[FeatureView],
-) -> Snake:
-    z_scores = {key: cell["z_score"] for key, cell in cells.items()}
-    lines = [
-        (
-            segment_id,
-            label,
-            [z_scores.get((segment_id, feature.name)) for feature in features],
-        )
-        for segment_id, label in labels.items()
-    ]
-    return charts.snake_chart(lines, [feature.label for feature in features])
-
-
-def _levels(subject: Subject) -> list[Level]:
+def read_levels(subject: Subject) -> list[Level]:
     """List the levels of each category, the most frequent among all customers first."""
     found: dict[tuple[str, str], dict[int, Row]] = {}
     for row in subject.rows("fct_segment_categories", "segment_id", "feature", "level"):
@@ -139,23 +118,24 @@ def _levels(subject: Subject) -> list[Level]:
         for (name, level), cells in found.items()
     ]
     order = list(subject.features)
-    levels.sort(
+    return sorted(
+        levels,
         key=lambda each: (
             order.index(each.feature.name),
             -(each.overall["overall_share"] or 0),
             each.level,
-        )
+        ),
     )
-    return levels
 
 
-def _mix(subject: Subject, column: str) -> Mix | None:
-    measures = ("n_customers", "share_of_segment")
-    rows = subject.rows(
+def _mix(subject: Subject, column: str) -> dict[str, Any] | None:
+    """Show what segments are made of by gender or bands: a chart and its numbers."""
+    rows = subject.totals(
         "fct_segment_demographics",
         "segment_id",
         column,
-        formulas={measure: f"sum({measure})" for measure in measures},
+        n_customers="sum(n_customers)",
+        share_of_segment="sum(share_of_segment)",
     )
     if not rows:
         return None
@@ -169,37 +149,35 @@ def _mix(subject: Subject, column: str) -> Mix | None:
     rows.sort(
         key=lambda row: (order.index(row["segment_id"]), values.index(row[column]))
     )
+    strips: list[tuple[int | None, str, Markup]] = []
+    for segment_id, label in subject.labels.items():
+        parts = [
+            (style[row[column]], row["share_of_segment"], row[column])
+            for row in rows
+            if row["segment_id"] == segment_id
+        ]
+        strips.append((segment_id, label, mix_marks(parts)))
     total = sum(row["n_customers"] for row in rows)
-    strips = [
-        charts.mix_strip(
-            segment_id,
-            label,
-            [
-                (style[row[column]], row["share_of_segment"], row[column])
-                for row in rows
-                if row["segment_id"] == segment_id
-            ],
+    everybody = [
+        (
+            style[value],
+            sum(row["n_customers"] for row in rows if row[column] == value) / total,
+            value,
         )
-        for segment_id, label in subject.labels.items()
-    ]
-    counts = {
-        value: sum(row["n_customers"] for row in rows if row[column] == value)
         for value in values
-    }
-    everybody = [(style[value], n / total, value) for value, n in counts.items()]
-    strips.append(charts.mix_strip(None, "All customers", everybody))
-    title = column.replace("_", " ").capitalize()
+    ]
+    strips.append((None, "All customers", mix_marks(everybody)))
     chart = StripChart(
         name=f"{column}-{subject.name}",
-        title=title,
+        title=column.replace("_", " ").capitalize(),
         x_title="share of the segment",
         description="The numbers are in the table below.",
-        strips=tuple(strips),
+        strips=strips,
         axis=Axis(0, 100, (0, 25, 50, 75, 100)),
         unit=" %",
         height=30,
     )
-    return Mix(column, tuple(rows), chart)
+    return {"column": column, "rows": rows, "chart": chart}
 
 
 def _level_order(value: str) -> tuple[int, float, str]:

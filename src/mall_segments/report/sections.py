@@ -1,28 +1,32 @@
-"""What the sections of the report show, read from the marts of one generation."""
+"""What the sections of the report show, read from the marts of one generation.
+
+What a function returns as a dictionary, templates know by the names in it.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mall_segments.model import Model, ModelSegmentation, load_model
-from mall_segments.publishing.data_tests import DataTests, read_data_tests
+from mall_segments.publishing.data_tests import read_data_tests
 from mall_segments.publishing.generations import MODEL
-from mall_segments.report import charts
-from mall_segments.report.charts import Bin, Plot
-from mall_segments.report.counts import Counts, read_counts
+from mall_segments.report.charts import Plot, histogram_marks
+from mall_segments.report.counts import read_counts
 from mall_segments.report.features import (
     FeatureView,
     feature_views,
     segment_labels,
     segmentation_titles,
 )
+from mall_segments.report.markers import N_COLOURS
 from mall_segments.report.marts import Marts, Row, Subject, open_marts
-from mall_segments.report.places import Map, read_map, read_pairs
-from mall_segments.report.profiles import Profiles, read_profiles, with_named_z_scores
+from mall_segments.report.places import read_map, read_pairs
+from mall_segments.report.profiles import Level, read_profiles, with_named_z_scores
 from mall_segments.scoring.assignment import parameters_of
 
 Progress = Callable[[str, float], None]
+View = dict[str, Any]
+End = tuple[int | None, str | None]
 
 N_TRAITS = 4
 """What a card says of a segment, at most: the features in which it differs most."""
@@ -36,128 +40,10 @@ NO_SEGMENTS = "no segments"
 _COLUMN = {"name", "type", "imputed", "minimum", "maximum"}
 _SEGMENT = {"segment_id", "share", "outlier_distance", "coordinates", "centroid"}
 
-_REASONS = (
-    "(SELECT unnest(string_split(rejection_reasons, '; ')) AS reason "
-    "FROM fct_rejected_customers)"
-)
-
-
-@dataclass(frozen=True)
-class Card:
-    """A segment: its row, what makes it different, and who came and went.
-
-    ``money`` is its share of what all customers spend or earn, if that is a feature.
-    """
-
-    segment: Row
-    label: str
-    money: Row | None
-    traits: Sequence[tuple[Row, float]]
-    levels: Sequence[Row]
-    movements: Mapping[str, Row]
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Where customers went since the generation before."""
-
-    moves: Sequence[Row]
-    totals: Mapping[str, Row]
-    renamed: Sequence[Row]
-
-    @property
-    def are_same_customers(self) -> bool:
-        """Whether anybody was there before."""
-        return bool(self.totals.keys() & {"stayed", "moved", "renamed"})
-
-    @property
-    def sources(self) -> list[tuple[int | None, str | None]]:
-        """The segments customers were in, by id; (None, None) if they are new."""
-        return _ends(self.moves, "from")
-
-    @property
-    def targets(self) -> list[tuple[int | None, str | None]]:
-        """The segments customers are in, by id; (None, None) if they are gone."""
-        return _ends(self.moves, "to")
-
-    @property
-    def cells(self) -> Mapping[tuple[Any, Any], Row]:
-        """The move from each source to each target."""
-        return {(_end(row, "from"), _end(row, "to")): row for row in self.moves}
-
-
-@dataclass(frozen=True)
-class Components:
-    """Principal components: their rows, and a loading per component and coordinate."""
-
-    components: Sequence[Row]
-    names: Sequence[str]
-    loadings: Mapping[tuple[int, str], Row]
-
-
-@dataclass(frozen=True)
-class SegmentationView:
-    """Everything that is shown of one segmentation; ``segments`` come best first."""
-
-    name: str
-    title: str
-    features: Sequence[FeatureView]
-    verdict: Row | None
-    claims: bool
-    segments: Sequence[Row]
-    total: Row
-    labels: Mapping[int, str]
-    values: Sequence[str]
-    cards: Sequence[Card]
-    finder: Mapping[str, Any]
-    map: Map | None
-    profiles: Profiles
-    counts: Counts
-    differences: Sequence[Row]
-    rules: Sequence[Row]
-    algorithms: Sequence[Row]
-    pairs: Sequence[Plot]
-    components: Components | None
-    changes: Changes
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """A feature of all customers: its statistics and its distribution."""
-
-    feature: FeatureView
-    summary: Row
-    plot: Plot | None
-    bins: Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Overview:
-    """What is shown of all customers, whatever the segmentation."""
-
-    groups: Sequence[str]
-    histograms: Sequence[Histogram]
-    correlations: Mapping[tuple[str, str], Row]
-    drift: Sequence[Row]
-    counts: Mapping[tuple[str, str], Row]
-    reasons: Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the report of a generation shows; the audit comes later."""
-
-    folder: Path
-    model: Model
-    features: dict[str, FeatureView]
-    views: Sequence[SegmentationView]
-    general: Overview
-    data_tests: DataTests | None
-
 
 def read_report(
     folder: Path, database: Path, *, progress: Progress | None = None
-) -> Reading:
+) -> View:
     """Read what a report shows: the tables, the model and, if kept, the data tests.
 
     ``progress`` is called with what is done next and the share done before.
@@ -173,9 +59,14 @@ def read_report(
                 progress(title, number / len(model.segmentations))
             views.append(_view(marts, model, segmentation, features, title))
         general = _overview(marts, features)
-    return Reading(
-        folder, model, features, tuple(views), general, read_data_tests(folder)
-    )
+    return {
+        "folder": folder,
+        "model": model,
+        "features": features,
+        "views": views,
+        "general": general,
+        "data_tests": read_data_tests(folder),
+    }
 
 
 def _view(
@@ -184,10 +75,11 @@ def _view(
     segmentation: ModelSegmentation,
     features: Mapping[str, FeatureView],
     title: str,
-) -> SegmentationView:
-    where = {"segmentation": segmentation.name}
+) -> View:
+    """Read everything that is shown of one segmentation; segments come best first."""
     claims = segmentation.verdict != NO_SEGMENTS
-    by_id = marts.rows("dim_segments", ["segment_id"], where=where)
+    where = {"segmentation": segmentation.name}
+    by_id = marts.rows("dim_segments", "segment_id", where=where)
     segments = best_first(by_id) if claims else in_line(by_id)
     labels = segment_labels([row.content for row in segments], claims=claims)
     subject = Subject(marts, segmentation, features, labels)
@@ -195,47 +87,53 @@ def _view(
     profiles = [row for row in rows if row["feature"] in features]
     read = read_profiles(subject, profiles)
     changes = _changes(subject)
-    came = changes.moves if changes.are_same_customers else []
+    came = changes["moves"] if changes["are_same_customers"] else []
     money = _shares_of_money(subject)
-    totals = {"n_customers": "sum(n_customers)", "n_segments": "count(*)"}
-    return SegmentationView(
-        name=segmentation.name,
-        title=title,
-        features=[features[name] for name in segmentation.features],
-        verdict=next(iter(subject.rows("fct_segmentation_verdicts")), None),
-        claims=claims,
-        segments=segments,
-        total=subject.rows("dim_segments", formulas=totals)[0],
-        labels=labels,
-        values=[name for name in SPENDING if name in by_id[0].content],
-        cards=[
-            _card(row, subject, profiles, read, money.get(row["segment_id"]), came)
+    (total,) = subject.totals(
+        "dim_segments", n_customers="sum(n_customers)", n_segments="count(*)"
+    )
+    return {
+        "name": segmentation.name,
+        "title": title,
+        "features": [features[name] for name in segmentation.features],
+        "verdict": next(iter(subject.rows("fct_segmentation_verdicts")), None),
+        "claims": claims,
+        "segments": segments,
+        "total": total,
+        "labels": labels,
+        "spending": [name for name in SPENDING if name in by_id[0].content],
+        "cards": [
+            {
+                "segment": row,
+                "label": labels[row["segment_id"]],
+                "money": money.get(row["segment_id"]),
+                "traits": _traits(row, subject, profiles),
+                "levels": _telling_levels(row, subject, read["levels"]),
+                "movements": _movements(row, came),
+            }
             for row in segments
         ],
-        finder=_finder(model, subject),
-        map=read_map(subject),
-        profiles=read,
-        counts=read_counts(subject, segments),
-        differences=subject.rows(
+        "finder": _finder(model, subject),
+        "map": read_map(subject),
+        "profiles": read,
+        "counts": read_counts(subject, segments),
+        "differences": subject.rows(
             "fct_segment_differences",
             "attribute",
             order="is_fitted DESC, effect_size DESC NULLS LAST",
         ),
-        rules=subject.rows(
-            "fct_segment_rules",
-            "segment_id",
-            "rule_id",
-            order="segment_id, n_customers DESC",
+        "rules": subject.rows(
+            "fct_segment_rules", "rule_id", order="segment_id, n_customers DESC"
         ),
-        algorithms=subject.rows(
+        "algorithms": subject.rows(
             "fct_algorithm_scores",
             "algorithm",
             order="noise_share > 0 NULLS LAST, silhouette DESC NULLS LAST",
         ),
-        pairs=read_pairs(subject),
-        components=_components(subject),
-        changes=changes,
-    )
+        "pairs": read_pairs(subject),
+        "components": _components(subject),
+        "changes": changes,
+    }
 
 
 def best_first(segments: Iterable[Row]) -> list[Row]:
@@ -260,42 +158,43 @@ def in_line(parts: Iterable[Row]) -> list[Row]:
     )
 
 
-def _card(
-    segment: Row,
-    subject: Subject,
-    profiles: Sequence[Row],
-    read: Profiles,
-    money: Row | None,
-    moves: Sequence[Row],
-) -> Card:
-    segment_id, used = segment["segment_id"], subject.segmentation.features
+def _traits(
+    segment: Row, subject: Subject, profiles: Sequence[Row]
+) -> list[tuple[Row, float]]:
+    """Choose the features in which a segment differs most, and how far."""
+    used = subject.segmentation.features
     own = with_named_z_scores(
         subject.segmentation,
-        [row for row in profiles if row["segment_id"] == segment_id],
+        [row for row in profiles if row["segment_id"] == segment["segment_id"]],
     )
     own.sort(key=lambda trait: (trait[0]["feature"] not in used, -abs(trait[1])))
-    levels = [
-        level.cells[segment_id]
-        for level in read.levels
-        if segment_id in level.cells and level.feature.name in used
+    return own[:N_TRAITS]
+
+
+def _telling_levels(
+    segment: Row, subject: Subject, levels: Sequence[Level]
+) -> list[Row]:
+    """Choose the level that differs most, which says enough of a category, of two."""
+    rows = [
+        level.cells[segment["segment_id"]]
+        for level in levels
+        if segment["segment_id"] in level.cells
+        and level.feature.name in subject.segmentation.features
     ]
-    levels.sort(key=lambda row: -abs(row["share_of_segment"] - row["overall_share"]))
-    # The level that differs most says enough of a category.
-    first = {row["feature"]: row for row in reversed(levels)}
-    movements = {}
-    for row in moves:
-        if row["movement"] == "joined" and row["to_segment_id"] == segment_id:
-            movements["joined"] = row
-        if row["movement"] == "left" and row["from_segment_id"] == segment_id:
-            movements["left"] = row
-    return Card(
-        segment,
-        subject.labels[segment_id],
-        money,
-        own[:N_TRAITS],
-        [row for row in levels if first[row["feature"]] is row][:2],
-        movements,
-    )
+    rows.sort(key=lambda row: abs(row["share_of_segment"] - row["overall_share"]))
+    most = {row["feature"]: row for row in rows}
+    return [row for row in reversed(rows) if most[row["feature"]] is row][:2]
+
+
+def _movements(segment: Row, moves: Sequence[Row]) -> dict[str, Row]:
+    """Find who joined a segment and who left it, of the shop's customers."""
+    sides = {"joined": "to_segment_id", "left": "from_segment_id"}
+    return {
+        movement: row
+        for movement, side in sides.items()
+        for row in moves
+        if row["movement"] == movement and row[side] == segment["segment_id"]
+    }
 
 
 def _finder(model: Model, subject: Subject) -> dict[str, Any]:
@@ -334,130 +233,143 @@ def _finder(model: Model, subject: Subject) -> dict[str, Any]:
 def _shares_of_money(subject: Subject) -> dict[int, Row]:
     """Count which share of all money each segment spends or earns, if that is known."""
     money = [name for name, view in subject.features.items() if view.is_money]
-    if not money:
-        return {}
-    rows = subject.marts.rows(
+    rows = subject.rows(
         "(SELECT segmentation, segment_id, feature, n_customers * mean / "
         "sum(n_customers * mean) OVER (PARTITION BY segmentation, feature) AS share "
         "FROM fct_segment_profiles)",
-        ["segment_id"],
-        formulas={"share": "any_value(share)"},
-        where={"segmentation": subject.name, "feature": money[0]},
+        "segment_id",
+        "feature",
     )
-    return {row["segment_id"]: row for row in rows if row["share"] is not None}
+    return {
+        row["segment_id"]: row
+        for row in rows
+        if row["feature"] in money[:1] and row["share"] is not None
+    }
 
 
-def _components(subject: Subject) -> Components | None:
+def _components(subject: Subject) -> View | None:
     """Read the principal components, which of two coordinates say nothing."""
     rows = subject.rows("fct_principal_components", "component", "feature")
     names = list(dict.fromkeys(row["feature"] for row in rows))
     if len(names) <= 2:  # noqa: PLR2004 - see above
         return None
     first = {row["component"]: row for row in reversed(rows)}
-    return Components(
-        [first[number] for number in sorted(first)],
-        names,
-        {(row["component"], row["feature"]): row for row in rows},
-    )
+    return {
+        "components": [first[number] for number in sorted(first)],
+        "names": names,
+        "loadings": {(row["component"], row["feature"]): row for row in rows},
+    }
 
 
-def _changes(subject: Subject) -> Changes:
+def _changes(subject: Subject) -> View:
+    """Read where customers went since the generation before."""
     table = "fct_segment_migrations"
     moves = subject.rows(table, "from_segment_id", "to_segment_id", "movement")
-    counted = {"n_customers": "sum(n_customers)"}
-    totals = subject.rows(table, "movement", formulas=counted)
-    renamed = [
-        row
-        for row in moves
-        if row["from_segment_id"] == row["to_segment_id"]
-        and row["from_segment_name"] != row["to_segment_name"]
-    ]
-    return Changes(moves, {row["movement"]: row for row in totals}, renamed)
+    totals = subject.totals(table, "movement", n_customers="sum(n_customers)")
+    return {
+        "moves": moves,
+        "totals": {row["movement"]: row for row in totals},
+        "are_same_customers": any(
+            row["movement"] in ("stayed", "moved", "renamed") for row in totals
+        ),
+        "renamed": [
+            row
+            for row in moves
+            if row["from_segment_id"] == row["to_segment_id"]
+            and row["from_segment_name"] != row["to_segment_name"]
+        ],
+        "sources": ends(moves, "from"),
+        "targets": ends(moves, "to"),
+        "cells": {(_end(row, "from"), _end(row, "to")): row for row in moves},
+    }
 
 
-def _end(row: Row, side: str) -> tuple[int | None, str | None]:
+def _end(row: Row, side: str) -> End:
     return row[f"{side}_segment_id"], row[f"{side}_segment_name"]
 
 
-def _ends(rows: Sequence[Row], side: str) -> list[tuple[int | None, str | None]]:
+def ends(moves: Iterable[Row], side: str) -> list[End]:
+    """List the segments that customers were or are in, by id; nowhere comes last."""
     return sorted(
-        {_end(row, side) for row in rows},
+        {_end(row, side) for row in moves},
         key=lambda end: (end[0] is None, end[0] or 0, end[1] or ""),
     )
 
 
-def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> Overview:
+def _overview(marts: Marts, features: Mapping[str, FeatureView]) -> View:
+    """Read what is shown of all customers, whatever the segmentation."""
     groups: list[str] = []
     if "gender" in marts.columns("fct_feature_distribution"):
-        found = marts.query(
-            "SELECT DISTINCT gender FROM fct_feature_distribution "
-            "ORDER BY gender = 'unknown', gender"
-        )
-        groups = [row["gender"] for row in found]
-    correlations = marts.rows("fct_feature_correlation", ["feature", "other_feature"])
-    counts = marts.rows("fct_input_counts", ["measure", "subject"])
+        found = marts.query("SELECT DISTINCT gender FROM fct_feature_distribution")
+        groups = sorted(row["gender"] for row in found)
+    colours = {
+        group: "band-other" if group == "unknown" else f"c{1 + number % N_COLOURS}"
+        for number, group in enumerate(groups)
+    }
+    correlations = marts.rows("fct_feature_correlation", "feature", "other_feature")
+    counts = marts.rows("fct_input_counts", "measure", "subject")
     drift = _of_features(marts, "fct_feature_drift", features)
-    return Overview(
-        groups=groups,
-        histograms=[
-            _histogram(marts, features[row["feature"]], row, groups)
+    return {
+        "groups": colours,
+        "histograms": [
+            _histogram(marts, features[row["feature"]], row, colours)
             for row in _of_features(marts, "fct_feature_summary", features)
         ],
-        correlations={
+        "correlations": {
             (row["feature"], row["other_feature"]): row for row in correlations
         },
-        drift=[row for row in drift if row["reading"] is not None],
-        counts={(row["measure"], row["subject"]): row for row in counts},
-        reasons=marts.rows(
-            _REASONS,
-            ["reason"],
-            formulas={"n_rows": "count(*)"},
+        "drift": [row for row in drift if row["reading"] is not None],
+        "counts": {row["measure"]: row for row in counts if not row["subject"]},
+        "made_of": [row for row in counts if row["subject"]],
+        "reasons": marts.rows(
+            "(SELECT reason, count(*) AS n_rows FROM fct_rejected_customers, "
+            "unnest(string_split(rejection_reasons, '; ')) AS reasons(reason) "
+            "GROUP BY reason)",
+            "reason",
             order="n_rows DESC",
         ),
-    )
+    }
 
 
 def _of_features(marts: Marts, mart: str, features: Iterable[str]) -> list[Row]:
     """Read a row per feature, in the order of the settings."""
-    by_name = {row["feature"]: row for row in marts.rows(mart, ["feature"])}
+    by_name = {row["feature"]: row for row in marts.rows(mart, "feature")}
     return [by_name[name] for name in features if name in by_name]
 
 
 def _histogram(
-    marts: Marts, feature: FeatureView, summary: Row, groups: Sequence[str]
-) -> Histogram:
+    marts: Marts, feature: FeatureView, summary: Row, colours: Mapping[str, str]
+) -> View:
     """Read the distribution of a feature, by gender where that is known."""
-    rows = marts.rows(
-        "fct_feature_distribution",
-        [*(["gender"] if groups else []), "bin_from"],
-        where={"feature": feature.name},
-    )
-    bins = [
-        Bin(
-            groups.index(row["gender"]) if groups else 0,
-            row["bin_from"],
-            row["bin_to"],
-            row["n_customers"],
-            f"{row['bin_from']:.4g} to {row['bin_to']:.4g} {feature.unit}".strip()
-            + (f", {row['gender']}" if groups else "")
-            + f": {row['n_customers']:,} customers",
+    where = {"feature": feature.name}
+    key = ("gender", "bin_from") if colours else ("bin_from",)
+    rows = marts.rows("fct_feature_distribution", *key, where=where)
+    bins = []
+    for row in rows:
+        group = row.content.get("gender", "")
+        between = f"{row['bin_from']:.4g} to {row['bin_to']:.4g} {feature.unit}".strip()
+        says = f"{between}, {group}" if colours else between
+        bins.append(
+            (
+                colours.get(group, "neutral"),
+                row["bin_from"],
+                row["bin_to"],
+                row["n_customers"],
+                f"{says}: {row['n_customers']:,} customers",
+            )
         )
-        for row in rows
-    ]
-    if not bins:
-        return Histogram(feature, summary, None, rows)
-    classes = [f"group-{number % 8 + 1}" for number in range(len(groups))]
-    mean, minimum, maximum = (
-        feature.with_unit(summary[of] or 0) for of in ("mean", "minimum", "maximum")
-    )
-    plot = Plot(
-        name=f"histogram-{feature.name}",
-        title=feature.title,
-        x_title=feature.title,
-        y_title="customers",
-        description=f"Customers in bins. Mean {mean}, from {minimum} to {maximum}.",
-        content=charts.histogram_marks(bins, classes or ["neutral"]),
-        n_marks=len(bins),
-        height=170,
-    )
-    return Histogram(feature, summary, plot, rows)
+    view: View = {"feature": feature, "summary": summary, "bins": rows, "plot": None}
+    if bins:
+        mean, minimum, maximum = (
+            feature.with_unit(summary[of] or 0) for of in ("mean", "minimum", "maximum")
+        )
+        view["plot"] = Plot(
+            name=f"histogram-{feature.name}",
+            title=feature.title,
+            x_title=feature.title,
+            y_title="customers",
+            description=f"Customers in bins. Mean {mean}, from {minimum} to {maximum}.",
+            content=histogram_marks(bins),
+            height=170,
+        )
+    return view

@@ -34,7 +34,7 @@ COUNT_MARKS = """
             const box = mark.getBoundingClientRect();
             return box.width > 0 || box.height > 0;
         });
-        return [chart.dataset.chart, Number(chart.dataset.marks), drawn.length];
+        return [chart.dataset.chart, marks.length, drawn.length];
     })
 """
 

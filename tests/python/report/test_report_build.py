@@ -39,7 +39,7 @@ def test_every_chart_is_drawn(
     opened.page.evaluate(OPEN_DETAILS)
     charts = opened.page.evaluate(COUNT_MARKS)
     assert len(charts) > 15
-    assert [drawn for _, _, drawn in charts] == [stated for _, stated, _ in charts]
+    assert all(n_drawn == n_marks > 0 for _, n_marks, n_drawn in charts)
     assert opened.messages == []
     assert opened.requests == [(published / REPORT).as_uri()]
 

@@ -1,6 +1,5 @@
 """Numbers as they are written, and where each says it comes from."""
 
-import json
 import re
 from decimal import Decimal
 
@@ -55,11 +54,6 @@ def test_a_figure_holds_the_whole_number() -> None:
     assert 'value="0.4050000000000001"' in row(0.4050000000000001).percent("n")
 
 
-def test_settings_are_written_as_names_and_values() -> None:
-    figure = row('{"eps":0.36,"min_samples":5}').settings("n")
-    assert written(figure) == "eps 0.36, min_samples 5"
-
-
 def test_texts_and_sources_are_escaped() -> None:
     hostile = Row("table", {"name": '"><b>'}, {"n": "<script>"})
     assert "&lt;script&gt;" in hostile.text("n")
@@ -78,26 +72,20 @@ def marts() -> Marts:
 
 
 def test_rows_come_in_the_order_of_their_key(marts: Marts) -> None:
-    rows = marts.rows("sizes", ["name", "n"], where={"name": "a"})
+    rows = marts.rows("sizes", "name", "n", where={"name": "a"})
     assert [found["n"] for found in rows] == [1, 2]
     assert rows[0].key == {"name": "a", "n": 1}
 
 
-def test_missing_values_are_found_by_their_key(marts: Marts) -> None:
-    assert marts.rows("sizes", ["n"], where={"name": None})[0]["n"] == 3
-
-
-def test_totals_know_the_formula_they_are_made_with(marts: Marts) -> None:
-    total = marts.rows("sizes", ["name"], formulas={"n": "sum(n)"})[0]
+def test_totals_are_rows_of_a_query(marts: Marts) -> None:
+    query = "(SELECT name, sum(n) AS n FROM sizes GROUP BY name)"
+    (total,) = marts.rows(query, where={"name": "a"})
     assert total["n"] == 3
-    assert 'data-column="sum(n)"' in total.count("n")
-    key = json.loads(
-        re.findall(r"data-key=\"(.*)\"", total.source)[0].replace("&#34;", '"')
-    )
-    assert key == {"name": "a"}
+    assert total.mart == query
+    assert total.key == {"name": "a"}
 
 
 def test_decimals_are_numbers_and_what_is_none_is_missing(marts: Marts) -> None:
-    shares = [found["share"] for found in marts.rows("sizes", ["n"])]
+    shares = [found["share"] for found in marts.rows("sizes", "n")]
     assert shares == [2.0, None, 4.0]
     assert not any(isinstance(share, Decimal) for share in shares)

@@ -72,10 +72,9 @@ def test_every_chart_is_drawn_silently_and_asks_nobody(
     opened = open_report(sample)
     opened.page.evaluate(OPEN_DETAILS)
     charts = opened.page.evaluate(COUNT_MARKS)
-    assert {name: drawn for name, _, drawn in charts} == {
-        name: stated for name, stated, _ in charts
-    }
-    assert all(drawn > 0 for _, _, drawn in charts)
+    assert charts
+    for name, n_marks, n_drawn in charts:
+        assert n_drawn == n_marks > 0, name
     assert opened.messages == []
     assert opened.requests == [(generation(sample) / REPORT).as_uri()]
 
@@ -252,12 +251,12 @@ def test_limits_can_be_typed_instead_of_dragged(
     page = open_report().page
     page.evaluate(OPEN_DETAILS)
     form = page.locator("[data-map=income_spending] form")
-    form.locator("[name=x0]").focus()
+    form.locator("[name=from0]").focus()
     page.keyboard.type("70")
     for _ in range(3):
         page.keyboard.press("Tab")
     page.keyboard.type("40")
-    assert form.locator("[name=y1]").input_value() == "40"
+    assert form.locator("[name=to1]").input_value() == "40"
     with open_database(generation("shipped")) as connection:
         expected = connection.execute(
             "SELECT segment_id, sum(n_customers)::BIGINT FROM fct_segment_points "

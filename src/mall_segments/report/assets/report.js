@@ -78,7 +78,7 @@ function transform(axis, value) {
   if (axis.low !== null && axis.high !== null) {
     value = Math.min(Math.max(value, axis.low), axis.high);
   }
-  if (axis.transform === "log") return Math.log(1 + value);
+  if (axis.transform === "log") return Math.log(1 + Math.max(value, 0));
   if (axis.transform !== "yeo_johnson") return value;
   const power = value < 0 ? 2 - axis.power : axis.power;
   const size = 1 + Math.abs(value);
@@ -196,14 +196,14 @@ function prepareFinder(part) {
   form.addEventListener("submit", (event) => event.preventDefault());
 }
 
-// Places of a map are shares of it; an axis is a list of values and their places.
-function along(knots, from, to, at) {
-  const last = knots.length - 2;
-  const next = knots.findIndex((knot) => knot[from] >= at) - 1;
-  const index = next === -2 ? last : Math.max(0, next);
-  const [one, two] = [knots[index], knots[index + 1]];
-  const span = two[from] - one[from] || 1;
-  return one[to] + ((at - one[from]) / span) * (two[to] - one[to]);
+// The value that `transform` leads to a place.
+function untransform(axis, place) {
+  if (axis.transform === "log") return Math.expm1(place);
+  if (axis.transform !== "yeo_johnson") return place;
+  const power = place < 0 ? 2 - axis.power : axis.power;
+  const size = Math.abs(place);
+  const moved = Math.abs(power) < LIMIT ? Math.exp(size) : (1 + size * power) ** (1 / power);
+  return place < 0 ? 1 - moved : moved - 1;
 }
 
 function prepareMap(map) {
@@ -216,11 +216,13 @@ function prepareMap(map) {
   form.hidden = false;
 
   function select() {
-    const range = ["x0", "x1", "y0", "y1"].map((name, index) => {
-      const typed = form.elements[name].value;
-      if (typed === "") return index % 2 ? Infinity : -Infinity;
-      return along(data[name[0]], 0, 1, Number(typed));
-    });
+    const range = data.axes.flatMap((axis, number) =>
+      ["from", "to"].map((side) => {
+        const typed = form.elements[side + number].value;
+        if (typed === "") return side === "to" ? Infinity : -Infinity;
+        return (transform(axis, Number(typed)) - axis.from) / (axis.to - axis.from);
+      }),
+    );
     const [x0, x1, y0, y1] = range;
     const selected = new Map();
     data.cells.forEach(([x, y, counts], index) => {
@@ -270,11 +272,12 @@ function prepareMap(map) {
     if (!start) return;
     const end = placeOf(event);
     if (Math.abs(end[0] - start[0]) + Math.abs(end[1] - start[1]) < 0.01) return;
-    ["x", "y"].forEach((axis, index) => {
-      const limits = [start[index], end[index]].sort((one, other) => one - other);
-      limits.forEach((part, limit) => {
-        const value = along(data[axis], 1, 0, part);
-        form.elements[`${axis}${limit}`].value = Number(value.toPrecision(4));
+    data.axes.forEach((axis, number) => {
+      const limits = [start[number], end[number]].sort((one, other) => one - other);
+      limits.forEach((part, index) => {
+        const value = untransform(axis, axis.from + part * (axis.to - axis.from));
+        const field = form.elements[["from", "to"][index] + number];
+        field.value = Number(value.toPrecision(4));
       });
     });
     select();
