@@ -54,7 +54,7 @@ def size_number(n_customers: float, largest: float) -> int:
     >>> size_number(1, 1)
     2
     """
-    return math.ceil(len(RADII) * n_customers / largest) if largest > 1 else 2
+    return 1 + round((len(RADII) - 1) * n_customers / largest) if largest > 1 else 2
 
 
 def marker_definitions() -> Markup:

@@ -29,7 +29,17 @@ class Level:
 
 def read_profiles(subject: Subject, profiles: Sequence[Row]) -> dict[str, Any]:
     """Draw how the segments differ in every feature, and who they are."""
-    cells = {(row["segment_id"], row["feature"]): row for row in profiles}
+    order = list(subject.labels), list(subject.features)
+    cells = {
+        (row["segment_id"], row["feature"]): row
+        for row in sorted(
+            profiles,
+            key=lambda row: (
+                order[0].index(row["segment_id"]),
+                order[1].index(row["feature"]),
+            ),
+        )
+    }
     known = {name for _, name in cells}
     numbers = [view for name, view in subject.features.items() if name in known]
     lines = [
