@@ -6,7 +6,6 @@ are locked: a reader's transaction either ended before or begins after, so none 
 generations.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -53,14 +52,9 @@ _TYPES: Final = {
     "BOOLEAN": "boolean",
     "DATE": "date",
     "DOUBLE": "double precision",
-    "HUGEINT": "numeric",
     "INTEGER": "integer",
-    "TIMESTAMP": "timestamp",
-    "TIMESTAMP WITH TIME ZONE": "timestamptz",
     "VARCHAR": "text",
 }
-_DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
-_LONGEST_NAME: Final = 63
 _BLOCK: Final = 1 << 20
 
 # Less than the second after which Postgres looks for deadlocks, so that this side
@@ -120,19 +114,15 @@ class _Push:
     def fill(self, progress: Callable[[str, float], None] | None) -> dict[str, int]:
         """Create and fill the tables in the schema that becomes theirs later."""
         self._run("set local statement_timeout = 0")
-        locked = self._run(
-            "select pg_try_advisory_xact_lock(hashtext(%s))",
-            f"mall-segments push {self.name}",
-        )
-        if locked != [(True,)]:
-            raise PublishError(f"another push to the schema {self.name} is running")
+        # Another push waits here until this one is done.
         self._run(f"create schema {self.staging}")
-        n_rows = sum(table["n_rows"] for table in self.tables.values()) or 1
-        counts: dict[str, int] = {}
+        counts = {table: listed["n_rows"] for table, listed in self.tables.items()}
+        n_copied, n_rows = 0, sum(counts.values()) or 1
         for table in self.tables:
             if progress:
-                progress(table, sum(counts.values()) / n_rows)
-            counts[table] = self._copy(table)
+                progress(table, n_copied / n_rows)
+            self._copy(table)
+            n_copied += counts[table]
         for table in self.tables:
             if table in KEYS:
                 key = f"primary key {_list(KEYS[table])}"
@@ -158,26 +148,14 @@ class _Push:
                 self._run(f"grant select on {self.schema}.{table} to {grants[table]}")
         self._run(f"drop schema {self.staging}")
 
-    def _copy(self, table: str) -> int:
-        columns = self.tables[table]["columns"]
+    def _copy(self, table: str) -> None:
+        """Send the rows as CSV that DuckDB wrote; what has no quotes is null."""
         place = f"{self.staging}.{table}"
         definitions = ", ".join(
-            f"{quote_identifier(column['name'])} {_postgres_type(table, column)}"
-            for column in columns
+            f"{quote_identifier(column['name'])} {_TYPES[column['type']]}"
+            for column in self.tables[table]["columns"]
         )
         self._run(f"create table {place} ({definitions})")
-        n_copied = self._stream(table, place)
-        if n_copied != self.tables[table]["n_rows"]:
-            raise PublishError(
-                f"{n_copied} rows of {table} were copied, but "
-                f"{self.tables[table]['n_rows']} were published"
-            )
-        self._comment(table)
-        self._run(f"analyze {place}")
-        return n_copied
-
-    def _stream(self, table: str, place: str) -> int:
-        """Send the rows as CSV that DuckDB wrote; what has no quotes is null."""
         with TemporaryDirectory() as folder, self.target.cursor() as cursor:
             path = Path(folder, "rows.csv")
             self.source.execute(
@@ -190,36 +168,23 @@ class _Push:
             ):
                 while block := rows.read(_BLOCK):
                     copy.write(block)
-            return cursor.rowcount
-
-    def _comment(self, table: str) -> None:
         comments = self.source.execute(
-            "select null, comment from duckdb_tables() where table_name = $1 "
-            "union all select null, comment from duckdb_views() where view_name = $1 "
-            "union all select column_name, comment from duckdb_columns() "
-            "where table_name = $1",
+            f"select 'table {place}', comment from duckdb_tables() "  # noqa: S608
+            f"where table_name = $1 union all select 'table {place}', comment "
+            "from duckdb_views() where view_name = $1 union all "
+            f"select 'column {place}.' || '\"' || column_name || '\"', comment "
+            "from duckdb_columns() where table_name = $1",
             [table],
         ).fetchall()
-        place = f"{self.staging}.{table}"
-        for column, comment in comments:
-            described = (
-                f"column {place}.{quote_identifier(column)}"
-                if column
-                else f"table {place}"
-            )
+        for described, comment in comments:
             if comment is not None:
                 self._run(f"comment on {described} is {quote_text(comment)}")
+        self._run(f"analyze {place}")
 
     def _refer(self, table: str, parent: str) -> None:
-        columns = {
-            column["name"]
-            for column in self.tables.get(table, {"columns": ()})["columns"]
-        }
-        if (
-            parent in self.tables
-            and table != parent
-            and columns.issuperset(KEYS[parent])
-        ):
+        listed = self.tables.get(table, {"columns": ()})["columns"]
+        has_key = {column["name"] for column in listed}.issuperset(KEYS[parent])
+        if has_key and parent in self.tables and table != parent:
             self._run(
                 f"alter table {self.staging}.{table} add foreign key "
                 f"{_list(KEYS[parent])} references {self.staging}.{parent}"
@@ -302,23 +267,6 @@ class _Push:
         """Run a statement; names in it are those of this project or were checked."""
         cursor = self.target.execute(statement.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
-
-
-def _postgres_type(table: str, column: Mapping[str, str]) -> str:
-    if len(column["name"].encode()) > _LONGEST_NAME:
-        raise PublishError(
-            f"Postgres allows names of at most {_LONGEST_NAME} bytes, and {table} has "
-            f"the column {column['name']}"
-        )
-    decimal = _DECIMAL.fullmatch(column["type"])
-    if decimal:
-        return f"numeric({decimal[1]},{decimal[2]})"
-    if column["type"] not in _TYPES:
-        raise PublishError(
-            f"{table}.{column['name']} has the type {column['type']}, for which no "
-            "type of Postgres is known"
-        )
-    return _TYPES[column["type"]]
 
 
 def _list(names: Iterable[str]) -> str:

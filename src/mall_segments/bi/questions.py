@@ -2,7 +2,7 @@
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,40 +45,39 @@ class Question:
     tables: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What a query found, in the order it asks for."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
 def read_questions(folder: Path = QUESTIONS) -> list[Question]:
     """Read the questions, in the order of their descriptions."""
     try:
-        descriptions = {
-            entry["name"]: entry["description"]
-            for name in DESCRIPTIONS
-            for entry in yaml.safe_load((folder / name).read_text("utf-8"))["analyses"]
-        }
+        questions = [
+            _question(name, description, (folder / f"{name}.sql").read_text("utf-8"))
+            for file in DESCRIPTIONS
+            for name, description in _descriptions(folder / file)
+        ]
     except OSError as error:
         raise InputError(
             f"{error.filename} cannot be read: {error.strerror}; the questions are a "
             "part of the project folder, so run the command there"
         ) from None
-    files = {path.stem for path in folder.glob("*.sql")}
-    if files != set(descriptions):
-        raise InputError(
-            f"{folder} has no description or no file of "
-            + ", ".join(sorted(files ^ set(descriptions)))
-        )
-    return [
-        _question(name, description, (folder / f"{name}.sql").read_text("utf-8"))
-        for name, description in descriptions.items()
-    ]
+    return questions
 
 
-def answer_question(connection: Any, question: Question) -> Answer:
+def _descriptions(path: Path) -> list[tuple[str, str]]:
+    entries = yaml.safe_load(path.read_text("utf-8"))["analyses"]
+    return [(entry["name"], entry["description"]) for entry in entries]
+
+
+def _question(name: str, description: str, sql: str) -> Question:
+    text, mark, note = description.partition("?")
+    return Question(
+        name=name,
+        text=text + mark,
+        note=note.strip(),
+        sql=_REF.sub(r"\1", sql).strip(),
+        tables=frozenset(_REF.findall(sql)),
+    )
+
+
+def answer_question(connection: Any, question: Question) -> list[dict[str, Any]]:
     """Run a question of `read_questions` on an open published file."""
     try:
         result = connection.execute(question.sql)
@@ -87,10 +86,8 @@ def answer_question(connection: Any, question: Question) -> Answer:
             f"{question.name} cannot be answered from the published tables: "
             f"{str(error).splitlines()[0]}"
         ) from None
-    return Answer(
-        columns=tuple(column[0] for column in result.description),
-        rows=tuple(result.fetchall()),
-    )
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def answer_questions(
@@ -118,8 +115,10 @@ def answer_questions(
             if progress:
                 progress(question.text, number / len(questions))
             if question.tables <= published:
-                answer = answer_question(connection, question)
-                sections.append(_section(question, answer, with_sql=with_sql))
+                note = textwrap.fill(question.note, _WIDTH)
+                sql = f"```sql\n{question.sql}\n```\n\n" if with_sql else ""
+                answer = markdown_table(answer_question(connection, question))
+                sections.append(f"## {question.text}\n\n{note}\n\n{sql}{answer}")
             else:
                 absent = ", ".join(sorted(question.tables - published))
                 skipped.append(f"- {question.text} It needs {absent}.\n")
@@ -128,51 +127,26 @@ def answer_questions(
     return "\n".join(sections)
 
 
-def markdown_table(answer: Answer) -> str:
+def markdown_table(rows: Sequence[Mapping[str, Any]]) -> str:
     r"""Write an answer as a Markdown table.
 
-    >>> answer = Answer(("persona", "n_customers"), (("Young | new", 1200),))
-    >>> print(markdown_table(answer))
+    >>> print(markdown_table([{"persona": "Young | new", "n_customers": 1200}]))
     | persona | n_customers |
     | --- | ---: |
     | Young \| new | 1,200 |
     <BLANKLINE>
     """
-    if not answer.rows:
+    if not rows:
         return "No rows.\n"
     alignments = [
-        "---:" if _are_numbers(values) else "---"
-        for values in zip(*answer.rows, strict=True)
+        "---:" if _are_numbers([row[column] for row in rows]) else "---"
+        for column in rows[0]
     ]
-    cells = [map(_cell, row) for row in answer.rows[:_MOST_ROWS]]
-    lines = [answer.columns, alignments, *cells]
+    cells = [map(_cell, row.values()) for row in rows[:_MOST_ROWS]]
+    lines = [rows[0], alignments, *cells]
     table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    n_more = len(answer.rows) - _MOST_ROWS
+    n_more = len(rows) - _MOST_ROWS
     return table if n_more <= 0 else f"{table}\n{n_more:,} more rows are not shown.\n"
-
-
-def _section(question: Question, answer: Answer, *, with_sql: bool) -> str:
-    note = textwrap.fill(question.note, _WIDTH)
-    sql = f"```sql\n{question.sql}\n```\n\n" if with_sql else ""
-    return f"## {question.text}\n\n{note}\n\n{sql}{markdown_table(answer)}"
-
-
-def _question(name: str, description: str, sql: str) -> Question:
-    text, mark, note = description.partition("?")
-    if not mark:
-        raise InputError(f"the description of {name} does not begin with a question")
-    plain = _REF.sub(r"\1", sql).strip()
-    if "{{" in plain or "{%" in plain or "{#" in plain:
-        raise InputError(
-            f"{name}.sql uses more than ref(), so other tools cannot run it"
-        )
-    return Question(
-        name=name,
-        text=text + mark,
-        note=note.strip(),
-        sql=plain,
-        tables=frozenset(_REF.findall(sql)),
-    )
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

@@ -21,11 +21,13 @@ from mall_segments.bi.superset_charts import (
     Chart,
     bars,
     differences,
+    histogram,
     identity,
     lines,
     number,
     only,
     places,
+    shares,
     table,
 )
 from mall_segments.bi.superset_datasets import Datasets, Names, capital
@@ -41,6 +43,12 @@ _COLOUR: Final = re.compile(r"--c(\d): (#\w{6})")
 # The earliest a zip file can hold, so that the same bundle gives the same bytes.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _FEW: Final = 10
+_MEASURES: Final = (
+    "input rows",
+    "accepted customers",
+    "rejected rows",
+    "imputed customers",
+)
 
 
 def write_bundle(
@@ -116,54 +124,53 @@ class _Dashboard:
 
     def _rows(self, segmentation: ModelSegmentation) -> list[list[Chart]]:
         unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
+        by_segment = [("segment", True)]
         rows = [
             [
-                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24),
+                table("Verdict", "verdicts", {"verdict": None, "sentence": None}, 6,
+                      height=24),
                 number("Customers", "segments", "customers", ",d"),
                 number(f"Segments{unsure}", "segments", "segments", ",d"),
                 number("Mean silhouette", "segments", "mean_silhouette", ".2f",
                        subtitle="-1 misplaced, 1 well separated"),
             ],
             [
-                bars("Customers by segment", "segments", "segment", "customers", ",d",
-                     4),
+                bars("Customers by segment", "segments", "segment", "customers", 4),
                 table("What to do with each segment", "segments",
-                      ["segment", "segment_name", "n_customers", "customer_share",
-                       "recommended_action"], 8,
-                      formats={"customer_share": ".1%"}, order=[("segment", True)]),
+                      {"segment": None, "segment_name": None, "n_customers": None,
+                       "customer_share": ".1%", "recommended_action": None}, 8,
+                      by_segment),
             ],
             self._pictures(segmentation),
             self._shares(),
             [
                 table("Segments in rules", "rules",
-                      ["segment", "rule_text", "n_customers", "precision", "coverage"],
-                      12, order=[("segment", True), ("coverage", False)],
-                      formats={"precision": ".0%", "coverage": ".0%"}),
+                      {"segment": None, "rule_text": None, "n_customers": None,
+                       "precision": ".0%", "coverage": ".0%"}, 12,
+                      [*by_segment, ("coverage", False)]),
             ],
             [
                 lines("Why this many segments", "counts", "n_segments",
-                      ["silhouette", "stability"], 6, x_title="Number of segments"),
+                      ["silhouette", "stability"], 6),
                 bars("Do other algorithms agree", "algorithms", "algorithm",
-                     "agreement", ".2f", 6),
+                     "agreement", 6),
             ],
             [
                 table("Customers of each segment", "customers",
-                      ["customer_id", "segment", *self.datasets.described,
-                       "main_reason", "membership", "is_outlier"],
-                      12, search=True, order=[("membership", False)],
-                      formats={"membership": ".0%"}),
+                      {"customer_id": None, "segment": None,
+                       **dict.fromkeys(self.datasets.described), "main_reason": None,
+                       "membership": ".0%", "is_outlier": None}, 12,
+                      [("membership", False)], search=True),
             ],
         ]  # fmt: skip
-        (changes,) = self.connection.execute(
+        if self._value(
             "select count(*) from fct_segment_migrations where segmentation = ?",
-            [segmentation.name],
-        ).fetchone()
-        if changes:
-            rows.append([
-                table("Changes since the last build", "changes",
-                      ["movement", "from_segment", "to_segment", "n_customers"], 12,
-                      order=[("movement", True), ("n_customers", False)]),
-            ])  # fmt: skip
+            segmentation.name,
+        ):
+            columns = ("movement", "from_segment", "to_segment", "n_customers")
+            order = [("movement", True), ("n_customers", False)]
+            title = "Changes since the last build"
+            rows.append([table(title, "changes", dict.fromkeys(columns), 12, order)])
         where = {"segmentation": segmentation.name}
         return [
             [replace(chart, where=where | chart.where) for chart in row]
@@ -171,79 +178,66 @@ class _Dashboard:
             if row
         ]
 
+    def _value(self, query: str, *values: str) -> Any:
+        ((value,),) = self.connection.execute(query, list(values)).fetchall()
+        return value
+
     def _pictures(self, segmentation: ModelSegmentation) -> list[Chart]:
+        title = "How segments differ from all customers"
         numbers = [
             name
             for name in segmentation.features
             if self.model.column(name).type == "number"
         ]
-        has_plane = len(numbers) >= 2  # noqa: PLR2004 - a plane has two axes
-        compared = differences(
-            "How segments differ from all customers",
-            "profiles",
-            "difference",
-            6 if has_plane else 12,
-            about="In standard deviations of all customers.",
+        if len(numbers) < 2:  # noqa: PLR2004 - a plane has two axes
+            return [differences(title, "profiles", "difference", 12)]
+        (x, x_label), (y, y_label) = (
+            (f"mean_{name}", self.names.labels[name]) for name in numbers[:2]
         )
-        if not has_plane:
-            return [compared]
-        x, y = numbers[:2]
-        (largest,) = self.connection.execute(
-            "select max(n_customers) from fct_segment_points"
-        ).fetchone()
+        largest = self._value("select max(n_customers) from fct_segment_points")
+        size = "mark" if largest < _FEW else "customers"
         return [
-            places(
-                f"{self.names.labels[x]} and {self.names.labels[y]}",
-                "points",
-                (f"mean_{x}", self.names.labels[x]),
-                (f"mean_{y}", self.names.labels[y]),
-                size="mark" if largest < _FEW else "customers",
-            ),
-            compared,
-        ]
+            places(f"{x_label} and {y_label}", "points", (x, x_label), (y, y_label),
+                   size),
+            differences(title, "profiles", "difference", 6),
+        ]  # fmt: skip
 
     def _shares(self) -> list[Chart]:
-        names = self.datasets.demographics[:2]
-        charts = [
-            bars(f"{self.names.label(name)} by segment", "demographics", "segment",
-                 "customers", ".0%", 12 // len(names), by=name, shares=True)
-            for name in names
+        """Show two groups of customers by segment, or else two categories."""
+        named: list[tuple[str, str, str, dict[str, str]]] = [
+            (self.names.label(name), "demographics", name, {})
+            for name in self.datasets.demographics
+        ] or [
+            (self.names.labels[each.name], "categories", "level",
+             {"feature": self.names.labels[each.name]})
+            for each in self.model.columns if each.type == "category"
         ]  # fmt: skip
-        if charts:
-            return charts
-        categories = [each for each in self.model.columns if each.type == "category"]
         return [
-            bars(f"{self.names.labels[each.name]} by segment", "categories", "segment",
-                 "customers", ".0%", 12 // len(categories[:2]), by="level",
-                 shares=True, where={"feature": self.names.labels[each.name]})
-            for each in categories[:2]
-        ]  # fmt: skip
+            replace(
+                shares(f"{label} by segment", dataset, by, 12 // len(named[:2])),
+                where=where,
+            )
+            for label, dataset, by, where in named[:2]
+        ]
 
     def _file_rows(self) -> list[list[Chart]]:
-        measures = ("input rows", "accepted customers", "rejected rows",
-                    "imputed customers")  # fmt: skip
-        found = {
-            measure
-            for (measure,) in self.connection.execute(
-                "select distinct measure from fct_input_counts"
-            ).fetchall()
-        }
+        found = self.connection.execute(
+            "select distinct measure from fct_input_counts"
+        ).fetchall()
         counts = [
-            number(capital(measure), "input_counts", "n", ",d",
-                   where={"measure": measure})
-            for measure in measures if measure in found
-        ]  # fmt: skip
-        # The grouping column of the distribution, where there is a gender.
-        groups = set(self.columns["fct_feature_distribution"]) - {
-            *("feature", "bin_from", "bin_to", "n_customers", "customer_share")
-        }
+            replace(
+                number(capital(measure), "input_counts", "n", ",d"),
+                where={"measure": measure},
+            )
+            for measure in _MEASURES
+            if (measure,) in found
+        ]
+        is_grouped = "gender" in self.columns["fct_feature_distribution"]
         histograms = [
-            bars(label, "distribution", "bin_from", "customers", ",d", 4, upright=True,
-                 where={"feature": label}, x_title=f"{label}, from",
-                 by=next(iter(groups), None))
+            histogram(label, "distribution", "gender" if is_grouped else None)
             for name, label in self.names.labels.items()
             if self.model.column(name).type == "number"
-        ]  # fmt: skip
+        ]
         rows = [histograms[start : start + 3] for start in range(0, len(histograms), 3)]
         return [counts, *rows]
 
@@ -291,10 +285,8 @@ class _Dashboard:
                 "refresh_frequency": 0,
                 "cross_filters_enabled": True,
                 "native_filter_configuration": [
-                    _persona_filter(
-                        segmentation.name, keys[segmentation.name], uuids["segments"]
-                    )
-                    for segmentation in self.model.segmentations
+                    _persona_filter(name, keys[name], uuids["segments"])
+                    for name in list(tabs)[:-1]
                 ],
             },
             "version": "1.0.0",
@@ -351,9 +343,6 @@ def _database(kind: str, uri: str) -> dict[str, Any]:
         else uri,
         "cache_timeout": 60,
         "expose_in_sqllab": True,
-        "allow_run_async": False,
-        "allow_ctas": False,
-        "allow_cvas": False,
         "allow_dml": False,
         "allow_csv_upload": False,
         "extra": extra,

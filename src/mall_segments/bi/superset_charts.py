@@ -54,95 +54,80 @@ class Chart:
     kind: str
     width: int
     height: int
-    columns: list[str]
-    metrics: list[str]
     params: dict[str, Any]
     where: dict[str, str] = field(default_factory=dict)
-    about: str | None = None
 
     def exported(self, dataset_uuid: str) -> dict[str, Any]:
-        """Write it as Superset exports charts, with the query that alerts use."""
-        limit = self.params.get("row_limit", 5000)
-        query = {
-            "columns": self.columns,
-            "metrics": self.metrics,
-            "filters": [
-                {"col": column, "op": "==", "val": value}
-                for column, value in self.where.items()
-            ],
-            "orderby": [
-                json.loads(order) for order in self.params.get("order_by_cols", [])
-            ],
-            "row_limit": limit,
-            "extras": {},
-            "annotation_layers": [],
-        }
-        context = {
-            "datasource": {"id": 0, "type": "table"},
-            "force": False,
-            "queries": [query],
-            "result_format": "json",
-            "result_type": "full",
-        }
+        """Write it as Superset exports charts."""
         content = {
             "slice_name": self.title,
-            "description": self.about,
             "viz_type": self.kind,
             "params": {
                 "viz_type": self.kind,
                 "adhoc_filters": [only(*pair) for pair in self.where.items()],
-                "row_limit": limit,
+                "row_limit": 5000,
                 **self.params,
             },
-            "query_context": json.dumps(context),
-            "cache_timeout": None,
             "version": "1.0.0",
             "dataset_uuid": dataset_uuid,
         }
         return content | {"uuid": identity(content)}
 
 
-def number(title: str, dataset: str, metric: str, form: str, **more: Any) -> Chart:
+def number(title: str, dataset: str, metric: str, form: str, **params: Any) -> Chart:
     """Show one number, large."""
-    params = {"metric": metric, "y_axis_format": form, "header_font_size": 0.4}
-    if "subtitle" in more:
-        params["subtitle"] = more.pop("subtitle")
-    kind = "big_number_total"
-    return Chart(title, dataset, kind, 2, 16, [], [metric], params, **more)
+    params |= {"metric": metric, "y_axis_format": form, "header_font_size": 0.4}
+    return Chart(title, dataset, "big_number_total", 2, 16, params)
 
 
-def bars(
-    title: str, dataset: str, x: str, metric: str, form: str, width: int, **more: Any
-) -> Chart:
-    """Draw bars, stacked by ``by`` and with ``shares`` to the whole of each bar."""
-    by, shares = more.pop("by", None), more.pop("shares", False)
-    upright = more.pop("upright", False)
-    params = _DRAWN | {
+def bars(title: str, dataset: str, x: str, metric: str, width: int) -> Chart:
+    """Draw a bar for each name, with its number."""
+    params = _bars(x, metric, None) | {"y_axis_format": ",~g", "show_value": True}
+    return Chart(title, dataset, "echarts_timeseries_bar", width, 50, params)
+
+
+def shares(title: str, dataset: str, by: str, width: int) -> Chart:
+    """Draw a bar for each segment, of the shares of its customers."""
+    params = _bars("segment", "customers", by) | {
+        "y_axis_format": ".0%",
+        "stack": "Stack",
+        "only_total": False,
+        "contributionMode": "row",
+    }
+    return Chart(title, dataset, "echarts_timeseries_bar", width, 50, params)
+
+
+def histogram(title: str, dataset: str, by: str | None) -> Chart:
+    """Draw upright bars over what the bins of a feature begin with."""
+    params = _bars("bin_from", "customers", by) | {
+        "y_axis_format": ",d",
+        "orientation": "vertical",
+        "x_axis_title": f"{title}, from",
+        "x_axis_sort_asc": True,
+        "x_axis_sort_series_ascending": True,
+        "stack": "Stack",
+        "only_total": True,
+    }
+    kind = "echarts_timeseries_bar"
+    return Chart(title, dataset, kind, 4, 50, params, {"feature": title})
+
+
+def _bars(x: str, metric: str, by: str | None) -> dict[str, Any]:
+    return _DRAWN | {
         "x_axis": x,
         "metrics": [metric],
         "groupby": [by] if by else [],
-        "y_axis_format": form,
-        "orientation": "vertical" if upright else "horizontal",
+        "orientation": "horizontal",
         "show_legend": by is not None,
-        "show_value": by is None and not upright,
-        "x_axis_title": more.pop("x_title", ""),
         "xAxisForceCategorical": True,
         "x_axis_sort": x,
-        "x_axis_sort_asc": upright,
+        "x_axis_sort_asc": False,
         "x_axis_sort_series": "name",
-        "x_axis_sort_series_ascending": upright,
+        "x_axis_sort_series_ascending": False,
     }
-    if by:
-        params |= {"stack": "Stack", "only_total": not shares}
-    if shares:
-        params["contributionMode"] = "row"
-    kind, columns = "echarts_timeseries_bar", [x, by] if by else [x]
-    return Chart(title, dataset, kind, width, 50, columns, [metric], params, **more)
 
 
-def lines(
-    title: str, dataset: str, x: str, metrics: list[str], width: int, **more: Any
-) -> Chart:
+def lines(title: str, dataset: str, x: str, metrics: list[str], width: int) -> Chart:
     """Draw lines over numbers."""
     params = _DRAWN | {
         "x_axis": x,
@@ -151,23 +136,20 @@ def lines(
         "y_axis_format": ".2f",
         "markerEnabled": True,
         "markerSize": 6,
-        "x_axis_title": more.pop("x_title", ""),
     }
-    kind = "echarts_timeseries_line"
-    return Chart(title, dataset, kind, width, 50, [x], metrics, params, **more)
+    return Chart(title, dataset, "echarts_timeseries_line", width, 50, params)
 
 
 def places(
-    title: str, dataset: str, x: tuple[str, str], y: tuple[str, str], **more: Any
+    title: str, dataset: str, x: tuple[str, str], y: tuple[str, str], size: str
 ) -> Chart:
     """Draw points where they lie; the axes are metrics and their titles."""
-    columns, metrics = ["point", "segment"], [x[0], y[0], more.pop("size")]
     params = _DRAWN | {
         "series": "segment",
         "entity": "point",
         "x": x[0],
         "y": y[0],
-        "size": metrics[2],
+        "size": size,
         "max_bubble_size": "10",
         "opacity": 0.7,
         "x_axis_label": x[1],
@@ -178,12 +160,10 @@ def places(
         "tooltipSizeFormat": ",d",
         "truncateXAxis": False,
     }
-    return Chart(title, dataset, "bubble_v2", 6, 60, columns, metrics, params, **more)
+    return Chart(title, dataset, "bubble_v2", 6, 60, params)
 
 
-def differences(
-    title: str, dataset: str, metric: str, width: int, **more: Any
-) -> Chart:
+def differences(title: str, dataset: str, metric: str, width: int) -> Chart:
     """Draw a heat map of features and segments, neutral at zero."""
     params = {
         "x_axis": "feature",
@@ -202,27 +182,31 @@ def differences(
         "left_margin": "auto",
         "bottom_margin": "auto",
     }
-    kind, columns = "heatmap_v2", ["feature", "segment"]
-    return Chart(title, dataset, kind, width, 60, columns, [metric], params, **more)
+    return Chart(title, dataset, "heatmap_v2", width, 60, params)
 
 
 def table(
-    title: str, dataset: str, columns: list[str], width: int, **more: Any
+    title: str,
+    dataset: str,
+    columns: dict[str, str | None],
+    width: int,
+    order: list[tuple[str, bool]] | None = None,
+    *,
+    height: int = 50,
+    search: bool = False,
 ) -> Chart:
-    """List rows; ``order`` has pairs of a column and whether it ascends."""
-    height = more.pop("height", 50)
-    formats = more.pop("formats", {})
+    """List rows; columns may have a format, an order has whether it ascends."""
     params = {
         "query_mode": "raw",
-        "all_columns": columns,
-        "order_by_cols": [json.dumps(order) for order in more.pop("order", [])],
+        "all_columns": list(columns),
+        "order_by_cols": [json.dumps(each) for each in order or []],
         "column_config": {
-            column: {"d3NumberFormat": form} for column, form in formats.items()
+            column: {"d3NumberFormat": form} for column, form in columns.items() if form
         },
         "server_page_length": 10,
         "show_cell_bars": False,
         "table_timestamp_format": "smart_date",
-        "include_search": more.pop("search", False),
+        "include_search": search,
         "row_limit": 1000,
     }
-    return Chart(title, dataset, "table", width, height, columns, [], params, **more)
+    return Chart(title, dataset, "table", width, height, params)

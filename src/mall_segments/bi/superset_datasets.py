@@ -1,6 +1,5 @@
 """The data sets of the dashboard: queries over published tables, by their labels."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,18 +46,13 @@ class Names:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        plain = {
+        self.labels = {
             column.name: capital(
                 f"{column.label} ({column.unit})"
                 if column.unit and column.unit != column.label
                 else column.label
             )
             for column in model.columns
-        }
-        times = Counter(plain.values())
-        self.labels = {
-            name: label if times[label] == 1 else f"{label} [{name}]"
-            for name, label in plain.items()
         }
         self.numbers = [each.name for each in model.columns if each.type == "number"]
         # Names sort as text, so numbers of several digits all need as many.
@@ -199,18 +193,12 @@ class Datasets:
             "schema": self.schema,
             "description": about,
             "sql": self.sql(dataset, self.schema),
-            "main_dttm_col": None,
-            "filter_select_enabled": True,
             "metrics": [self._metric(name) for name in dataset.metrics],
             "columns": [
                 {
                     "column_name": name,
                     "verbose_name": self.names.label(name),
                     "type": types.get(type_, type_),
-                    "is_dttm": False,
-                    "is_active": True,
-                    "groupby": True,
-                    "filterable": True,
                 }
                 for name, type_, *_ in described
             ],

@@ -62,9 +62,14 @@ def command(file: str, orders: str | None, output: Path, **flags: bool) -> None:
         raise SettingsError(f"{output} cannot be written: {error.strerror}") from None
     width = min(max(len(choice.header) for choice in choices), 30)
     for choice in choices:
-        told = (choice.why, choice.reasons.get("transform"), choice.reasons.get("clip"))
+        told = [choice.why]
+        told += [
+            choice.settings[of][1]
+            for of in ("transform", "clip")
+            if of in choice.settings
+        ]
         use = "described" if choice.why_not_clustered else choice.use
-        reasons = choice.why_not_clustered or "; ".join(filter(None, told))
+        reasons = choice.why_not_clustered or "; ".join(told)
         click.echo(f"{choice.header[:30]:<{width}}  {use:<11}  {reasons[:_WIDEST]}")
     click.echo(
         f"\nThe reasons are in {output}, too. Next:\n"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from mall_segments.errors import InputError
-from mall_segments.intake.columns import normalise
+from mall_segments.intake.columns import compact_words, header_words, normalise
 from mall_segments.settings.values import ColumnName
 from mall_segments.wording import compact, shorten
 
@@ -75,21 +75,23 @@ _MALE: Final = frozenset(
 class Choice:
     """What a column is used as, under which name, and why.
 
-    ``settings`` are those of its feature beyond name, type and aliases; ``reasons``
-    says why, by setting. ``is_clustered`` is whether the segmentation uses it.
-    ``female`` and ``male`` are the levels of a gender that mean so.
+    ``settings`` are those of its feature beyond name, type and aliases, each with its
+    reason. ``female`` and ``male`` are the levels of a gender that mean so.
     """
 
     header: str
     use: Use
     why: str
     name: str = ""
-    settings: dict[str, object] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    is_clustered: bool = False
+    settings: dict[str, tuple[object, str]] = field(default_factory=dict)
     why_not_clustered: str = ""
     female: tuple[str, ...] = ()
     male: tuple[str, ...] = ()
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the segmentation uses it."""
+        return self.use in ("number", "category") and not self.why_not_clustered
 
     @property
     def unit(self) -> str:
@@ -164,12 +166,13 @@ def _id_column(facts: FileFacts) -> ColumnFacts | None:
     named = [
         column
         for column in unique
-        if _words(column.header) & _ID_WORDS or compact(column.header) in _ID_WORDS
+        if set(header_words(column.header)) & _ID_WORDS
+        or compact(column.header) in _ID_WORDS
     ]
     codes = [
         column
         for column in unique
-        if not (column.is_number or _words(column.header) & _CODE_WORDS)
+        if not (column.is_number or set(header_words(column.header)) & _CODE_WORDS)
         and all(map(_CODE.fullmatch, column.levels))
     ]
     return next(iter([*named, *codes]), None)
@@ -221,7 +224,7 @@ def _why_not(column: ColumnFacts) -> str:
             "dates; give orders with --orders and recency is made of them",
         ),
         (
-            column.is_number and bool(_words(column.header) & _CODE_WORDS),
+            column.is_number and bool(set(header_words(column.header)) & _CODE_WORDS),
             "a code, which is no measure",
         ),
         (
@@ -241,24 +244,17 @@ def _why_not(column: ColumnFacts) -> str:
 
 
 def _number(column: ColumnFacts, names: set[str]) -> Choice:
-    settings: dict[str, object] = {}
-    reasons: dict[str, str] = {}
-    is_log = False
+    settings: dict[str, tuple[object, str]] = {}
     if column.minimum >= 0:
-        settings["minimum"] = 0
-        reasons["minimum"] = "no value is below; such a one would be rejected"
+        settings["minimum"] = 0, "no value is below; such a one would be rejected"
     if abs(column.skewness) > _SKEWED:
         is_log = column.skewness > 0 and column.minimum >= 0
-        settings["transform"] = "log" if is_log else "yeo_johnson"
-        reasons["transform"] = (
-            f"its skewness is {column.skewness:.1f}: few large values would make "
-            "segments of their own"
-            if column.skewness > 0
-            else f"its skewness is {column.skewness:.1f}"
-        )
+        reason = f"its skewness is {column.skewness:.1f}"
+        if column.skewness > 0:
+            reason += ": few large values would make segments of their own"
+        settings["transform"] = "log" if is_log else "yeo_johnson", reason
     if 0 < column.n_far <= _MOST_FAR * column.n_values:
-        settings["clip"] = [0.01, 0.99]
-        reasons["clip"] = f"{column.n_far:,} values lie far from all others"
+        settings["clip"] = [0.01, 0.99], f"{column.n_far:,} values lie far from others"
     why = f"from {column.minimum:,.6g} to {column.maximum:,.6g}"
     if column.n_missing:
         why += f", {column.n_missing / column.n_rows:.1%} blank"
@@ -268,7 +264,6 @@ def _number(column: ColumnFacts, names: set[str]) -> Choice:
         why=why,
         name=_name(column, names),
         settings=settings,
-        reasons=reasons,
     )
 
 
@@ -278,39 +273,31 @@ def _cluster(choices: list[Choice], facts: FileFacts) -> list[Choice]:
     result = []
     n_numbers = sum(choice.use == "number" for choice in choices)
     for choice in choices:
-        if choice.use not in ("number", "category"):
-            result.append(choice)
-            continue
         why_not = ""
-        if choice.use == "category" and n_numbers >= _LEAST_NUMBERS:
-            why_not = "described in each segment; add it to segment by it, too"
         alike = [
             other
             for other in used
             if abs(facts.correlations.get((other, choice.header), 0)) > _ALIKE
         ]
-        if alike:
+        if choice.use not in ("number", "category"):
+            pass
+        elif choice.use == "category" and n_numbers >= _LEAST_NUMBERS:
+            why_not = "described in each segment; add it to segment by it, too"
+        elif alike:
             why_not = f"it goes with {shorten(alike[0])}, so it says little more"
-        elif not why_not and len(used) >= _MOST_FEATURES:
+        elif len(used) >= _MOST_FEATURES:
             why_not = f"{_MOST_FEATURES} features are as many as people follow"
-        if not why_not:
+        chosen = replace(choice, why_not_clustered=why_not)
+        if chosen.is_clustered:
             used.append(choice.header)
-        result.append(
-            replace(choice, is_clustered=not why_not, why_not_clustered=why_not)
-        )
+        result.append(chosen)
     return result
-
-
-def _words(header: str) -> set[str]:
-    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
-    return {compact(word) for word in re.split(r"[\W_]+", apart) if word}
 
 
 def _name(column: ColumnFacts, names: set[str]) -> str:
     """Make a name that settings allow: lower-case letters, digits and underscores."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column.header)
-    words = [compact(word) for word in re.split(r"[\W_]+", apart)]
-    plain = re.sub(r"[^a-z0-9]+", "_", "_".join(filter(None, words))).strip("_")
+    plain = re.sub(r"[^a-z0-9]+", "_", "_".join(compact_words(apart))).strip("_")
     if not plain or not plain[0].isalpha():
         plain = f"feature_{plain}".strip("_")
     plain = plain[: _LONGEST_NAME - 9].rstrip("_")

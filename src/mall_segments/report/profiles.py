@@ -42,17 +42,10 @@ def read_profiles(subject: Subject, profiles: Sequence[Row]) -> dict[str, Any]:
     }
     known = {name for _, name in cells}
     numbers = [view for name, view in subject.features.items() if name in known]
+    z_scores = {key: cell["z_score"] for key, cell in cells.items()}
     lines = [
-        (
-            segment_id,
-            label,
-            [
-                cell and cell["z_score"]
-                for view in numbers
-                for cell in [cells.get((segment_id, view.name))]
-            ],
-        )
-        for segment_id, label in subject.labels.items()
+        (key, label, [z_scores.get((key, view.name)) for view in numbers])
+        for key, label in subject.labels.items()
     ]
     # Every column that the table of demographics has.
     fixed = {"segmentation", "segment_id", "n_customers", "share_of_segment"}

@@ -317,18 +317,6 @@ def test_who_may_read_a_table_may_read_it_after_the_next_push(
         connection.execute("drop role viewer")
 
 
-def test_a_second_push_does_not_get_in_the_way_of_the_first(
-    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = destination(database, monkeypatch, tmp_path)
-    with psycopg.connect(database) as connection:
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtext('mall-segments push mall_segments'))"
-        )
-        with pytest.raises(PublishError, match="another push to the schema"):
-            push_to_postgres(small_generation(tmp_path / "0", 0), target)
-
-
 def test_a_reader_that_never_ends_is_waited_for_and_then_named(
     tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
