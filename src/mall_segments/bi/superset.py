@@ -39,7 +39,7 @@ ROOT: Final = "mall_segments_dashboard"
 TITLE: Final = "Customer segments"
 
 _MASK: Final = "XXXXXXXXXX"  # For which Superset asks when the bundle is imported.
-_COLOUR: Final = re.compile(r"--c(\d): (#\w{6})")
+_COLOUR: Final = re.compile(r"--c(\d): (?:light-dark\()?(#\w{6})")
 # The earliest a zip file can hold, so that the same bundle gives the same bytes.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _FEW: Final = 10
@@ -244,32 +244,10 @@ class _Dashboard:
     def _exported_dashboard(
         self, tabs: dict[str, list[list[Chart]]], uuids: dict[str, str]
     ) -> dict[str, Any]:
-        position: dict[str, Any] = {
-            "DASHBOARD_VERSION_KEY": "v2",
-            "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
-        }
-        _place(position, "ROOT", "ROOT_ID", [], ["GRID_ID"])
-        _place(position, "GRID", "GRID_ID", ["ROOT_ID"], ["TABS-1"])
-        keys = {tab: f"TAB-{n}" for n, tab in enumerate(tabs, 1)}
-        parents = ["ROOT_ID", "GRID_ID"]
-        _place(position, "TABS", "TABS-1", parents, list(keys.values()))
-        numbers = count(1)
-        for tab, rows in tabs.items():
-            key = keys[tab]
-            row_keys = [f"ROW-{key}-{n}" for n in range(len(rows))]
-            _place(position, "TAB", key, [*parents, "TABS-1"], row_keys,
-                   text=capital(tab.replace("_", " ")))  # fmt: skip
-            for row_key, row in zip(row_keys, rows, strict=True):
-                above = [*parents, "TABS-1", key]
-                charts = [(next(numbers), chart) for chart in row]
-                _place(position, "ROW", row_key, above,
-                       [f"CHART-{n}" for n, _ in charts],
-                       background="BACKGROUND_TRANSPARENT")  # fmt: skip
-                for n, chart in charts:
-                    _place(position, "CHART", f"CHART-{n}", [*above, row_key], [],
-                           chartId=n, sliceName=chart.title,
-                           uuid=chart.exported(uuids[chart.dataset])["uuid"],
-                           width=chart.width, height=chart.height)  # fmt: skip
+        filters = [
+            _persona_filter(segmentation.name, f"TAB-{number}", uuids["segments"])
+            for number, segmentation in enumerate(self.model.segmentations, 1)
+        ]
         return {
             "dashboard_title": TITLE,
             "description": "Who the customers are, how sure the segments are, and what "
@@ -278,16 +256,13 @@ class _Dashboard:
             "slug": "mall-segments",
             "published": True,
             "uuid": identity("dashboard"),
-            "position": position,
+            "position": _position(tabs, uuids),
             "metadata": {
                 "color_scheme": "",
                 "label_colors": self._colours(),
                 "refresh_frequency": 0,
                 "cross_filters_enabled": True,
-                "native_filter_configuration": [
-                    _persona_filter(name, keys[name], uuids["segments"])
-                    for name in list(tabs)[:-1]
-                ],
+                "native_filter_configuration": filters,
             },
             "version": "1.0.0",
         }
@@ -295,8 +270,8 @@ class _Dashboard:
     def _colours(self) -> dict[str, str]:
         """Give segments the colours that they have in the report."""
         styles = files("mall_segments") / "report" / "assets" / "colours.css"
-        # The first definition of a colour is that of the light page.
-        colours = dict(reversed(_COLOUR.findall(styles.read_text(encoding="utf-8"))))
+        # Of two colours the light page's comes first.
+        colours = dict(_COLOUR.findall(styles.read_text(encoding="utf-8")))
         return {
             f"{segment.segment_id:0{self.names.digits}} {segment.persona}": colours[
                 str((segment.segment_id - 1) % len(colours) + 1)
@@ -363,21 +338,37 @@ def _kind(uri: str) -> str:
     )
 
 
-def _place(
-    position: dict[str, Any],
-    kind: str,
-    key: str,
-    parents: list[str],
-    children: list[str],
-    **meta: Any,
-) -> None:
-    position[key] = {
-        "type": kind,
-        "id": key,
-        "parents": parents,
-        "children": children,
-        "meta": meta,
-    }
+def _position(
+    tabs: dict[str, list[list[Chart]]], uuids: dict[str, str]
+) -> dict[str, Any]:
+    """Lay out tabs of rows of charts."""
+    header = {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}}
+    position: dict[str, Any] = {"DASHBOARD_VERSION_KEY": "v2", "HEADER_ID": header}
+
+    def place(kind: str, key: str, children: list[str], **meta: Any) -> str:
+        position[key] = {"type": kind, "id": key, "children": children, "meta": meta}
+        return key
+
+    numbers, tab_keys = count(1), []
+    for tab_number, (tab, rows) in enumerate(tabs.items(), 1):
+        row_keys = []
+        for row_number, row in enumerate(rows, 1):
+            charts = [
+                place("CHART", f"CHART-{number}", [], chartId=number,
+                      sliceName=chart.title, width=chart.width, height=chart.height,
+                      uuid=chart.exported(uuids[chart.dataset])["uuid"])
+                for chart, number in zip(row, numbers, strict=False)
+            ]  # fmt: skip
+            key, background = f"ROW-{tab_number}-{row_number}", "BACKGROUND_TRANSPARENT"
+            row_keys.append(place("ROW", key, charts, background=background))
+        text = capital(tab.replace("_", " "))
+        tab_keys.append(place("TAB", f"TAB-{tab_number}", row_keys, text=text))
+    place(
+        "ROOT",
+        "ROOT_ID",
+        [place("GRID", "GRID_ID", [place("TABS", "TABS-1", tab_keys)])],
+    )
+    return position
 
 
 def _slug(text: str) -> str:

@@ -20,7 +20,6 @@ from mall_segments.report.svg import (
     line,
     nice_axis,
     share,
-    tip,
     words,
 )
 
@@ -160,7 +159,7 @@ def map_marks(
         *(
             element(
                 "g",
-                tip(labels[segment_id]),
+                element("title", labels[segment_id]),
                 element("circle", cx=share(x), cy=share(y), r=9, class_="centroid"),
                 words(str(segment_id), x, y, "centroid-number", dy="0.36em"),
             )
@@ -270,7 +269,7 @@ def criterion_marks(
         place = {"cx": share(x), "cy": share(y)}
         if n_segments in preferred:
             content.append(element("circle", r=8, class_="ring", **place))
-        says = tip(f"{n_segments} segments: {value:.4g}")
+        says = element("title", f"{n_segments} segments: {value:.4g}")
         content.append(element("circle", says, r=3.5, class_="mark point", **place))
     return joined(*content)
 

@@ -20,27 +20,30 @@ STABLE: Final = 0.75
 
 
 class Criterion(NamedTuple):
-    """A way to judge a number of segments: its column, name and reading.
-
-    ``choice`` is its name among those that prefer a number; None where it prefers none,
-    as the bend of a smooth curve is evidence of nothing.
-    """
+    """A way to judge a number of segments: its column, name and reading."""
 
     column: str
-    choice: str | None
     title: str
     reading: str
+
+    @property
+    def choice(self) -> str | None:
+        """Its name where numbers are preferred; None if it prefers none.
+
+        The bend of a smooth curve is evidence of nothing, and few segments agree best.
+        """
+        if self.column in ("inertia", "stability_ari"):
+            return None
+        return self.column.removeprefix("lowest_")
 
 
 CRITERIA: Final = (
     Criterion(
         "inertia",
-        None,
         "Inertia",
         "Distances within segments, which always fall: look for a bend, if any.",
     ),
     Criterion(
-        "silhouette",
         "silhouette",
         "Silhouette",
         "How much closer customers are to their own segment than to the next: higher "
@@ -48,18 +51,15 @@ CRITERIA: Final = (
     ),
     Criterion(
         "calinski_harabasz",
-        "calinski_harabasz",
         "Calinski-Harabasz",
         "Distance between segments over distance within: higher is better.",
     ),
     Criterion(
         "davies_bouldin",
-        "davies_bouldin",
         "Davies-Bouldin",
         "How much neighbours overlap: lower is better.",
     ),
     Criterion(
-        "gap",
         "gap",
         "Gap",
         "Distance gained over customers without any segments, with its standard "
@@ -67,20 +67,17 @@ CRITERIA: Final = (
     ),
     Criterion(
         "stability_ari",
-        None,
         "Agreement of resamples",
         "How alike the segments of resampled customers are (adjusted Rand index): "
         "higher is better, and easier for few segments.",
     ),
     Criterion(
         "lowest_jaccard",
-        "jaccard",
         "Stability",
         "How much of the least stable segment is found again among resampled "
         "customers (Jaccard): three quarters and more is usually called stable.",
     ),
     Criterion(
-        "separation",
         "separation",
         "Separation",
         "How far the two nearest segments are apart, in standard deviations within "

@@ -37,13 +37,12 @@ class FeatureView:
     name: str
     label: str
     unit: str
-    is_whole: bool
 
     @property
     def is_money(self) -> bool:
         """Whether it is what a customer spends or earns, so that it can be added up.
 
-        >>> FeatureView("rate", "room rate", "EUR", False).is_money
+        >>> FeatureView("rate", "room rate", "EUR").is_money
         False
         """
         words = re.split(r"[\W_]+", self.label.casefold())
@@ -58,7 +57,7 @@ class FeatureView:
     def with_unit(self, value: float) -> str:
         """Write a value briefly, with its unit.
 
-        >>> FeatureView("age", "age", "years", True).with_unit(38.849)
+        >>> FeatureView("age", "age", "years").with_unit(38.849)
         '38.8 years'
         """
         written = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"  # noqa: PLR2004
@@ -73,7 +72,6 @@ def feature_views(model: Model) -> dict[str, FeatureView]:
             column.label,
             # "Orders (orders)" says nothing more than "Orders".
             "" if column.unit.casefold() == column.label.casefold() else column.unit,
-            column.is_whole,
         )
         for column in model.columns
     }

@@ -10,7 +10,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from mall_segments.report.svg import element, tip
+from mall_segments.report.svg import element
 
 N_COLOURS: Final = 8
 RADII: Final = (3.2, 4.2, 5.6, 7.2)
@@ -73,7 +73,7 @@ def marker(
     """Place a segment's marker, which says its title when pointed at."""
     return element(
         "use",
-        *([tip(title)] if title else []),
+        *([element("title", title)] if title else []),
         href=f"#m{shape_number(segment_id)}-{size}",
         x=x,
         y=y,

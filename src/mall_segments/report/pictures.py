@@ -14,7 +14,8 @@ from mall_segments.report.sections import View
 PNG_SCALE: Final = 1.5
 
 _VARIABLE = re.compile(r"var\((--[a-z0-9-]+)\)")
-_DEFINITION = re.compile(r"(--[a-z0-9-]+):\s*([^;]+);")
+# Of two colours the light page's comes first.
+_DEFINITION = re.compile(r"(--[a-z0-9-]+): (?:light-dark\()?(#\w+)")
 
 
 def write_pictures(folder: Path, views: Iterable[View]) -> None:
@@ -46,8 +47,7 @@ def _picture(view: View) -> str:
 
 def _style() -> str:
     """Resolve the colours of the light page: not all that draw SVG know variables."""
-    # The light page's colours come first in the file.
-    colours = dict(reversed(_DEFINITION.findall(read_asset("colours.css"))))
+    colours = dict(_DEFINITION.findall(read_asset("colours.css")))
     # What else varies is of parts that no picture has.
     return _VARIABLE.sub(
         lambda variable: colours.get(variable[1], "none"), read_asset("charts.css")

@@ -36,9 +36,8 @@ SPENDING = ("spend_share", "mean_spend")
 
 NO_SEGMENTS = "no segments"
 
-# What the page needs of a column and of a segment to assign a customer.
+# What the page needs of a column to assign a customer.
 _COLUMN = {"name", "type", "imputed", "minimum", "maximum"}
-_SEGMENT = {"segment_id", "share", "outlier_distance", "coordinates", "centroid"}
 
 
 def read_report(
@@ -197,34 +196,33 @@ def _movements(segment: Row, moves: Sequence[Row]) -> dict[str, Row]:
     }
 
 
-def _finder(model: Model, subject: Subject) -> dict[str, Any]:
+def _finder(model: Model, subject: Subject) -> View:
     """Write a segmentation for `assign` of ``report.js``, which computes the same.
 
     A number left empty takes the column's imputed value; a category left empty is of
     the level ``unknown``.
     """
     segmentation = subject.segmentation
-    columns = []
-    for name in segmentation.features:
-        column, view = model.column(name), subject.features[name]
-        levels = sorted(
-            axis.level
-            for axis in segmentation.coordinates
-            if axis.feature == name and axis.level and axis.level != "unknown"
-        )
-        columns.append(
-            column.model_dump(include=_COLUMN)
-            | {"label": view.label, "title": view.title, "levels": levels}
-        )
+    axes = [axis.model_dump() for axis in segmentation.coordinates]
+    views = [subject.features[name] for name in segmentation.features]
     return {
-        "columns": columns,
-        "precision": parameters_of(model, segmentation)["precision"],
-        "coordinates": [
-            axis.model_dump(mode="json") for axis in segmentation.coordinates
+        "columns": [
+            model.column(view.name).model_dump(include=_COLUMN)
+            | {
+                "label": view.label,
+                "title": view.title,
+                "levels": [
+                    axis["level"]
+                    for axis in axes
+                    if axis["feature"] == view.name and axis["level"] != "unknown"
+                ],
+            }
+            for view in views
         ],
+        "precision": parameters_of(model, segmentation)["precision"],
+        "coordinates": axes,
         "segments": [
-            segment.model_dump(include=_SEGMENT)
-            | {"label": subject.labels[segment.segment_id]}
+            segment.model_dump() | {"label": subject.labels[segment.segment_id]}
             for segment in segmentation.segments
         ],
     }

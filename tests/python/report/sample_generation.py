@@ -30,6 +30,35 @@ LETTERS = "ABCDEFGHIJKLMNOP"
 
 BUILD_ID = "20261121T120000.000000Z-0f8e12ab"
 
+_COLUMNS = {
+    "fct_cluster_count_scores": """segmentation n_segments inertia silhouette
+        calinski_harabasz davies_bouldin gap gap_standard_error stability_ari
+        lowest_jaccard separation smallest_segment_share is_exact is_chosen
+        chosen_by""",
+    "fct_segmentation_verdicts": """segmentation verdict sentence n_segments silhouette
+        null_uniform_p95 null_gaussian_p95 gap_choice lowest_jaccard
+        smallest_segment_share hopkins""",
+    "fct_algorithm_scores": """segmentation algorithm n_clusters noise_share silhouette
+        calinski_harabasz davies_bouldin ari_to_kmeans seconds parameters n_customers
+        is_exact failure""",
+    "fct_segment_differences": """segmentation attribute test statistic p_value
+        effect_size effect_reading is_fitted""",
+    "fct_segment_rules": """segmentation segment_id rule_id rule_text precision coverage
+        n_customers""",
+    "fct_principal_components": """segmentation component feature loading
+        explained_variance_ratio cumulative_variance_ratio""",
+    "fct_segment_migrations": """segmentation from_segment_id from_segment_name
+        to_segment_id to_segment_name movement n_customers""",
+    "fct_feature_correlation": "feature other_feature pearson spearman",
+    "fct_feature_drift": """feature population_stability_index reading ks_statistic
+        ks_p_value previous_n_customers current_n_customers previous_mean
+        current_mean""",
+    "fct_input_counts": "measure subject n",
+    "fct_rejected_customers": "rejection_reasons",
+}
+_TEXTS = ("segmentation", "feature", "other_feature", "reading", "movement",
+          "from_segment_name", "to_segment_name")  # fmt: skip
+
 SENTENCES = {
     "clear segments": "There are clear segments here.",
     "weak segments": "The segments are weak: other samples shift them.",
@@ -203,25 +232,19 @@ def write_generation(folder: Path, sample: Sample) -> Model:
     ]
     levels = [each.name for each in sample.columns if each.name not in numbers]
     connection = duckdb.connect(str(folder / DATABASE))
+    assigned = []
     for segmentation in model.segmentations:
         found = assign(model, segmentation, sample.customers)
-        assigned = frame.assign(
-            **sample.extra,
-            segmentation=segmentation.name,
-            segment_id=found.segment + 1,
-            silhouette=1 - found.distance / found.second_distance,
-            is_outlier=found.is_outlier,
+        assigned.append(
+            frame.assign(
+                **sample.extra,
+                segmentation=segmentation.name,
+                segment_id=found.segment + 1,
+                silhouette=1 - found.distance / found.second_distance,
+            )
         )
-        connection.register("assigned", assigned)
-        create = connection.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'customers'"
-        ).fetchone()
-        verb = (
-            "INSERT INTO customers"
-            if create and create[0]
-            else "CREATE TABLE customers AS"
-        )
-        connection.execute(f"{verb} SELECT * FROM assigned")
+    connection.register("assigned", pd.concat(assigned))
+    connection.execute("CREATE TABLE customers AS FROM assigned")
     _segments(connection, sample, model)
     _long_tables(connection, sample, numbers, levels)
     _made_up(connection, sample, model, numbers, levels)
@@ -233,29 +256,27 @@ def write_generation(folder: Path, sample: Sample) -> Model:
     return model
 
 
-def _table(
-    connection: Any, name: str, rows: Sequence[Mapping[str, Any]], **types: str
-) -> None:
-    """Create a table of rows; ``types`` are the columns of one without rows."""
-    if not rows:
-        columns = ", ".join(f"{column} {kind}" for column, kind in types.items())
-        connection.execute(f"CREATE TABLE {name} ({columns})")
-        return
-    frame = pd.DataFrame(list(rows)).convert_dtypes()
+def _table(connection: Any, name: str, columns: str, rows: list[Any]) -> None:
+    """Create a table; one without rows is made of a row of every type."""
+    names = columns.split()
+    example = [tuple("" if name in _TEXTS else 0 for name in names)]
+    frame = pd.DataFrame(rows or example, columns=names).convert_dtypes()
     connection.register("rows_of", frame)
     connection.execute(f"CREATE TABLE {name} AS SELECT * FROM rows_of")
+    if not rows:
+        connection.execute(f"DELETE FROM {name}")
 
 
 def _segments(connection: Any, sample: Sample, model: Model) -> None:
-    rows = []
-    for segmentation in model.segmentations:
-        for segment in segmentation.segments:
-            row = segment.model_dump(exclude={"centroid", "coordinates", "share"})
-            more = {"n_outliers": 1, "segmentation": segmentation.name}
-            if sample.spend:
-                more |= {"mean_spend": 100.0 / segment.segment_id, "spend_share": 0.25}
-            rows.append(row | more)
-    _table(connection, "dim_segments", rows)
+    rows = [
+        segment.model_dump(exclude={"centroid", "coordinates", "share"})
+        | {"n_outliers": 1, "segmentation": segmentation.name}
+        | ({"mean_spend": 9.0, "spend_share": 0.25} if sample.spend else {})
+        for segmentation in model.segmentations
+        for segment in segmentation.segments
+    ]
+    values = [tuple(row.values()) for row in rows]
+    _table(connection, "dim_segments", " ".join(rows[0]), values)
 
 
 def _long_tables(
@@ -361,195 +382,97 @@ def _made_up(
     numbers: Sequence[str],
     levels: Sequence[str],
 ) -> None:
+    """Create the tables whose numbers are not computed of the customers."""
     scores, verdicts, algorithms, differences, rules = [], [], [], [], []
     migrations, components = [], []
     for plan, segmentation in zip(sample.plans, model.segmentations, strict=True):
-        own = {"segmentation": plan.name}
+        own, k = plan.name, plan.k
+        best = {1: "gap", 4: "jaccard"}
+        best |= {k: "silhouette, calinski_harabasz, davies_bouldin"}
+        scores.append((own, 1, 400.0, *[None] * 3, 0.1, 0.03, *[None] * 3, 0.5, True,
+                       k == 1, best[1]))  # fmt: skip
         scores += [
-            own
-            | {
-                "n_segments": k,
-                "inertia": 400.0 / k,
-                "silhouette": None if k == 1 else 0.5 - abs(k - plan.k) / 20,
-                "calinski_harabasz": None if k == 1 else 240.0 - 10 * abs(k - plan.k),
-                "davies_bouldin": None if k == 1 else 0.6 + abs(k - plan.k) / 20,
-                "gap": 0.1 * k,
-                "gap_standard_error": 0.03,
-                "stability_ari": None if k == 1 else 0.9,
-                "lowest_jaccard": None if k == 1 else 0.96 if k == 4 else 0.68,
-                "separation": None if k == 1 else 9.0 / k,
-                "smallest_segment_share": 1 / k / 2,
-                "is_exact": True,
-                "is_chosen": k == plan.k,
-                "chosen_by": {
-                    1: "gap",
-                    4: "jaccard",
-                    plan.k: "silhouette, calinski_harabasz, davies_bouldin",
-                }.get(k),
-            }
-            for k in range(1, 11)
-        ]
-        verdicts.append(
-            own
-            | {
-                "verdict": plan.verdict,
-                "sentence": SENTENCES[plan.verdict],
-                "n_segments": plan.k,
-                "silhouette": 0.555,
-                "null_uniform_p95": 0.443,
-                "null_gaussian_p95": 0.388,
-                "gap_choice": 1,
-                "lowest_jaccard": 0.68,
-                "smallest_segment_share": 0.05,
-                "hopkins": 0.7,
-            }
-        )
-        common = {"calinski_harabasz": 200.0, "davies_bouldin": 0.7, "seconds": 0.1}
-        common |= {
-            "parameters": '{"n_clusters":5}',
-            "n_customers": 200,
-            "is_exact": True,
-        }
+            (own, n, 400.0 / n, 0.5 - abs(n - k) / 20, 240.0 - 10 * abs(n - k),
+             0.6 + abs(n - k) / 20, 0.1 * n, 0.03, 0.9, 0.96 if n == 4 else 0.68,
+             9.0 / n, 0.5 / n, True, n == k, best.get(n))
+            for n in range(2, 11)
+        ]  # fmt: skip
+        verdicts.append((own, plan.verdict, SENTENCES[plan.verdict], k, 0.555, 0.443,
+                         0.388, 1, 0.68, 0.05, 0.7))  # fmt: skip
         algorithms += [
-            own
-            | common
-            | {
-                "algorithm": name,
-                "n_clusters": 5,
-                "noise_share": noise,
-                "silhouette": silhouette,
-                "ari_to_kmeans": 0.9,
-                "failure": failure,
-            }
+            (own, name, 5, noise, silhouette, 200.0, 0.7, 0.9, 0.1,
+             '{"n_clusters":5}', 200, True, failure)
             for name, silhouette, noise, failure in (
                 ("kmeans", 0.5, 0.0, None),
                 ("ward", 0.45, 0.0, None),
                 ("hdbscan", 0.7, 0.4, None),
                 ("optics", None, None, "no cluster was found"),
             )
-        ]
+        ]  # fmt: skip
         differences += [
-            own
-            | {
-                "attribute": name,
-                "test": "Kruskal-Wallis" if name in numbers else "chi-squared",
-                "statistic": 12.3,
-                "p_value": None if name in plan.features else 2e-8,
-                "effect_size": 0.19,
-                "effect_reading": "large",
-                "is_fitted": name in plan.features,
-            }
+            (own, name, "Kruskal-Wallis" if name in numbers else "chi-squared", 12.3,
+             None if name in plan.features else 2e-8, 0.19, "large",
+             name in plan.features)
             for name in (*numbers, *levels, *sample.demographics)
-        ]
+        ]  # fmt: skip
         rules += [
-            own
-            | {
-                "segment_id": segment.segment_id,
-                "rule_id": segment.segment_id,
-                "rule_text": f"{plan.features[0]} is at least 41",
-                "precision": 0.97,
-                "coverage": 0.9,
-                "n_customers": 30,
-            }
-            for segment in segmentation.segments
+            (own, n, n, f"{plan.features[0]} is at least 41", 0.97, 0.9, 30)
+            for n in range(1, k + 1)
         ]
         axes = [
             axis.feature if axis.level is None else f"{axis.feature}={axis.level}"
             for axis in segmentation.coordinates
         ]
         components += [
-            own
-            | {
-                "component": number,
-                "feature": axis,
-                "loading": 0.6 if place == number else -0.2,
-                "explained_variance_ratio": 1 / len(axes),
-                "cumulative_variance_ratio": number / len(axes),
-            }
+            (own, number, axis, 0.6 if place == number else -0.2, 1 / len(axes),
+             number / len(axes))
             for number in range(1, len(axes) + 1)
             for place, axis in enumerate(axes, 1)
-        ]
-        if sample.has_previous:
-            migrations += _moves(segmentation)
-    _table(connection, "fct_cluster_count_scores", scores)
-    _table(connection, "fct_segmentation_verdicts", verdicts)
-    _table(connection, "fct_algorithm_scores", algorithms)
-    _table(connection, "fct_segment_differences", differences)
-    _table(connection, "fct_segment_rules", rules)
-    _table(connection, "fct_principal_components", components)
-    ends = {f"{side}_segment_{what}": kind for side in ("from", "to")
-            for what, kind in (("id", "bigint"), ("name", "text"))}  # fmt: skip
-    more = {"segmentation": "text", "movement": "text", "n_customers": "bigint"}
-    _table(connection, "fct_segment_migrations", migrations, **more, **ends)
-    _table(
-        connection,
-        "fct_feature_correlation",
-        [
-            {"feature": x, "other_feature": y, "pearson": 0.5, "spearman": -0.4}
-            for x in numbers
-            for y in numbers
-        ],
-        feature="text",
-        other_feature="text",
-    )
-    _table(
-        connection,
-        "fct_feature_drift",
-        [
-            {
-                "feature": name,
-                "population_stability_index": 0.02,
-                "reading": "little" if sample.has_previous else None,
-                "ks_statistic": 0.1,
-                "ks_p_value": 0.4,
-                "previous_n_customers": 190,
-                "current_n_customers": 200,
-                "previous_mean": 40.0,
-                "current_mean": 41.0,
-            }
-            for name in numbers
-        ],
-        feature="text",
-        reading="text",
-    )
+        ]  # fmt: skip
+        migrations += _moves(segmentation) if sample.has_previous else []
     n = len(next(iter(sample.customers.values())))
     counts = [
         ("input rows", "", n + 2),
         ("accepted customers", "", n),
         ("rejected rows", "", 2),
+        *(("distinct points", plan.name, n - 4) for plan in sample.plans),
     ]
-    counts += [("distinct points", plan.name, n - 4) for plan in sample.plans]
-    _table(
-        connection,
-        "fct_input_counts",
-        [{"measure": m, "subject": s, "n": n} for m, s, n in counts],
-    )
-    reasons = ("age is missing; income is below 0", "age is missing")
-    _table(
-        connection,
-        "fct_rejected_customers",
-        [{"rejection_reasons": text} for text in reasons],
-    )
+    drift = [
+        (name, 0.02, "little" if sample.has_previous else None, 0.1, 0.4, 190, 200,
+         40.0, 41.0)
+        for name in numbers
+    ]  # fmt: skip
+    correlations = [(x, y, 0.5, -0.4) for x in numbers for y in numbers]
+    reasons = [("age is missing; income is below 0",), ("age is missing",)]
+    for name, rows in {
+        "fct_cluster_count_scores": scores,
+        "fct_segmentation_verdicts": verdicts,
+        "fct_algorithm_scores": algorithms,
+        "fct_segment_differences": differences,
+        "fct_segment_rules": rules,
+        "fct_principal_components": components,
+        "fct_segment_migrations": migrations,
+        "fct_feature_correlation": correlations,
+        "fct_feature_drift": drift,
+        "fct_input_counts": counts,
+        "fct_rejected_customers": reasons,
+    }.items():
+        _table(connection, name, _COLUMNS[name], rows)
 
 
-def _moves(segmentation: ModelSegmentation) -> list[dict[str, Any]]:
+def _moves(segmentation: ModelSegmentation) -> list[tuple[Any, ...]]:
     ends = [(each.segment_id, each.segment_name) for each in segmentation.segments]
+    nowhere = (None, None)
     moves = [(end, end, "stayed", 20) for end in ends]
-    moves.append((ends[0], ends[-1], "moved", 3))
-    moves.append(((None, None), ends[0], "joined", 5))
-    moves.append((ends[-1], (None, None), "left", 2))
+    moves += [
+        (nowhere, ends[0], "joined", 5),
+        (ends[-1], nowhere, "left", 2),
+    ]
+    if len(ends) > 1:
+        moves.append((ends[0], ends[-1], "moved", 3))
     if segmentation.verdict == "no segments":
         moves.append(((ends[0][0], "Former kind"), ends[0], "renamed", 7))
     return [
-        {
-            "segmentation": segmentation.name,
-            "from_segment_id": source[0],
-            "from_segment_name": source[1],
-            "to_segment_id": target[0],
-            "to_segment_name": target[1],
-            "movement": movement,
-            "n_customers": n,
-        }
+        (segmentation.name, *source, *target, movement, n)
         for source, target, movement, n in moves
-        if source != target or movement == "stayed"
     ]

@@ -25,13 +25,6 @@ DARK, LIGHT = 60, 200
 FIND_OVERFLOW = """
 () => document.documentElement.scrollWidth - document.documentElement.clientWidth
 """
-# Of every box that scrolls: whether more columns are hidden, and whether it is said.
-FIND_HINTS = """
-() => Array.from(document.querySelectorAll(".scroll"))
-    .filter((box) => box.checkVisibility())
-    .map((box) => [box.scrollWidth - box.clientWidth > 1,
-                   box.nextElementSibling.checkVisibility()])
-"""
 # Shares of an axis, within which the map gives the places of its customers.
 PLACES = """
 (map) => JSON.parse(map.querySelector("script").textContent).cells
@@ -203,7 +196,7 @@ def test_typed_values_are_answered_in_words(open_report: Open) -> None:
     assert "% sure. Next nearest: Standard customers." in answer.inner_text()
     assert "Spending 82 speaks for it" in answer.inner_text()
     form.locator("[name=annual_income_kusd]").fill("-5")
-    assert answer.inner_text() == "Income (k$) is at least 0."
+    assert answer.inner_text().startswith("Income (k$): Value must be greater than")
     form.locator("[name=annual_income_kusd]").fill("")
     assert "taken as average or not known: income" in answer.inner_text()
 
@@ -334,16 +327,12 @@ def test_axe_finds_no_violation(
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("sample", ["shipped", "mixed", "many segments", "hostile"])
-def test_nothing_is_wider_than_the_screen_and_no_column_is_hidden_silently(
+def test_nothing_is_wider_than_the_screen(
     open_report: Open, sample: str, width: int
 ) -> None:
     page = open_report(sample, width=width).page
     page.evaluate(OPEN_DETAILS)
     assert page.evaluate(FIND_OVERFLOW) == 0
-    page.wait_for_timeout(50)
-    hints = page.evaluate(FIND_HINTS)
-    assert [is_hidden for is_hidden, _ in hints] == [is_said for _, is_said in hints]
-    assert any(is_hidden for is_hidden, _ in hints) or width > 390
 
 
 def test_hostile_names_stay_text(open_report: Open) -> None:

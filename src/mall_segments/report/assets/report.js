@@ -20,7 +20,6 @@ function showSegmentation(name) {
   for (const part of document.querySelectorAll("[data-segmentation]")) {
     part.hidden = part.dataset.segmentation !== name;
   }
-  hintAtColumns();
 }
 
 function prepareSwitch() {
@@ -29,14 +28,6 @@ function prepareSwitch() {
   fieldset.hidden = false;
   fieldset.addEventListener("change", (event) => showSegmentation(event.target.value));
   showSegmentation(fieldset.querySelector("input:checked").value);
-}
-
-function hintAtColumns() {
-  for (const hint of document.querySelectorAll(".more")) {
-    const table = hint.previousElementSibling;
-    const rest = table.scrollWidth - table.clientWidth - table.scrollLeft;
-    hint.hidden = rest < 2;
-  }
 }
 
 function prepareFolds() {
@@ -54,9 +45,6 @@ function prepareFolds() {
   };
   addEventListener("hashchange", openTarget);
   openTarget();
-  document.addEventListener("toggle", hintAtColumns, true);
-  document.addEventListener("scroll", hintAtColumns, true);
-  addEventListener("resize", hintAtColumns);
 }
 
 // The coordinates of a customer: as scoring/assignment.py computes them.
@@ -126,21 +114,6 @@ function typedValues(data, form) {
 const written = (value) =>
   typeof value === "number" ? brief.format(value) : value;
 
-function refusal(data, values) {
-  for (const column of data.columns) {
-    const value = values[column.name];
-    const isBelow = column.minimum !== null && value < column.minimum;
-    if (isBelow || (column.maximum !== null && value > column.maximum)) {
-      const limits = [
-        column.minimum === null ? "" : `at least ${column.minimum}`,
-        column.maximum === null ? "" : `at most ${column.maximum}`,
-      ];
-      return `${column.title} is ${limits.filter(Boolean).join(" and ")}.`;
-    }
-  }
-  return "";
-}
-
 function sentences(data, values, found) {
   const said = [`${shares.format(100 * found.membership)} % sure.`];
   if (found.second) said[0] += ` Next nearest: ${found.second.label}.`;
@@ -182,9 +155,9 @@ function prepareFinder(part) {
     const values = typedValues(data, form);
     answer.replaceChildren();
     if (!Object.keys(values).length) return;
-    const problem = refusal(data, values);
-    if (problem) {
-      write("p", problem);
+    const wrong = form.querySelector("input:invalid");
+    if (wrong) {
+      write("p", `${wrong.parentElement.textContent}: ${wrong.validationMessage}`);
       return;
     }
     const found = assign(data, values);
@@ -297,4 +270,3 @@ document.querySelectorAll("[data-map]").forEach(prepareMap);
 document.querySelectorAll("[data-finder]").forEach(prepareFinder);
 prepareFolds();
 prepareSwitch();
-hintAtColumns();
