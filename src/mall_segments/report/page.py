@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -59,28 +59,18 @@ _ALGORITHMS = {
 }
 
 
-class Finding(BaseModel):
-    """What an expectation found, as text."""
-
-    outcome: str
-    suite: str
-    column: str
-    meaning: str
-    observed: str
-
-
 class Audit(BaseModel):
     """The result of an audit: its verdict, its counts and what was found."""
 
     has_passed: bool
     counts: dict[str, int]
-    results: list[Finding]
+    results: list[dict[str, Any]]
 
     @property
-    def failures(self) -> list[Finding]:
+    def failures(self) -> list[dict[str, Any]]:
         """The first failures and warnings."""
         outcomes = ("failed", "warning")
-        found = [result for result in self.results if result.outcome in outcomes]
+        found = [result for result in self.results if result["outcome"] in outcomes]
         return found[:MAX_FAILURES]
 
 

@@ -79,8 +79,8 @@ def read_map(subject: Subject) -> Map | None:
         return None
     of_features = [axis.feature for axis in segmentation.coordinates]
     positions = of_features.index(x.name), of_features.index(y.name)
-    n_hidden = len(of_features) - len(positions)
-    has_lines = n_hidden <= _MOST_HIDDEN
+    n_hidden = len(of_features) - 2
+    has_lines, is_slice = n_hidden <= _MOST_HIDDEN, n_hidden > 0
     plot = Plot(
         name=f"map-{subject.name}",
         title=f"Map of the segments: {x.title} and {y.title}",
@@ -93,34 +93,38 @@ def read_map(subject: Subject) -> Map | None:
             subject.labels,
             centres=_centres(segmentation, positions),
             lines=boundary_lines(segmentation, positions, axes) if has_lines else [],
-            is_slice=n_hidden > 0,
+            is_slice=is_slice,
         ),
         height=460,
     )
-    of_axes = list(zip((x, y), scales, axes, strict=True))
-    return Map(
-        plot,
-        has_lines=has_lines,
-        is_slice=n_hidden > 0,
-        clipped=[
-            view.label for view, scale, _ in of_axes if scale.coordinate.low is not None
+    clipped = [
+        view.label
+        for view, scale in zip((x, y), scales, strict=True)
+        if scale.coordinate.low is not None
+    ]
+    data = _brush_data((x, y), scales, axes, cells)
+    return Map(plot, has_lines, is_slice, clipped, data)
+
+
+def _brush_data(
+    views: Views, scales: tuple[Scale, Scale], axes: Axes, cells: Sequence[Cell]
+) -> dict[str, Any]:
+    """Write what the page counts with: axes, and customers by their shares of them."""
+    return {
+        "axes": [
+            scale.coordinate.model_dump()
+            | {"title": view.title, "from": axis.minimum, "to": axis.maximum}
+            for view, scale, axis in zip(views, scales, axes, strict=True)
         ],
-        data={
-            "axes": [
-                scale.coordinate.model_dump()
-                | {"title": view.title, "from": axis.minimum, "to": axis.maximum}
-                for view, scale, axis in of_axes
-            ],
-            "cells": [
-                [
-                    round(axes[0].percent(cell.x) / 100, 5),
-                    round(axes[1].percent(cell.y) / 100, 5),
-                    cell.counts,
-                ]
-                for cell in cells
-            ],
-        },
-    )
+        "cells": [
+            [
+                round(axes[0].percent(cell.x) / 100, 5),
+                round(axes[1].percent(cell.y) / 100, 5),
+                cell.counts,
+            ]
+            for cell in cells
+        ],
+    }
 
 
 def read_pairs(subject: Subject) -> list[Plot]:

@@ -86,8 +86,6 @@ def _view(
     profiles = [row for row in rows if row["feature"] in features]
     read = read_profiles(subject, profiles)
     changes = _changes(subject)
-    came = changes["moves"] if changes["are_same_customers"] else []
-    money = _shares_of_money(subject)
     (total,) = subject.totals(
         "dim_segments", n_customers="sum(n_customers)", n_segments="count(*)"
     )
@@ -101,17 +99,7 @@ def _view(
         "total": total,
         "labels": labels,
         "spending": [name for name in SPENDING if name in by_id[0].content],
-        "cards": [
-            {
-                "segment": row,
-                "label": labels[row["segment_id"]],
-                "money": money.get(row["segment_id"]),
-                "traits": _traits(row, subject, profiles),
-                "levels": _telling_levels(row, subject, read["levels"]),
-                "movements": _movements(row, came),
-            }
-            for row in segments
-        ],
+        "cards": _cards(subject, segments, profiles, read["levels"], changes),
         "finder": _finder(model, subject),
         "map": read_map(subject),
         "profiles": read,
@@ -155,6 +143,29 @@ def in_line(parts: Iterable[Row]) -> list[Row]:
     return sorted(
         parts, key=lambda row: (len(row["segment_name"]), row["segment_name"])
     )
+
+
+def _cards(
+    subject: Subject,
+    segments: Sequence[Row],
+    profiles: Sequence[Row],
+    levels: Sequence[Level],
+    changes: View,
+) -> list[View]:
+    """Describe each segment: what makes it different, and who came and went."""
+    money = _shares_of_money(subject)
+    came = changes["moves"] if changes["are_same_customers"] else []
+    return [
+        {
+            "segment": row,
+            "label": subject.labels[row["segment_id"]],
+            "money": money.get(row["segment_id"]),
+            "traits": _traits(row, subject, profiles),
+            "levels": _telling_levels(row, subject, levels),
+            "movements": _movements(row, came),
+        }
+        for row in segments
+    ]
 
 
 def _traits(
