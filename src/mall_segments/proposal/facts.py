@@ -80,11 +80,10 @@ def look_at(connection: duckdb.DuckDBPyConnection, path: str) -> FileFacts:
 def _look_at_all(
     connection: duckdb.DuckDBPyConnection, opened: OpenedCustomers
 ) -> FileFacts:
-    names = opened.column_names
+    names = ", ".join(map(quote_identifier, opened.column_names))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {_TABLE} AS "  # noqa: S608 - quoted names
-        f"SELECT {', '.join(map(quote_identifier, names))} "
-        f"FROM {opened.relation} LIMIT {_ROWS}"
+        f"SELECT {names} FROM {opened.relation} LIMIT {_ROWS}"
     )
     described = connection.execute(f"DESCRIBE {_TABLE}").fetchall()
     facts, numbers = [], {}
@@ -102,11 +101,11 @@ def _look_at_all(
 def _look_at_column(
     connection: duckdb.DuckDBPyConnection, name: str, header: str, type_: str
 ) -> tuple[ColumnFacts, str]:
+    """Count what a column holds; also return SQL for its values as numbers."""
     cell = quote_identifier(name)
-    is_text = type_ == "VARCHAR"
+    is_text, problem = type_ == "VARCHAR", ""
     text = text_sql(cell if is_text else f"CAST({cell} AS VARCHAR)")
-    number = f"try_cast({text} AS DOUBLE)" if is_text else f"try_cast({cell} AS DOUBLE)"
-    problem = ""
+    number = f"try_cast({text if is_text else cell} AS DOUBLE)"
     if is_text:
         try:
             form = detect_number_format(connection, _TABLE, cell, shown=header)
@@ -114,25 +113,21 @@ def _look_at_column(
         except InputError as error:
             problem = str(error)
     number = f"CASE WHEN isfinite({number}) THEN {number} END"
-    counted = connection.execute(
-        f"""
-        SELECT
-            count(*), count(text), count(DISTINCT text), count(number),
-            count(number) FILTER (WHERE number <> floor(number)),
-            count(*) FILTER (WHERE regexp_full_match(text, '{_DATE}')),
-            min(number), max(number)
-        FROM (
-            SELECT {text} AS text, {number} AS number FROM {_TABLE}
-        )
-        """  # noqa: S608 - quoted names
-    ).fetchall()
-    n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high = counted[
-        0
-    ]
-    is_date = type_.startswith(("DATE", "TIMESTAMP")) or (
-        is_text and n_values > 0 and n_dates >= _LEAST_NUMBERS * n_values
+    ((n_rows, n_values, n_distinct, n_numbers, n_fractions, n_dates, low, high),) = (
+        connection.execute(
+            f"""
+            SELECT
+                count(*), count(text), count(DISTINCT text), count(number),
+                count(number) FILTER (WHERE number <> floor(number)),
+                count(*) FILTER (WHERE regexp_full_match(text, '{_DATE}')),
+                min(number), max(number)
+            FROM (SELECT {text} AS text, {number} AS number FROM {_TABLE})
+            """  # noqa: S608 - quoted names
+        ).fetchall()
     )
-    is_number = not is_date and n_values > 0 and n_numbers >= _LEAST_NUMBERS * n_values
+    least = max(_LEAST_NUMBERS * n_values, 1)
+    is_date = type_.startswith(("DATE", "TIMESTAMP")) or (is_text and n_dates >= least)
+    is_number = n_numbers >= least and not is_date
     facts = ColumnFacts(
         header=header,
         n_rows=n_rows,
@@ -160,19 +155,24 @@ def _shape(
     connection: duckdb.DuckDBPyConnection, number: str, low: float
 ) -> tuple[float, int]:
     """Return how skewed numbers are, and how many lie far from all others."""
-    logarithm = f"ln(1 + {number})" if low >= 0 else "NULL::DOUBLE"
-    ((skewness, of_logarithm),) = connection.execute(
-        f"SELECT coalesce(skewness({number}), 0), skewness({logarithm}) FROM {_TABLE}"  # noqa: S608
-    ).fetchall()
-    is_log = of_logarithm is not None and abs(of_logarithm) < abs(skewness)
-    scale = logarithm if is_log else number
-    ((n_far,),) = connection.execute(
+    logarithm = f"ln(1 + {number})" if low >= 0 else number
+    ((skewness, n_far),) = connection.execute(
         f"""
-        SELECT count(*) FROM {_TABLE}, (
-            SELECT quantile_cont({scale}, 0.25) AS low, quantile_cont({scale}, 0.75)
-                AS high FROM {_TABLE}
-        ) WHERE high > low
-            AND ({scale} > high + 3 * (high - low) OR {scale} < low - 3 * (high - low))
+        WITH shapes AS (
+            SELECT skewness({number}) AS plain, skewness({logarithm}) AS logarithmic
+            FROM {_TABLE}
+        ),
+        scaled AS (
+            SELECT plain, if(abs(logarithmic) < abs(plain), {logarithm}, {number}) AS x
+            FROM {_TABLE}, shapes
+        ),
+        limits AS (
+            SELECT quantile_cont(x, 0.25) AS low, quantile_cont(x, 0.75) AS high
+            FROM scaled
+        )
+        SELECT coalesce(any_value(plain), 0), count(*) FILTER (
+            high > low AND greatest(x - high, low - x) > 3 * (high - low))
+        FROM scaled, limits
         """  # noqa: S608
     ).fetchall()
     return skewness, n_far

@@ -1,6 +1,5 @@
 """How the report names features, segments and segmentations, and grades the unusual."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +9,6 @@ from mall_segments.model import Model
 
 # Standard deviations from the mean of all customers at which the shade changes.
 _SHADES: Final = (0.25, 0.75, 1.25)
-
-_CURRENCIES: Final = re.compile(
-    r"[$€£¥₺]|\b(AUD|BRL|CAD|CHF|CNY|DKK|EUR|GBP|INR|JPY|MXN|NOK|PLN|SEK|TRY|USD)\b"
-)
-_MONEY: Final = re.compile(
-    "spend|spent|spending|income|revenue|sales|turnover|salary|umsatz|ausgaben|gehalt|"
-    "einkommen|gastos?|ingresos?|renta|dépenses|revenus?|renda|spesa|reddito|gelir"
-)
 
 _LEVELS: Final = (
     "far below average",
@@ -37,16 +28,6 @@ class FeatureView:
     name: str
     label: str
     unit: str
-
-    @property
-    def is_money(self) -> bool:
-        """Whether it is what a customer spends or earns, so that it can be added up.
-
-        >>> FeatureView("rate", "room rate", "EUR").is_money
-        False
-        """
-        words = re.split(r"[\W_]+", self.label.casefold())
-        return bool(_CURRENCIES.search(self.unit) and any(map(_MONEY.fullmatch, words)))
 
     @property
     def title(self) -> str:

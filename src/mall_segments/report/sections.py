@@ -153,13 +153,11 @@ def _cards(
     changes: View,
 ) -> list[View]:
     """Describe each segment: what makes it different, and who came and went."""
-    money = _shares_of_money(subject)
     came = changes["moves"] if changes["are_same_customers"] else []
     return [
         {
             "segment": row,
             "label": subject.labels[row["segment_id"]],
-            "money": money.get(row["segment_id"]),
             "traits": _traits(row, subject, profiles),
             "levels": _telling_levels(row, subject, levels),
             "movements": _movements(row, came),
@@ -236,23 +234,6 @@ def _finder(model: Model, subject: Subject) -> View:
             segment.model_dump() | {"label": subject.labels[segment.segment_id]}
             for segment in segmentation.segments
         ],
-    }
-
-
-def _shares_of_money(subject: Subject) -> dict[int, Row]:
-    """Count which share of all money each segment spends or earns, if that is known."""
-    money = [name for name, view in subject.features.items() if view.is_money]
-    rows = subject.rows(
-        "(SELECT segmentation, segment_id, feature, n_customers * mean / "
-        "sum(n_customers * mean) OVER (PARTITION BY segmentation, feature) AS share "
-        "FROM fct_segment_profiles)",
-        "segment_id",
-        "feature",
-    )
-    return {
-        row["segment_id"]: row
-        for row in rows
-        if row["feature"] in money[:1] and row["share"] is not None
     }
 
 

@@ -56,11 +56,6 @@ def ends(line: Line) -> set[tuple[float, float]]:
     return {(x1, y1), (x2, y2)}
 
 
-def test_two_segments_meet_halfway() -> None:
-    (line,) = boundary_lines(segmentation((20, 50), (60, 50)), (0, 1), AXES)
-    assert ends(line) == {(40, 0), (40, 100)}
-
-
 def test_the_line_is_straight_across_the_scaled_plane_not_the_original_one() -> None:
     # Scaled centroids (-1, 0) and (0, 1): nearer to the second where
     # (x - 50) / 10 + (y - 50) / 20 > 0, so the line falls by 2 per step of x.

@@ -68,16 +68,3 @@ def test_the_map_holds_all_customers(generation: Generate, sample: str) -> None:
                 [name],
             ).fetchall()
         assert counted == dict(expected)
-
-
-def test_bars_are_as_high_as_their_bins_have_customers(generation: Generate) -> None:
-    folder = generation("shipped")
-    bars = read_report(folder).marks["histogram-annual_income_kusd"]
-    with open_database(folder) as connection:
-        rows = connection.execute(
-            "SELECT n_customers FROM fct_feature_distribution "
-            "WHERE feature = 'annual_income_kusd' ORDER BY gender, bin_from"
-        ).fetchall()
-    heights = [bar.percent("height") for bar in bars]
-    unit = heights[0] / rows[0][0]
-    assert heights == pytest.approx([unit * n for (n,) in rows], abs=0.02)
