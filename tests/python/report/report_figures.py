@@ -1,4 +1,4 @@
-"""Read a report's figures, marks and data without a browser."""
+"""Read a report's figures and data without a browser."""
 
 import json
 import re
@@ -31,24 +31,12 @@ class Figure:
     text: str = ""
 
 
-@dataclass
-class Mark:
-    """A drawn element: its tag and attributes, with percentages as numbers."""
-
-    tag: str
-    attributes: dict[str, str]
-
-    def percent(self, name: str) -> float:
-        return float(self.attributes[name].removesuffix("%"))
-
-
 class Report(HTMLParser):
-    """Reads figures, marks by chart, data of maps, and digits outside of figures."""
+    """Reads figures, data of maps, and digits outside of figures."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
         self.figures: list[Figure] = []
-        self.marks: dict[str, list[Mark]] = {}
         self.maps: dict[str, dict[str, Any]] = {}
         self.stray: list[str] = []
         self._open: list[tuple[str, dict[str, str]]] = []
@@ -73,9 +61,6 @@ class Report(HTMLParser):
                     attributes.get("value"),
                 )
             )
-        chart = self._around("data-chart")
-        if chart and "mark" in attributes.get("class", "").split():
-            self.marks.setdefault(chart, []).append(Mark(tag, attributes))
         if tag in VOID:
             self._open.pop()
 

@@ -6,7 +6,6 @@ algorithms are made up: the report shows them as they are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +237,7 @@ def write_generation(folder: Path, sample: Sample) -> Model:
         assigned.append(
             frame.assign(
                 **sample.extra,
+                id=range(len(frame)),
                 segmentation=segmentation.name,
                 segment_id=found.segment + 1,
                 silhouette=1 - found.distance / found.second_distance,
@@ -282,23 +282,25 @@ def _segments(connection: Any, sample: Sample, model: Model) -> None:
 def _long_tables(
     connection: Any, sample: Sample, numbers: Sequence[str], levels: Sequence[str]
 ) -> None:
-    def unpivot(names: Sequence[str], value: str) -> str:
+    gender = "gender, " if "gender" in {*levels, *sample.extra} else ""
+
+    def unpivot(names: Sequence[str], kind: str) -> str:
         parts = [
-            f"SELECT segmentation, segment_id, '{name}' AS feature, {name} AS {value} "
-            "FROM customers"
-            for name in names
+            f"SELECT segmentation, segment_id, id, {gender} '{name}' AS feature, "
+            f"{place} AS place, {value}::{kind} AS value FROM customers "
+            f"WHERE {is_there}"
+            for place, (name, value, is_there) in enumerate(
+                [*((name, name, "true") for name in names), ("", "NULL", "false")]
+            )
         ]
-        none = "SELECT '' AS segmentation, 0 AS segment_id, '' AS feature, "
-        return " UNION ALL ".join(parts) or f"{none} NULL AS {value} WHERE false"
+        return " UNION ALL ".join(parts)
 
     features = [*numbers, *levels]
     connection.execute(f"""
         CREATE TABLE fct_segment_points AS SELECT segmentation, {", ".join(features)},
             segment_id, avg(silhouette) AS silhouette, count(*) AS n_customers,
             row_number() OVER () AS point_id FROM customers GROUP BY ALL;
-        CREATE TABLE long_numbers AS {unpivot(numbers, "value")};
-        CREATE TABLE fct_segment_feature_values AS
-            SELECT *, count(*) AS n_customers FROM long_numbers GROUP BY ALL;
+        CREATE TABLE long_numbers AS {unpivot(numbers, "DOUBLE")};
         CREATE TABLE fct_segment_profiles AS
             WITH every AS (SELECT segmentation, feature, avg(value) AS overall_mean,
                 stddev_pop(value) AS overall_std FROM long_numbers GROUP BY ALL)
@@ -312,8 +314,10 @@ def _long_tables(
                 100 * avg(value) / any_value(overall_mean) AS index_vs_overall
             FROM long_numbers JOIN every USING (segmentation, feature) GROUP BY ALL;
         CREATE TABLE fct_segment_categories AS
-            WITH long AS ({unpivot(levels, "level")}),
-            counted AS (SELECT *, count(*) AS n_customers FROM long GROUP BY ALL)
+            WITH counted AS (
+                SELECT segmentation, segment_id, feature, value AS level,
+                    count(*) AS n_customers
+                FROM ({unpivot(levels, "TEXT")}) AS long GROUP BY ALL)
             SELECT *, n_customers / sum(n_customers) OVER (
                     PARTITION BY segmentation, segment_id, feature) AS share_of_segment,
                 sum(n_customers) OVER (PARTITION BY segmentation, feature, level)
@@ -338,41 +342,28 @@ def _long_tables(
         f"SELECT segmentation, segment_id, {keys} count(*) AS n_customers "
         "FROM customers GROUP BY ALL)"
     )
-    gender = "gender, " if "gender" in {*levels, *sample.extra} else ""
-    parts = [
-        f"""SELECT '{name}' AS feature, {gender} bin * width + low AS bin_from,
-            (bin + 1) * width + low AS bin_to, n_customers,
-            n_customers / sum(n_customers) OVER () AS customer_share FROM (
-            SELECT {gender} floor(least(({name} - low) / width, 11)) AS bin, low, width,
-                count(*) AS n_customers
-            FROM customers, (SELECT min({name}) AS low,
-                (max({name}) - min({name})) / 12 AS width FROM customers)
-            WHERE segmentation = '{sample.plans[0].name}' GROUP BY ALL)"""
-        for name in numbers
-    ]
-    connection.execute(
-        f"CREATE TABLE fct_feature_distribution AS {' UNION ALL '.join(parts)}"
-        if parts
-        else "CREATE TABLE fct_feature_distribution (feature text, bin_from double, "
-        "bin_to double, n_customers bigint, customer_share double)"
-    )
-    pairs = [
-        f"""SELECT segmentation, segment_id, '{x}' AS feature, '{y}' AS other_feature,
-            floor({x} / wx) * wx AS bin_from, (floor({x} / wx) + 1) * wx AS bin_to,
-            floor({y} / wy) * wy AS other_bin_from,
-            (floor({y} / wy) + 1) * wy AS other_bin_to, count(*) AS n_customers
-            FROM customers, (SELECT (max({x}) - min({x})) / 12 AS wx,
-                (max({y}) - min({y})) / 12 AS wy FROM customers) GROUP BY ALL"""
-        for x, y in combinations_with_replacement(numbers, 2)
-        if x != y
-    ]
-    connection.execute(
-        f"CREATE TABLE fct_feature_pairs AS {' UNION ALL '.join(pairs)}"
-        if pairs
-        else "CREATE TABLE fct_feature_pairs (segmentation text, feature text, "
-        "other_feature text)"
-    )
-    connection.execute("DROP TABLE long_numbers")
+    connection.execute(f"""
+        CREATE TABLE binned AS
+            SELECT *, floor(least((value - low) / width, 11)) * width + low AS bin_from,
+                bin_from + width AS bin_to
+            FROM long_numbers JOIN (
+                SELECT feature, min(value) AS low,
+                    (max(value) - min(value)) / 12 AS width
+                FROM long_numbers GROUP BY feature) USING (feature);
+        CREATE TABLE fct_feature_distribution AS
+            SELECT *, n_customers / sum(n_customers) OVER (PARTITION BY feature)
+                AS customer_share
+            FROM (SELECT feature, {gender} bin_from, bin_to, count(*) AS n_customers
+                FROM binned WHERE segmentation = '{sample.plans[0].name}' GROUP BY ALL);
+        CREATE TABLE fct_feature_pairs AS
+            SELECT segmentation, one.segment_id, one.feature, one.bin_from, one.bin_to,
+                other.feature AS other_feature, other.bin_from AS other_bin_from,
+                other.bin_to AS other_bin_to, count(*) AS n_customers
+            FROM binned AS one JOIN binned AS other USING (segmentation, id)
+            WHERE one.place < other.place GROUP BY ALL;
+        DROP TABLE long_numbers;
+        DROP TABLE binned;
+    """)
 
 
 def _made_up(
