@@ -32,43 +32,23 @@ _ALIKE: Final = 0.95
 _MOST_FEATURES: Final = 8
 _LEAST_NUMBERS: Final = 2
 
-
 # Words and headers as they are compared: letters and digits only.
-_ID_WORDS: Final = frozenset(
-    """
-    id ids no nr num number code key uuid customer client member user kunde
-    kundennummer kundennr cliente clientid customerid custid memberid userid musteri
-    pelanggan
-    """.split()  # noqa: SIM905 - a list of words
-)
-_CODE_WORDS: Final = frozenset(
-    """
-    zip zipcode postcode postal plz phone telephone tel mobile fax id uuid iban
-    latitude longitude lat lon lng
-    """.split()  # noqa: SIM905 - a list of words
-)
-_GENDER_HEADERS: Final = frozenset(
-    """
-    gender genre sex genero sexo geschlecht sexe genere cinsiyet jeniskelamin 性别 性別
-    """.split()  # noqa: SIM905 - a list of words
-)
-_RESULT_HEADERS: Final = frozenset(
-    """
-    cluster clusters clusterid segment segments segmentid segmentname persona
-    """.split()  # noqa: SIM905 - a list of words
-)
-_FEMALE: Final = frozenset(
-    """
-    female f w woman femenino femenina feminino mujer mulher weiblich frau femme
-    feminin femmina donna kadin perempuan 女 女性
-    """.split()  # noqa: SIM905 - a list of words
-)
-_MALE: Final = frozenset(
-    """
-    male m man masculino hombre homem maennlich mannlich mann homme masculin maschio
-    uomo erkek lakilaki 男 男性
-    """.split()  # noqa: SIM905 - a list of words
-)
+_WORDS: Final = {
+    "id": """id ids no nr num number code key uuid customer client member user kunde
+        kundennummer kundennr cliente clientid customerid custid memberid userid musteri
+        pelanggan""",
+    "code": """zip zipcode postcode postal plz phone telephone tel mobile fax id uuid
+        iban latitude longitude lat lon lng""",
+    "gender": """gender genre sex genero sexo geschlecht sexe genere cinsiyet
+        jeniskelamin 性别 性別""",
+    "result": """cluster clusters clusterid segment segments segmentid segmentname
+        persona""",
+    "female": """female f w woman femenino femenina feminino mujer mulher weiblich frau
+        femme feminin femmina donna kadin perempuan 女 女性""",
+    "male": """male m man masculino hombre homem maennlich mannlich mann homme masculin
+        maschio uomo erkek lakilaki 男 男性""",
+}
+_MEANING: Final = {kind: frozenset(text.split()) for kind, text in _WORDS.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,13 +146,13 @@ def _id_column(facts: FileFacts) -> ColumnFacts | None:
     named = [
         column
         for column in unique
-        if set(header_words(column.header)) & _ID_WORDS
-        or compact(column.header) in _ID_WORDS
+        if set(header_words(column.header)) & _MEANING["id"]
+        or compact(column.header) in _MEANING["id"]
     ]
     codes = [
         column
         for column in unique
-        if not (column.is_number or set(header_words(column.header)) & _CODE_WORDS)
+        if not (column.is_number or set(header_words(column.header)) & _MEANING["code"])
         and all(map(_CODE.fullmatch, column.levels))
     ]
     return next(iter([*named, *codes]), None)
@@ -191,9 +171,11 @@ def _choose_one(column: ColumnFacts, names: set[str]) -> Choice:
     shown = ", ".join(map(shorten, column.levels[:4]))
     more = ", ..." if column.n_distinct > 4 else ""  # noqa: PLR2004
     why = f"{column.n_distinct} levels: {shown}{more}"
-    female = tuple(level for level in column.levels if compact(level) in _FEMALE)
-    male = tuple(level for level in column.levels if compact(level) in _MALE)
-    if compact(column.header) in _GENDER_HEADERS and (female or male):
+    female = tuple(
+        level for level in column.levels if compact(level) in _MEANING["female"]
+    )
+    male = tuple(level for level in column.levels if compact(level) in _MEANING["male"])
+    if compact(column.header) in _MEANING["gender"] and (female or male):
         return Choice(
             header=column.header, use="gender", why=why, female=female, male=male
         )
@@ -216,7 +198,7 @@ def _why_not(column: ColumnFacts) -> str:
         ),
         (bool(column.problem), column.problem),
         (
-            compact(column.header) in _RESULT_HEADERS,
+            compact(column.header) in _MEANING["result"],
             "segments of an earlier analysis",
         ),
         (
@@ -224,7 +206,8 @@ def _why_not(column: ColumnFacts) -> str:
             "dates; give orders with --orders and recency is made of them",
         ),
         (
-            column.is_number and bool(set(header_words(column.header)) & _CODE_WORDS),
+            column.is_number
+            and bool(set(header_words(column.header)) & _MEANING["code"]),
             "a code, which is no measure",
         ),
         (

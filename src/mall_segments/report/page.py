@@ -48,15 +48,7 @@ _CORRELATION_SCALE = 2.0
 
 _MINUTE = "%Y-%m-%d %H:%M"
 
-_ALGORITHMS = {
-    "birch": "BIRCH",
-    "bisecting_kmeans": "Bisecting K-means",
-    "dbscan": "DBSCAN",
-    "hdbscan": "HDBSCAN",
-    "kmeans": "K-means",
-    "optics": "OPTICS",
-    "ward": "Ward linkage",
-}
+_ACRONYMS = ("birch", "dbscan", "hdbscan", "optics")
 
 
 class Audit(BaseModel):
@@ -146,9 +138,7 @@ def read_template(name: str) -> Template:
         lstrip_blocks=True,
     )
     filters: dict[str, Callable[..., object]] = {
-        "algorithm_name": lambda name: _ALGORITHMS.get(
-            name, name.replace("_", " ").capitalize()
-        ),
+        "algorithm_name": _algorithm_name,
         "arrow": _arrow,
         "badge": badge,
         "correlation_shade": lambda value: shade(
@@ -163,6 +153,11 @@ def read_template(name: str) -> Template:
     }
     environment.filters.update(filters)
     return environment.get_template(name)
+
+
+def _algorithm_name(name: str) -> str:
+    words = name.upper() if name in _ACRONYMS else name.replace("kmeans", "K-means")
+    return words[:1].upper() + words[1:].replace("_", " ")
 
 
 def _arrow(z_score: float | None) -> str:

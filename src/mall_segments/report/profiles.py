@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -13,18 +12,10 @@ from mall_segments.report.features import FeatureView
 from mall_segments.report.marts import Row, Subject
 from mall_segments.report.svg import Axis, box, element, line, nice_axis
 
+Level = tuple[FeatureView, str, Mapping[int, Row]]
+
 N_LEVEL_COLOURS: Final = 7
 """Levels of a category that have a colour of their own; the others share grey."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """A level of a category: its share of all, and of each segment."""
-
-    feature: FeatureView
-    level: str
-    overall: Row
-    cells: Mapping[int, Row]
 
 
 def read_profiles(subject: Subject, profiles: Sequence[Row]) -> dict[str, Any]:
@@ -112,23 +103,24 @@ def with_named_z_scores(
 
 
 def read_levels(subject: Subject) -> list[Level]:
-    """List the levels of each category, the most frequent among all customers first."""
+    """List the levels of each category, the most frequent among all customers first.
+
+    Each has its feature, its name, and the row of each segment that has it.
+    """
     found: dict[tuple[str, str], dict[int, Row]] = {}
     for row in subject.rows("fct_segment_categories", "segment_id", "feature", "level"):
         found.setdefault((row["feature"], row["level"]), {})[row["segment_id"]] = row
-    levels = [
-        Level(subject.features[name], level, next(iter(cells.values())), cells)
-        for (name, level), cells in found.items()
-    ]
     order = list(subject.features)
-    return sorted(
-        levels,
-        key=lambda each: (
-            order.index(each.feature.name),
-            -(each.overall["overall_share"] or 0),
-            each.level,
-        ),
-    )
+
+    def rank(level: Level) -> tuple[int, float, str]:
+        feature, name, cells = level
+        overall = next(iter(cells.values()))["overall_share"] or 0
+        return order.index(feature.name), -overall, name
+
+    levels = [
+        (subject.features[name], level, cells) for (name, level), cells in found.items()
+    ]
+    return sorted(levels, key=rank)
 
 
 def _mix(subject: Subject, column: str) -> dict[str, Any] | None:

@@ -184,10 +184,10 @@ def _telling_levels(
 ) -> list[Row]:
     """Choose the level that differs most, which says enough of a category, of two."""
     rows = [
-        level.cells[segment["segment_id"]]
-        for level in levels
-        if segment["segment_id"] in level.cells
-        and level.feature.name in subject.segmentation.features
+        cells[segment["segment_id"]]
+        for feature, _, cells in levels
+        if segment["segment_id"] in cells
+        and feature.name in subject.segmentation.features
     ]
     rows.sort(key=lambda row: abs(row["share_of_segment"] - row["overall_share"]))
     most = {row["feature"]: row for row in rows}
