@@ -176,35 +176,27 @@ def _direct_labels(
 
     Places are in percent from the left and the top.
     """
-    names = {
-        segment_id: shortened(labels[segment_id], LABEL_LENGTH) for segment_id in places
-    }
     taken: list[tuple[float, float, float]] = []
     for segment_id, (x, y) in places.items():
-        name = names[segment_id]
-        # What is the same of two segments names neither.
-        if Counter(names.values())[name] > 1:
-            continue
-        width, at = _LETTER * len(name), _MAP * x / 100
-        anchor, left = "middle", at - width / 2
-        if left < 0:
-            anchor, left = "start", at
-        elif left + width > _MAP:
-            anchor, left = "end", at - width
-        tries = [(left, left + width, _MAP * y / 100 + rise) for rise in _RISES]
-        free = [
-            number
-            for number, (start, end, baseline) in enumerate(tries)
+        name = shortened(labels[segment_id], LABEL_LENGTH)
+        half, at = _LETTER * len(name) / 2, _MAP * x / 100
+        anchor, middle = "middle", at
+        if at < half:
+            anchor, middle = "start", at + half
+        elif at > _MAP - half:
+            anchor, middle = "end", at - half
+        rises = [
+            rise
+            for rise in _RISES
             if not any(
-                start < other_end
-                and other_start < end
-                and abs(baseline - other) < _LINE
-                for other_start, other_end, other in taken
+                abs(middle - other) < half + reach
+                and abs(_MAP * y / 100 + rise - baseline) < _LINE
+                for other, reach, baseline in taken
             )
         ]
-        chosen = free[0] if free else 0
-        taken.append(tries[chosen])
-        yield words(name, x, y, "direct-label", dy=_RISES[chosen], text_anchor=anchor)
+        rise = [*rises, _RISES[0]][0]
+        taken.append((middle, half, _MAP * y / 100 + rise))
+        yield words(name, x, y, "direct-label", dy=rise, text_anchor=anchor)
 
 
 def histogram_marks(bins: Sequence[Bin]) -> Markup:

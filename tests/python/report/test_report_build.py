@@ -1,20 +1,15 @@
 """The report that the build publishes, and the picture of it in the README."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from report_figures import (
-    assert_figures_are_published,
-    read_report,
-)
-from report_pages import COUNT_MARKS, OPEN_DETAILS, Opened
+from report_figures import assert_figures_are_published, read_report
 from shared_project import PROJECT
 
 import mall_segments.report
-from mall_segments.report import REPORT, copy_report
+from mall_segments.report import copy_report
 
 # Not those in the addresses of lists that the page links.
 TABLE = re.compile(r"(?<![/\w])(?:dim|fct)_[a-z_]+")
@@ -30,18 +25,6 @@ def test_every_number_equals_the_mart_it_came_from(published: Path) -> None:
     report = read_report(published)
     assert report.stray == []
     assert_figures_are_published(published, report)
-
-
-def test_every_chart_is_drawn(
-    open_file: Callable[[Path], Opened], published: Path
-) -> None:
-    opened = open_file(published / REPORT)
-    opened.page.evaluate(OPEN_DETAILS)
-    charts = opened.page.evaluate(COUNT_MARKS)
-    assert len(charts) > 15
-    assert all(n_drawn == n_marks > 0 for _, n_marks, n_drawn in charts)
-    assert opened.messages == []
-    assert opened.requests == [(published / REPORT).as_uri()]
 
 
 def test_the_readme_shows_the_picture_of_the_build(

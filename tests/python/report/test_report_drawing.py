@@ -182,13 +182,6 @@ def test_names_stay_on_the_map() -> None:
     assert re.findall(r'text-anchor="(\w+)"', drawn) == ["start", "end", "middle"]
 
 
-def test_names_that_cannot_be_told_apart_are_not_written() -> None:
-    long = "Those who come often and "
-    labels = {1: f"{long}spend", 2: f"{long}save", 3: "Others"}
-    places = [(1, 20.0, 50.0), (2, 80.0, 50.0), (3, 50.0, 50.0)]
-    assert names_on(places, labels).count("<text") == 1
-
-
 def test_words_of_long_tails_agree_with_the_names(tmp_path: Path) -> None:
     # Next to 1,000,000, small and large spending are both average.
     spend = [100.0, 110.0] * 100 + [5_000.0, 5_200.0] * 100 + [1e6] * 3

@@ -31,10 +31,6 @@ PLACES = """
 """
 
 
-def choose(page: Page, segmentation: str) -> None:
-    page.locator(f"input[value={segmentation}]").check(force=True)
-
-
 def visible_segmentations(page: Page) -> set[str]:
     names = page.evaluate(
         """() => Array.from(document.querySelectorAll("[data-segmentation]"))
