@@ -312,6 +312,7 @@ def _chart(
     filters = [_only(*pair) for pair in (where | chart.pop("where", {})).items()]
     content = {
         "slice_name": title,
+        "description": chart.pop("description", None),
         "viz_type": chart["viz_type"],
         "params": {"row_limit": 5000, **chart, "adhoc_filters": filters},
         "version": "1.0.0",
