@@ -26,7 +26,6 @@ from mall_segments.publishing.generations import DATABASE, MODEL, Generation
 from mall_segments.publishing.tables import quote_text
 
 ROOT: Final = "mall_segments_dashboard"
-TITLE: Final = "Customer segments"
 Config = dict[str, Any]
 
 _NAMESPACE: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
@@ -128,7 +127,15 @@ class _Dashboard:
             ]
             for _, chart in (tile for row in tab["rows"] for tile in row):
                 yield f"charts/{_slug(tab['name'])}_{_slug(chart['slice_name'])}", chart
-        yield "dashboards/mall_segments", self._exported(shown["tabs"], uuids)
+        dashboard = shown["dashboard"]
+        for each in dashboard["metadata"]["native_filter_configuration"]:
+            each["targets"][0]["datasetUuid"] = uuids["segments"]
+        dashboard["metadata"]["label_colors"] = self._colours()
+        dashboard |= {
+            "uuid": _identity("dashboard"),
+            "position": _position(shown["tabs"], dashboard["dashboard_title"]),
+        }
+        yield "dashboards/mall_segments", dashboard
 
     def _shown(self) -> Config:
         """Read the template, filled in for what is there."""
@@ -245,30 +252,6 @@ class _Dashboard:
                 columns.append(column if "." in column else f"facts.{column}")
         return "\n".join([f"select {', '.join(columns)}", *joins])
 
-    def _exported(self, tabs: list[Config], uuids: dict[str, str]) -> Config:
-        filters = [
-            _persona_filter(segmentation.name, f"TAB-{number}", uuids["segments"])
-            for number, segmentation in enumerate(self.model.segmentations, 1)
-        ]
-        return {
-            "dashboard_title": TITLE,
-            "description": "Who the customers are, how sure the segments are, and what "
-            "changed.",
-            "css": "",
-            "slug": "mall-segments",
-            "published": True,
-            "uuid": _identity("dashboard"),
-            "position": _position(tabs),
-            "metadata": {
-                "color_scheme": "",
-                "label_colors": self._colours(),
-                "refresh_frequency": 0,
-                "cross_filters_enabled": True,
-                "native_filter_configuration": filters,
-            },
-            "version": "1.0.0",
-        }
-
     def _colours(self) -> dict[str, str]:
         """Give segments the colours that they have in the report."""
         styles = files("mall_segments") / "report" / "assets" / "colours.css"
@@ -292,24 +275,22 @@ def _identity(content: Any) -> str:
     return str(uuid5(_NAMESPACE, json.dumps(content, sort_keys=True)))
 
 
-def _only(column: str, value: str) -> dict[str, str]:
-    """Show only rows that have this value in this column."""
-    return {
-        "clause": "WHERE",
-        "expressionType": "SIMPLE",
-        "subject": column,
-        "operator": "==",
-        "comparator": value,
-    }
-
-
 def _chart(
     chart: Config, uuids: dict[str, str], where: Config
 ) -> tuple[Config, Config]:
     """Split a chart into its tile and what Superset exports."""
     tile = {side: chart.pop(side) for side in ("width", "height")}
     title, dataset = chart.pop("title"), chart.pop("dataset")
-    filters = [_only(*pair) for pair in (where | chart.pop("where", {})).items()]
+    filters = [
+        {
+            "clause": "WHERE",
+            "expressionType": "SIMPLE",
+            "subject": column,
+            "operator": "==",
+            "comparator": value,
+        }
+        for column, value in (where | chart.pop("where", {})).items()
+    ]
     content = {
         "slice_name": title,
         "description": chart.pop("description", None),
@@ -321,31 +302,9 @@ def _chart(
     return tile, content | {"uuid": _identity(content)}
 
 
-def _persona_filter(segmentation: str, tab: str, dataset: str) -> Config:
-    return {
-        "id": f"NATIVE_FILTER-{segmentation}",
-        "name": "Persona",
-        "type": "NATIVE_FILTER",
-        "filterType": "filter_select",
-        "description": "",
-        "targets": [{"column": {"name": "persona"}, "datasetUuid": dataset}],
-        "adhoc_filters": [_only("segmentation", segmentation)],
-        "controlValues": {
-            "multiSelect": True,
-            "enableEmptyFilter": False,
-            "sortAscending": True,
-            "searchAllOptions": False,
-            "inverseSelection": False,
-        },
-        "defaultDataMask": {"extraFormData": {}, "filterState": {}},
-        "cascadeParentIds": [],
-        "scope": {"rootPath": [tab], "excluded": []},
-    }
-
-
-def _position(tabs: list[Config]) -> Config:
+def _position(tabs: list[Config], title: str) -> Config:
     """Lay out tabs of rows of charts."""
-    header = {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}}
+    header = {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": title}}
     position: Config = {"DASHBOARD_VERSION_KEY": "v2", "HEADER_ID": header}
 
     def place(kind: str, key: str, children: list[str], **meta: Any) -> str:
