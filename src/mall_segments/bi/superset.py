@@ -1,55 +1,46 @@
 """A dashboard of the published tables, packed for import into a Superset.
 
 It is generated from the model and the tables, so it fits any features: a tab for each
-segmentation, with the report's colours, and one for the customer file. What it shows is
-``templates/dashboard.yml.j2``; here it becomes what Superset exports.
+segmentation, with the report's colours, and one for the customer file.
 """
 
-import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import UUID, uuid5
 
 import duckdb
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mall_segments.bi.superset_charts import (
+    Chart,
+    bars,
+    differences,
+    identity,
+    lines,
+    number,
+    only,
+    places,
+    table,
+)
+from mall_segments.bi.superset_datasets import Datasets, Names, capital
 from mall_segments.errors import InputError
-from mall_segments.model import load_model
+from mall_segments.model import ModelSegmentation, load_model
 from mall_segments.publishing.generations import DATABASE, MODEL, Generation
-from mall_segments.publishing.tables import quote_text
 
 ROOT: Final = "mall_segments_dashboard"
-Config = dict[str, Any]
+TITLE: Final = "Customer segments"
 
-_NAMESPACE: Final = UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 _MASK: Final = "XXXXXXXXXX"  # For which Superset asks when the bundle is imported.
 _COLOUR: Final = re.compile(r"--c(\d): (?:light-dark\()?(#\w{6})")
 # The earliest a zip file can hold, so that the same bundle gives the same bytes.
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 _FEW: Final = 10
-_MEASURES: Final = (
-    "input rows",
-    "accepted customers",
-    "rejected rows",
-    "imputed customers",
-)
-_POSTGRES_TYPES: Final = {"DOUBLE": "DOUBLE PRECISION", "VARCHAR": "TEXT"}
-_NOT_GROUPS: Final = {"segmentation", "segment_id", "n_customers", "share_of_segment"}
-_OF_FEATURES: Final = ("feature", "main_reason")
-_JOINS: Final = {
-    "dim_segments": "inner join <schema>.dim_segments as segments\n"
-    "on facts.segmentation = segments.segmentation "
-    "and facts.segment_id = segments.segment_id",
-    "dim_customers": "inner join <schema>.dim_customers as customers\n"
-    "on facts.customer_id = customers.customer_id",
-}
 
 
 def write_bundle(
@@ -64,8 +55,8 @@ def write_bundle(
     kind = _kind(uri)
     chosen = schema or {"duckdb": "main", "postgresql": "mall_segments"}[kind]
     with duckdb.connect(str(generation.file(DATABASE)), read_only=True) as connection:
-        dashboard = _Dashboard(connection, generation)
-        parts = dict(dashboard.parts(_database(kind, uri), kind, chosen))
+        dashboard = _Dashboard(connection, generation, chosen)
+        parts = dict(dashboard.parts(kind, uri))
     try:
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, content in parts.items():
@@ -79,178 +70,235 @@ def write_bundle(
 class _Dashboard:
     """What a dashboard of one generation consists of."""
 
-    def __init__(self, connection: Any, generation: Generation) -> None:
+    def __init__(self, connection: Any, generation: Generation, schema: str) -> None:
         self.connection = connection
         self.model = load_model(generation.file(MODEL))
-        tables: Config = generation.manifest["tables"]
+        tables: dict[str, Any] = generation.manifest["tables"]
         self.columns = {
             name: [column["name"] for column in listed["columns"]]
             for name, listed in tables.items()
         }
-        self.labels = {
-            column.name: _capital(
-                f"{column.label} ({column.unit})"
-                if column.unit and column.unit != column.label
-                else column.label
-            )
-            for column in self.model.columns
-        }
-        # Names sort as text, so numbers of several digits all need as many.
-        self.digits = max(
-            len(str(segment.segment_id))
-            for segmentation in self.model.segmentations
-            for segment in segmentation.segments
-        )
+        self.names = Names(self.model)
+        self.datasets = Datasets(self.names, self.columns, schema)
 
-    def parts(
-        self, database: Config, kind: str, schema: str
-    ) -> Iterator[tuple[str, Config]]:
+    def parts(self, kind: str, uri: str) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the files of the bundle, without their suffix."""
-        shown = self._shown()
-        metadata = {"type": "Dashboard", "timestamp": self.model.created_at}
-        yield "metadata", {"version": "1.0.0", **metadata}
+        tabs = {
+            segmentation.name: self._rows(segmentation)
+            for segmentation in self.model.segmentations
+        }
+        tabs["customer file"] = self._file_rows()
+        yield (
+            "metadata",
+            {
+                "version": "1.0.0",
+                "type": "Dashboard",
+                "timestamp": self.model.created_at,
+            },
+        )
+        database = _database(kind, uri)
         yield "databases/mall_segments", database
-        uuids = {}
-        for name, dataset in shown["datasets"].items():
-            metrics = {each: shown["metrics"][each] for each in dataset["metrics"]}
-            content = self._dataset(dataset, metrics, kind, schema)
-            content |= {"database_uuid": database["uuid"], "version": "1.0.0"}
-            uuids[name] = _identity([name, content])
-            # Superset may allow a name once, so it changes with what it stands for.
-            table = {"table_name": f"{name} {uuids[name][:8]}", "uuid": uuids[name]}
-            yield f"datasets/mall_segments/{name}", table | content
-        for tab in shown["tabs"]:
-            tab["rows"] = [
-                [_chart(chart, uuids, tab.get("where", {})) for chart in row]
-                for row in tab["rows"]
-                if row
-            ]
-            for _, chart in (tile for row in tab["rows"] for tile in row):
-                yield f"charts/{_slug(tab['name'])}_{_slug(chart['slice_name'])}", chart
-        dashboard = shown["dashboard"]
-        for each in dashboard["metadata"]["native_filter_configuration"]:
-            each["targets"][0]["datasetUuid"] = uuids["segments"]
-        dashboard["metadata"]["label_colors"] = self._colours()
-        dashboard |= {
-            "uuid": _identity("dashboard"),
-            "position": _position(shown["tabs"], dashboard["dashboard_title"]),
-        }
-        yield "dashboards/mall_segments", dashboard
-
-    def _shown(self) -> Config:
-        """Read the template, filled in for what is there."""
-        environment = Environment(  # noqa: S701 - no page, and values are quoted.
-            loader=PackageLoader("mall_segments.bi"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-        )
-        environment.filters |= {"yaml": _yaml, "words": _words}
-        types = {column.name: column.type for column in self.model.columns}
-        distribution = self.columns["fct_feature_distribution"]
-        counted = self._values("select distinct measure from fct_input_counts")
-        (largest,) = self._values("select max(n_customers) from fct_segment_points")
-        changed = self._values(
-            "select distinct segmentation from fct_segment_migrations"
-        )
-        segmentations = []
-        for each in self.model.segmentations:
-            plane = [name for name in each.features if types[name] == "number"][:2]
-            segmentations.append(
-                {
-                    "name": each.name,
-                    "unsure": " (no segments)" * (each.verdict == "no segments"),
-                    "plane": plane if len(plane) == 2 else None,  # noqa: PLR2004 - axes
-                    "has_changes": each.name in changed,
-                }
+        uuids: dict[str, str] = {}
+        for dataset in self.datasets.all():
+            exported = self.datasets.exported(
+                dataset, kind, database["uuid"], self.connection
             )
-        text = environment.get_template("dashboard.yml.j2").render(
-            segmentations=segmentations,
-            labels=self.labels,
-            numbers=[name for name, of in types.items() if of == "number"],
-            categories=[name for name, of in types.items() if of == "category"],
-            demographics=[
-                name
-                for name in self.columns["fct_segment_demographics"]
-                if name not in _NOT_GROUPS
+            uuids[dataset.name] = exported["uuid"]
+            yield f"datasets/mall_segments/{dataset.name}", exported
+        for tab, rows in tabs.items():
+            for row in rows:
+                for chart in row:
+                    yield (
+                        f"charts/{_slug(tab)}_{_slug(chart.title)}",
+                        chart.exported(uuids[chart.dataset]),
+                    )
+        yield "dashboards/mall_segments", self._exported_dashboard(tabs, uuids)
+
+    def _rows(self, segmentation: ModelSegmentation) -> list[list[Chart]]:
+        unsure = " (no segments)" if segmentation.verdict == "no segments" else ""
+        rows = [
+            [
+                table("Verdict", "verdicts", ["verdict", "sentence"], 6, height=24),
+                number("Customers", "segments", "customers", ",d"),
+                number(f"Segments{unsure}", "segments", "segments", ",d"),
+                number("Mean silhouette", "segments", "mean_silhouette", ".2f",
+                       subtitle="-1 misplaced, 1 well separated"),
             ],
-            # Not those about how a customer's values came about.
-            described=[
-                name
-                for name in self.columns["dim_customers"]
-                if name != "customer_id" and not name.startswith("is_")
+            [
+                bars("Customers by segment", "segments", "segment", "customers", ",d",
+                     4),
+                table("What to do with each segment", "segments",
+                      ["segment", "segment_name", "n_customers", "customer_share",
+                       "recommended_action"], 8,
+                      formats={"customer_share": ".1%"}, order=[("segment", True)]),
             ],
-            distribution=distribution,
-            grouping="[gender]" if "gender" in distribution else "[]",
-            measures=[measure for measure in _MEASURES if measure in counted],
-            size="mark" if largest < _FEW else "customers",
+            self._pictures(segmentation),
+            self._shares(),
+            [
+                table("Segments in rules", "rules",
+                      ["segment", "rule_text", "n_customers", "precision", "coverage"],
+                      12, order=[("segment", True), ("coverage", False)],
+                      formats={"precision": ".0%", "coverage": ".0%"}),
+            ],
+            [
+                lines("Why this many segments", "counts", "n_segments",
+                      ["silhouette", "stability"], 6, x_title="Number of segments"),
+                bars("Do other algorithms agree", "algorithms", "algorithm",
+                     "agreement", ".2f", 6),
+            ],
+            [
+                table("Customers of each segment", "customers",
+                      ["customer_id", "segment", *self.datasets.described,
+                       "main_reason", "membership", "is_outlier"],
+                      12, search=True, order=[("membership", False)],
+                      formats={"membership": ".0%"}),
+            ],
+        ]  # fmt: skip
+        (changes,) = self.connection.execute(
+            "select count(*) from fct_segment_migrations where segmentation = ?",
+            [segmentation.name],
+        ).fetchone()
+        if changes:
+            rows.append([
+                table("Changes since the last build", "changes",
+                      ["movement", "from_segment", "to_segment", "n_customers"], 12,
+                      order=[("movement", True), ("n_customers", False)]),
+            ])  # fmt: skip
+        where = {"segmentation": segmentation.name}
+        return [
+            [replace(chart, where=where | chart.where) for chart in row]
+            for row in rows
+            if row
+        ]
+
+    def _pictures(self, segmentation: ModelSegmentation) -> list[Chart]:
+        numbers = [
+            name
+            for name in segmentation.features
+            if self.model.column(name).type == "number"
+        ]
+        has_plane = len(numbers) >= 2  # noqa: PLR2004 - a plane has two axes
+        compared = differences(
+            "How segments differ from all customers",
+            "profiles",
+            "difference",
+            6 if has_plane else 12,
+            about="In standard deviations of all customers.",
         )
-        shown: Config = yaml.safe_load(text)
-        return shown
+        if not has_plane:
+            return [compared]
+        x, y = numbers[:2]
+        (largest,) = self.connection.execute(
+            "select max(n_customers) from fct_segment_points"
+        ).fetchone()
+        return [
+            places(
+                f"{self.names.labels[x]} and {self.names.labels[y]}",
+                "points",
+                (f"mean_{x}", self.names.labels[x]),
+                (f"mean_{y}", self.names.labels[y]),
+                size="mark" if largest < _FEW else "customers",
+            ),
+            compared,
+        ]
 
-    def _values(self, query: str) -> list[Any]:
-        return [value for (value,) in self.connection.execute(query).fetchall()]
+    def _shares(self) -> list[Chart]:
+        names = self.datasets.demographics[:2]
+        charts = [
+            bars(f"{self.names.label(name)} by segment", "demographics", "segment",
+                 "customers", ".0%", 12 // len(names), by=name, shares=True)
+            for name in names
+        ]  # fmt: skip
+        if charts:
+            return charts
+        categories = [each for each in self.model.columns if each.type == "category"]
+        return [
+            bars(f"{self.names.labels[each.name]} by segment", "categories", "segment",
+                 "customers", ".0%", 12 // len(categories[:2]), by="level",
+                 shares=True, where={"feature": self.names.labels[each.name]})
+            for each in categories[:2]
+        ]  # fmt: skip
 
-    def _dataset(
-        self, dataset: Config, metrics: Config, kind: str, schema: str
-    ) -> Config:
-        """Write a data set as Superset exports it, with the types of its columns."""
-        sql = self._sql(dataset)
-        described = self.connection.execute(
-            f"describe {sql.replace('<schema>', 'main')}"
-        ).fetchall()
-        ((about,),) = self.connection.execute(
-            "select comment from duckdb_tables() where table_name = $1 union all "
-            "select comment from duckdb_views() where view_name = $1",
-            [dataset["table"]],
-        ).fetchall()
-        types = {} if kind == "duckdb" else _POSTGRES_TYPES
-        return {
-            "schema": schema,
-            "description": about,
-            "sql": sql.replace("<schema>", schema),
-            "metrics": [
-                {
-                    "metric_name": name,
-                    "verbose_name": label,
-                    "expression": expression,
-                    "d3format": form,
-                }
-                for name, (label, expression, form) in metrics.items()
-            ],
-            "columns": [
-                {
-                    "column_name": name,
-                    "verbose_name": self.labels.get(name, _words(name)),
-                    "type": types.get(type_, type_),
-                }
-                for name, type_, *_ in described
-            ],
+    def _file_rows(self) -> list[list[Chart]]:
+        measures = ("input rows", "accepted customers", "rejected rows",
+                    "imputed customers")  # fmt: skip
+        found = {
+            measure
+            for (measure,) in self.connection.execute(
+                "select distinct measure from fct_input_counts"
+            ).fetchall()
         }
+        counts = [
+            number(capital(measure), "input_counts", "n", ",d",
+                   where={"measure": measure})
+            for measure in measures if measure in found
+        ]  # fmt: skip
+        # The grouping column of the distribution, where there is a gender.
+        groups = set(self.columns["fct_feature_distribution"]) - {
+            *("feature", "bin_from", "bin_to", "n_customers", "customer_share")
+        }
+        histograms = [
+            bars(label, "distribution", "bin_from", "customers", ",d", 4, upright=True,
+                 where={"feature": label}, x_title=f"{label}, from",
+                 by=next(iter(groups), None))
+            for name, label in self.names.labels.items()
+            if self.model.column(name).type == "number"
+        ]  # fmt: skip
+        rows = [histograms[start : start + 3] for start in range(0, len(histograms), 3)]
+        return [counts, *rows]
 
-    def _sql(self, dataset: Config) -> str:
-        """Write the query of a data set, with names of segments where it has them."""
-        there = self.columns[dataset["table"]]
-        columns, joins = [], [f"from <schema>.{dataset['table']} as facts"]
-        if "segmentation" in there:
-            columns.append("facts.segmentation")
-        if "segment_id" in there:
-            number = f"lpad(cast(segments.segment_id as varchar), {self.digits}, '0')"
-            columns.append(f"concat({number}, ' ', segments.persona) as segment")
-            columns.append("segments.persona")
-            joins.append(_JOINS["dim_segments"])
-        if "customer_id" in there:
-            joins.append(_JOINS["dim_customers"])
-        whens = " ".join(
-            f"when {quote_text(name)} then {quote_text(label)}"
-            for name, label in self.labels.items()
-        )
-        for column in dataset["columns"]:
-            if column in _OF_FEATURES:
-                told = f"case facts.{column} {whens} else facts.{column} end"
-                columns.append(f"{told} as {column}")
-            else:
-                columns.append(column if "." in column else f"facts.{column}")
-        return "\n".join([f"select {', '.join(columns)}", *joins])
+    def _exported_dashboard(
+        self, tabs: dict[str, list[list[Chart]]], uuids: dict[str, str]
+    ) -> dict[str, Any]:
+        position: dict[str, Any] = {
+            "DASHBOARD_VERSION_KEY": "v2",
+            "HEADER_ID": {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": TITLE}},
+        }
+        _place(position, "ROOT", "ROOT_ID", [], ["GRID_ID"])
+        _place(position, "GRID", "GRID_ID", ["ROOT_ID"], ["TABS-1"])
+        keys = {tab: f"TAB-{n}" for n, tab in enumerate(tabs, 1)}
+        parents = ["ROOT_ID", "GRID_ID"]
+        _place(position, "TABS", "TABS-1", parents, list(keys.values()))
+        numbers = count(1)
+        for tab, rows in tabs.items():
+            key = keys[tab]
+            row_keys = [f"ROW-{key}-{n}" for n in range(len(rows))]
+            _place(position, "TAB", key, [*parents, "TABS-1"], row_keys,
+                   text=capital(tab.replace("_", " ")))  # fmt: skip
+            for row_key, row in zip(row_keys, rows, strict=True):
+                above = [*parents, "TABS-1", key]
+                charts = [(next(numbers), chart) for chart in row]
+                _place(position, "ROW", row_key, above,
+                       [f"CHART-{n}" for n, _ in charts],
+                       background="BACKGROUND_TRANSPARENT")  # fmt: skip
+                for n, chart in charts:
+                    _place(position, "CHART", f"CHART-{n}", [*above, row_key], [],
+                           chartId=n, sliceName=chart.title,
+                           uuid=chart.exported(uuids[chart.dataset])["uuid"],
+                           width=chart.width, height=chart.height)  # fmt: skip
+        return {
+            "dashboard_title": TITLE,
+            "description": "Who the customers are, how sure the segments are, and what "
+            "changed.",
+            "css": "",
+            "slug": "mall-segments",
+            "published": True,
+            "uuid": identity("dashboard"),
+            "position": position,
+            "metadata": {
+                "color_scheme": "",
+                "label_colors": self._colours(),
+                "refresh_frequency": 0,
+                "cross_filters_enabled": True,
+                "native_filter_configuration": [
+                    _persona_filter(
+                        segmentation.name, keys[segmentation.name], uuids["segments"]
+                    )
+                    for segmentation in self.model.segmentations
+                ],
+            },
+            "version": "1.0.0",
+        }
 
     def _colours(self) -> dict[str, str]:
         """Give segments the colours that they have in the report."""
@@ -258,7 +306,7 @@ class _Dashboard:
         # Of two colours the light page's comes first.
         colours = dict(_COLOUR.findall(styles.read_text(encoding="utf-8")))
         return {
-            f"{segment.segment_id:0{self.digits}} {segment.persona}": colours[
+            f"{segment.segment_id:0{self.names.digits}} {segment.persona}": colours[
                 str((segment.segment_id - 1) % len(colours) + 1)
             ]
             for segmentation in self.model.segmentations
@@ -266,87 +314,50 @@ class _Dashboard:
         }
 
 
-def _identity(content: Any) -> str:
-    """Name a part by its content.
-
-    Superset keeps what it has of the same name, whatever the import says; a part that
-    has changed must come under another.
-    """
-    return str(uuid5(_NAMESPACE, json.dumps(content, sort_keys=True)))
-
-
-def _chart(
-    chart: Config, uuids: dict[str, str], where: Config
-) -> tuple[Config, Config]:
-    """Split a chart into its tile and what Superset exports."""
-    tile = {side: chart.pop(side) for side in ("width", "height")}
-    title, dataset = chart.pop("title"), chart.pop("dataset")
-    filters = [
-        {
-            "clause": "WHERE",
-            "expressionType": "SIMPLE",
-            "subject": column,
-            "operator": "==",
-            "comparator": value,
-        }
-        for column, value in (where | chart.pop("where", {})).items()
-    ]
-    content = {
-        "slice_name": title,
-        "description": chart.pop("description", None),
-        "viz_type": chart["viz_type"],
-        "params": {"row_limit": 5000, **chart, "adhoc_filters": filters},
-        "version": "1.0.0",
-        "dataset_uuid": uuids[dataset],
+def _persona_filter(segmentation: str, tab: str, dataset: str) -> dict[str, Any]:
+    return {
+        "id": f"NATIVE_FILTER-{segmentation}",
+        "name": "Persona",
+        "type": "NATIVE_FILTER",
+        "filterType": "filter_select",
+        "description": "",
+        "targets": [{"column": {"name": "persona"}, "datasetUuid": dataset}],
+        "adhoc_filters": [only("segmentation", segmentation)],
+        "controlValues": {
+            "multiSelect": True,
+            "enableEmptyFilter": False,
+            "sortAscending": True,
+            "searchAllOptions": False,
+            "inverseSelection": False,
+        },
+        "defaultDataMask": {"extraFormData": {}, "filterState": {}},
+        "cascadeParentIds": [],
+        "scope": {"rootPath": [tab], "excluded": []},
     }
-    return tile, content | {"uuid": _identity(content)}
 
 
-def _position(tabs: list[Config], title: str) -> Config:
-    """Lay out tabs of rows of charts."""
-    header = {"type": "HEADER", "id": "HEADER_ID", "meta": {"text": title}}
-    position: Config = {"DASHBOARD_VERSION_KEY": "v2", "HEADER_ID": header}
-
-    def place(kind: str, key: str, children: list[str], **meta: Any) -> str:
-        position[key] = {"type": kind, "id": key, "children": children, "meta": meta}
-        return key
-
-    numbers, tab_keys = count(1), []
-    for tab_number, tab in enumerate(tabs, 1):
-        row_keys = []
-        for row_number, row in enumerate(tab["rows"], 1):
-            charts = [
-                place("CHART", f"CHART-{number}", [], chartId=number, **tile,
-                      sliceName=chart["slice_name"], uuid=chart["uuid"])
-                for (tile, chart), number in zip(row, numbers, strict=False)
-            ]  # fmt: skip
-            key, background = f"ROW-{tab_number}-{row_number}", "BACKGROUND_TRANSPARENT"
-            row_keys.append(place("ROW", key, charts, background=background))
-        text = _words(tab["name"])
-        tab_keys.append(place("TAB", f"TAB-{tab_number}", row_keys, text=text))
-    grid = place("GRID", "GRID_ID", [place("TABS", "TABS-1", tab_keys)])
-    place("ROOT", "ROOT_ID", [grid])
-    return position
-
-
-def _database(kind: str, uri: str) -> Config:
+def _database(kind: str, uri: str) -> dict[str, Any]:
     parts = urlsplit(uri)
+    password = parts.password
     # Superset allows a name once, so a connection is known by it.
     name = f"Mall segments, {parts.hostname or ''}{parts.path}"
-    extra: Config = {"allows_virtual_table_explore": True}
+    extra: dict[str, Any] = {"allows_virtual_table_explore": True}
     if kind == "duckdb":
         extra["engine_params"] = {"connect_args": {"read_only": True}}
-    if parts.password:
-        uri = uri.replace(f":{parts.password}@", f":{_MASK}@", 1)
     return {
         "database_name": name,
-        "sqlalchemy_uri": uri,
+        "sqlalchemy_uri": uri.replace(f":{password}@", f":{_MASK}@", 1)
+        if password
+        else uri,
         "cache_timeout": 60,
         "expose_in_sqllab": True,
+        "allow_run_async": False,
+        "allow_ctas": False,
+        "allow_cvas": False,
         "allow_dml": False,
         "allow_csv_upload": False,
         "extra": extra,
-        "uuid": _identity(name),
+        "uuid": identity(name),
         "version": "1.0.0",
     }
 
@@ -363,17 +374,21 @@ def _kind(uri: str) -> str:
     )
 
 
-def _yaml(text: str) -> str:
-    """Spell a text as JSON does, which YAML reads alike."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _words(name: str) -> str:
-    return _capital(name.removeprefix("n_").replace("_", " "))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _place(
+    position: dict[str, Any],
+    kind: str,
+    key: str,
+    parents: list[str],
+    children: list[str],
+    **meta: Any,
+) -> None:
+    position[key] = {
+        "type": kind,
+        "id": key,
+        "parents": parents,
+        "children": children,
+        "meta": meta,
+    }
 
 
 def _slug(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -254,3 +255,64 @@ def test_dbt_compiles_the_same_questions(published_home: Path, database: Path) -
             opened.execute("use mall_segments_working")
             answer = answer_question(opened, QUESTIONS[name])
             assert rows == [tuple(row.values()) for row in answer]
+
+
+def test_doubtful_customers_name_two_segments(connection: Any) -> None:
+    rows = ask(connection, "who_is_closest_to_another_segment")
+    assert all(row["persona_today"] != row["nearest_other"] for row in rows)
+    for segmentation in {row["segmentation"] for row in rows}:
+        memberships = [
+            row["membership"] for row in rows if row["segmentation"] == segmentation
+        ]
+        assert len(memberships) == 5
+        assert memberships == sorted(memberships)
+
+
+def test_reasons_count_every_customer_once(connection: Any) -> None:
+    rows = ask(connection, "what_decides_who_is_in_which_segment")
+    counted = Counter[str]()
+    for row in rows:
+        counted[row["segmentation"]] += row["n_customers"]
+    assert set(counted.values()) == {200}
+
+
+def test_verdicts_are_told_with_what_chance_would_give(connection: Any) -> None:
+    rows = ask(connection, "are_there_segments_at_all")
+    for row in rows:
+        beyond = row["silhouette"] > row["silhouette_by_chance"]
+        assert beyond == (row["verdict"] != "no segments")
+
+
+def test_outliers_lie_farther_than_usual(connection: Any) -> None:
+    rows = ask(connection, "which_customers_are_outliers")
+    assert all(row["distance"] > row["usual_up_to"] for row in rows)
+
+
+def test_the_published_number_of_segments_is_among_those_told(
+    connection: Any,
+) -> None:
+    rows = ask(connection, "why_this_many_segments")
+    chosen = {row["segmentation"]: row for row in rows if row["is_chosen"]}
+    assert chosen[SHIPPED]["n_segments"] == 5
+    assert "silhouette" in chosen[SHIPPED]["best_by"].split(", ")
+
+
+def test_kmeans_agrees_with_itself(connection: Any) -> None:
+    rows = ask(connection, "do_other_algorithms_find_the_same_segments")
+    assert {
+        row["agreement"]
+        for row in rows
+        if row["algorithm"] == "kmeans" and row["segmentation"] == SHIPPED
+    } == {1}
+
+
+def test_segmentations_are_compared_once_each(connection: Any) -> None:
+    rows = ask(connection, "do_the_segmentations_agree")
+    assert all(row["segmentation"] < row["other_segmentation"] for row in rows)
+
+
+def test_the_same_file_again_moves_nobody(connection: Any) -> None:
+    rows = ask(connection, "what_changed_since_the_last_build")
+    assert {row["movement"] for row in rows} == {"stayed"}
+    drift = ask(connection, "have_the_customers_changed_since_the_last_build")
+    assert {row["reading"] for row in drift} == {"stable"}

@@ -188,6 +188,19 @@ def test_data_sets_have_the_columns_and_metrics_of_their_queries(
                 )
 
 
+def test_a_chart_asks_by_itself_for_what_it_draws(bundle: Bundle) -> None:
+    """Alerts, reports and the API use the query that is stored with the chart."""
+    for chart in bundle.parts("charts"):
+        context = yaml.safe_load(chart["query_context"])
+        (asked,) = context["queries"]
+        assert set(asked["columns"]) == set(named(chart, COLUMNS[chart["viz_type"]]))
+        assert set(asked["metrics"]) == set(named(chart, METRICS[chart["viz_type"]]))
+        assert [(each["col"], each["val"]) for each in asked["filters"]] == [
+            (each["subject"], each["comparator"])
+            for each in chart["params"]["adhoc_filters"]
+        ]
+
+
 def test_features_are_told_with_their_units_and_segments_in_the_reports_colours(
     bundle: Bundle,
 ) -> None:
