@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -81,9 +82,22 @@ def field_problem(
     return problem
 
 
+def invalid_query(name: str, detail: str) -> ProblemError:
+    """Describe what is wrong with a parameter of the query."""
+    shown = name[:_LONGEST_SHOWN]
+    return ProblemError(
+        422,
+        "invalid-query",
+        "The query cannot be understood",
+        f"{shown}: {detail}",
+        errors=[{"detail": detail, "field": shown, "pointer": "#"}],
+    )
+
+
 def install_handlers(app: FastAPI) -> None:
     """Answer every error of an application with a problem detail."""
     app.add_exception_handler(ProblemError, _answer_problem)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_query)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_failure)
 
@@ -91,6 +105,12 @@ def install_handlers(app: FastAPI) -> None:
 async def _answer_problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, ProblemError)  # noqa: S101 - handlers are called by type
     return error.response()
+
+
+async def _answer_invalid_query(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    (first, *_others) = error.errors()
+    return invalid_query(str(first["loc"][-1]), first["msg"]).response()
 
 
 async def _answer_http_error(_: Request, error: Exception) -> Response:

@@ -50,6 +50,15 @@ class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
+class PredictionQuery(_Answer):
+    """What customers are assigned to."""
+
+    segmentation: Annotated[
+        str | None,
+        Field(description="What to assign to; the model's first by default."),
+    ] = None
+
+
 class SegmentationSegments(_Answer):
     """The segments of one segmentation."""
 

@@ -182,32 +182,6 @@ def raw(service: RunningService, *parts: bytes) -> bytes:
         return answer
 
 
-@pytest.mark.parametrize(
-    ("headers", "detail"),
-    [
-        (b"Content-Length: 2\r\n", b"host is missing"),
-        (b"Host: a\r\nHost: a\r\nContent-Length: 2\r\n", b"host is given twice"),
-        (
-            b"Host: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
-            b"content-type is given twice",
-        ),
-    ],
-)
-def test_ambiguous_headers_are_refused(
-    shared_service: RunningService, headers: bytes, detail: bytes
-) -> None:
-    answer = raw(
-        shared_service,
-        b"POST /predict_cluster HTTP/1.1\r\nContent-Type: application/json\r\n"
-        + headers
-        + b"\r\n{}",
-    )
-
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"urn:mall-segments:invalid-headers" in answer
-    assert detail in answer
-
-
 @pytest.mark.parametrize("is_split", [True, False])
 @pytest.mark.parametrize("method", [b"POST", b"GET"])
 def test_an_offer_of_http_2_is_ignored(
