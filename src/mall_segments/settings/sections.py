@@ -18,9 +18,11 @@ from pydantic import (
 
 from mall_segments.settings.values import (
     Aliases,
+    Ascending,
     ColumnName,
     Name,
     Number,
+    Positive,
     Scaler,
     Share,
     Storable,
@@ -28,7 +30,6 @@ from mall_segments.settings.values import (
     Texts,
     Transform,
     Whole,
-    at_least,
     refusal,
     sentence,
 )
@@ -37,8 +38,6 @@ from mall_segments.wording import plain, shorten, suggestion
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_COUNT: Final = 50
 _DEFAULT_MOST: Final = 10
-_SCORED: Final = ("recency_days", "n_orders", "total_spend")
-_CUT_POINTS: Final = 4
 
 
 class Section(BaseModel):
@@ -69,14 +68,7 @@ class Bands(Section):
     """
 
     name: Name
-    starts: tuple[Number, ...]
-
-    @field_validator("starts")
-    @classmethod
-    def _ascend(cls, starts: tuple[float, ...]) -> tuple[float, ...]:
-        if not starts or list(starts) != sorted(set(starts)):
-            raise refusal("it must be a list of ascending numbers")
-        return starts
+    starts: Ascending
 
 
 class Feature(Section):
@@ -201,13 +193,13 @@ class Segmentation(Section):
 
     name: Name
     features: Texts
-    weights: dict[str, Number] = Field(default_factory=dict)
+    weights: dict[str, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
     scaler: Scaler = "standard"
     n_segments: int | Literal["auto"] = "auto"
-    min_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = 2
-    max_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = _DEFAULT_MOST
+    min_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = 2
+    max_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = _DEFAULT_MOST
     min_segment_share: Share | None = None
-    random_seed: Annotated[Whole, at_least(0, _LARGEST_SEED)] = 42
+    random_seed: Annotated[Whole, Field(ge=0, le=_LARGEST_SEED)] = 42
 
     @field_validator("n_segments", mode="before")
     @classmethod
@@ -220,17 +212,6 @@ class Segmentation(Section):
                 f"{_LARGEST_COUNT}"
             )
         return value
-
-    @field_validator("weights")
-    @classmethod
-    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
-        for feature, weight in weights.items():
-            if weight <= 0:
-                raise sentence(
-                    f"`{{place}}` gives {plain(feature)} the weight {weight:g}; a "
-                    "weight is a number above 0."
-                )
-        return weights
 
     @model_validator(mode="before")
     @classmethod
@@ -291,13 +272,16 @@ class Orders(Section):
     """
 
     as_of: str | None = None
-    window_days: Annotated[Whole, at_least(1)] | None = None
+    window_days: Positive | None = None
     returns: Literal["subtract", "ignore", "only_count"] = "subtract"
-    minimum_orders: Annotated[Whole, at_least(1)] = 1
+    minimum_orders: Positive = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
     cancellation_prefix: Text | None = "C"
-    cut_points: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
+    cut_points: dict[
+        Literal["recency_days", "n_orders", "total_spend"],
+        Annotated[Ascending, Field(min_length=4, max_length=4)],
+    ] = Field(default_factory=dict)
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -311,23 +295,6 @@ class Orders(Section):
         if not is_date:
             raise refusal("it must be a date such as 2010-12-10")
         return None if value is None else text
-
-    @field_validator("cut_points")
-    @classmethod
-    def _rise(
-        cls, cut_points: dict[str, tuple[float, ...]]
-    ) -> dict[str, tuple[float, ...]]:
-        for name, points in cut_points.items():
-            if name not in _SCORED:
-                raise sentence(
-                    f"`{{place}}` names {shorten(name)}; allowed: {', '.join(_SCORED)}."
-                )
-            if len(points) != _CUT_POINTS or list(points) != sorted(set(points)):
-                found = ", ".join(f"{point:g}" for point in points)
-                raise sentence(
-                    f"`{{place}}.{name}` is {found}; it must be four rising numbers."
-                )
-        return cut_points
 
 
 def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:
