@@ -12,7 +12,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mall_segments.errors import InputError
@@ -62,14 +61,11 @@ _CURRENCY: Final = re.compile(r"(\b(us|r|a|c|ca|hk|nt|s))?[$£¥€₺₹₽]", 
 MARKER: Final = re.compile(r"\s*([<=>|])\1{6}")
 _MOST_COLUMNS: Final = 10_000
 _SHOWN_COLUMNS: Final = 12
-_LONGEST_SPLIT: Final = 4
 _LONGEST_COMPARED: Final = 200
 _SHOWN_ALIASES: Final = 4
 _LONGEST_SUGGESTED: Final = 40
 _MOST_COMPARED: Final = 200
-_SHORTEST_SHARED: Final = 5
 _LEAST_LIKENESS: Final = 0.75
-_LEAST_NUMBERS: Final = 0.5
 _INDEX: Final = re.compile(
     r"(unnamed\W.*|index|row ?names?|row|x|_c0|\.+1|no\.?|nr\.?|#)?"
 )
@@ -79,13 +75,15 @@ _INDEX: Final = re.compile(
 class KnownColumns:
     """The columns a file may have, of a model that was built before or of nothing.
 
-    ``required`` are the canonical names that must be there. ``encoding``, ``sheet`` and
-    ``numbers`` say how the file is written, as the settings of these names do.
+    ``required`` are the canonical names that must be there, ``aliases_in`` the setting
+    that adds aliases, if one does. ``encoding``, ``sheet`` and ``numbers`` say how the
+    file is written, as the settings of these names do.
     """
 
     customer_id: CustomerIdColumn
     columns: Sequence[Feature]
     required: Collection[str] = ()
+    aliases_in: str = ""
     encoding: str | None = None
     sheet: str | None = None
     numbers: Numbers | None = None
@@ -162,14 +160,12 @@ def recognise_columns(
     settings: ColumnSettings,
     *,
     source: str = "the file",
-    rows: Sequence[Sequence[str]] = (),
 ) -> RecognisedColumns:
     """Map the customer id and each column of the settings to a column of the file.
 
     Of several columns that fit, the one whose alias comes first is read; one that
     agrees with the alias in its unit, too, goes before one that does not. A column
-    without a name is called ``column_1``, ``column_2``, … by its place. ``rows`` are
-    some, by which a hint tells columns of numbers from others.
+    without a name is called ``column_1``, ``column_2``, … by its place.
     """
     if len(header) > _MOST_COLUMNS:
         raise InputError(
@@ -184,24 +180,14 @@ def recognise_columns(
             raise InputError(
                 f"{source}: the columns {columns} all fit {name}, and none fits "
                 "better. Remove or rename all but one, or put the exact header of the "
-                f"one to read first in {alias_setting(name)} of dbt_project.yml."
+                f"one to read first in {_alias_setting(name, settings)} of "
+                "dbt_project.yml."
             )
-        if best:
+        if best and best[0] not in found.values():
             found[name] = best[0]
-    for name in required:
-        if name == "customer_id":
-            continue
-        parts = _split_parts(header, aliases[name], found.get(name))
-        if parts:
-            raise InputError(
-                f"{source}: the header is split: the columns {list_columns(parts)} "
-                f"together spell {shorten(' '.join(parts))}, which is {name}, so the "
-                "values beneath do not belong to their columns. Write the header as "
-                "one cell."
-            )
     missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        raise InputError(_refusal(header, settings, found, missing, rows, source))
+        raise InputError(_refusal(header, settings, found, missing, source))
     read = set(found.values())
     return RecognisedColumns(
         columns={name: header[at] for name, at in found.items()},
@@ -299,62 +285,22 @@ def list_columns(header: Iterable[str], limit: int = _SHOWN_COLUMNS) -> str:
 
 
 def known_aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
-    """Every spelling by the column it names, the column's own name first."""
+    """Every spelling by the column it names, its own name first unless it is listed."""
+    listed = {"customer_id": settings.customer_id.aliases}
+    listed |= {column.name: column.aliases for column in settings.columns}
     return {
-        "customer_id": ("customer_id", *settings.customer_id.aliases),
-        **{column.name: (column.name, *column.aliases) for column in settings.columns},
+        name: aliases if name in aliases else (name, *aliases)
+        for name, aliases in listed.items()
     }
 
 
-def alias_setting(name: str) -> str:
+def _alias_setting(name: str, settings: ColumnSettings) -> str:
     """Return the setting that holds the aliases of a column."""
+    if isinstance(settings, KnownColumns) and settings.aliases_in:
+        return f"`{settings.aliases_in}.{name}`"
     if name in ("customer_id", "gender"):
         return f"`{name}.aliases`"
     return f"`features[{name}].aliases`"
-
-
-def _split_parts(
-    header: Sequence[str], spellings: Sequence[str], found: int | None
-) -> list[str]:
-    """Return neighbouring columns that only together spell an alias, if there are any.
-
-    ``Annual,Income,(k$)`` is one header split in three. The values beneath are then
-    shifted, so reading the column ``Income`` would read another one's values.
-    """
-    wanted = {normalise(spelling) for spelling in spellings}
-    for start, n_parts in product(range(len(header)), range(2, _LONGEST_SPLIT + 1)):
-        parts = header[start : start + n_parts]
-        if found is None or start <= found < start + n_parts:
-            joined = normalise(" ".join(parts))
-            if joined in wanted and joined not in map(normalise, parts):
-                return list(parts)
-    return []
-
-
-def missing_columns(
-    header: Sequence[str],
-    found: Mapping[str, str],
-    missing: Mapping[str, Sequence[str]],
-    likely: Mapping[str, Sequence[str]],
-    *,
-    source: str,
-) -> list[str]:
-    """Say in lines that columns are missing, by their names with other spellings.
-
-    ``found`` are the headers of those that are there, ``likely`` what may be missed.
-    """
-    recognised = [f"{name} = {shorten(text, limit=40)}" for name, text in found.items()]
-    lines = [
-        f"{source}: no column is recognised as {', '.join(missing)}.",
-        f"  Columns found ({len(header):,}): {list_columns(header)}.",
-        f"  Recognised: {', '.join(recognised) or 'none'}.",
-    ]
-    for name, spellings in missing.items():
-        known = list_columns(spellings, _SHOWN_ALIASES) or "nothing else"
-        lines.append(f"  Missing: {name}, also known as {known}.")
-        if likely.get(name):
-            lines.append(f"    Is it {' or '.join(map(shorten, likely[name]))}?")
-    return lines
 
 
 def _refusal(
@@ -362,23 +308,26 @@ def _refusal(
     settings: ColumnSettings,
     found: Mapping[str, int],
     missing: Sequence[str],
-    rows: Sequence[Sequence[str]],
     source: str,
 ) -> str:
     """Say what was found, what is missing, and what to do."""
     aliases = known_aliases(settings)
-    likely = {
-        name: _likely_columns(name, header, settings, found, rows) for name in missing
-    }
-    lines = missing_columns(
-        header,
-        {name: header[at] for name, at in found.items()},
-        {name: aliases[name][1:] for name in missing},
-        likely,
-        source=source,
-    )
-    places = ", ".join(map(alias_setting, missing))
-    if len(header) > len(found) and is_sealed(settings):
+    recognised = [
+        f"{name} = {shorten(header[at], limit=40)}" for name, at in found.items()
+    ]
+    lines = [
+        f"{source}: no column is recognised as {', '.join(missing)}.",
+        f"  Columns found ({len(header):,}): {list_columns(header)}.",
+        f"  Recognised: {', '.join(recognised) or 'none'}.",
+    ]
+    for name in missing:
+        known = list_columns(aliases[name][1:], _SHOWN_ALIASES) or "nothing else"
+        lines.append(f"  Missing: {name}, also known as {known}.")
+        if likely := _likely_columns(name, aliases[name], header, found):
+            lines.append(f"    Is it {' or '.join(map(shorten, likely))}?")
+    places = ", ".join(_alias_setting(name, settings) for name in missing)
+    is_of_model = isinstance(settings, KnownColumns) and not settings.aliases_in
+    if len(header) > len(found) and is_of_model:
         lines.append(
             "  The model knows the aliases it was built with: rename the column in the "
             f"file, or add its header to {places} in dbt_project.yml and build again."
@@ -394,42 +343,18 @@ def _refusal(
 
 
 def _likely_columns(
-    name: str,
-    header: Sequence[str],
-    settings: ColumnSettings,
-    found: Mapping[str, int],
-    rows: Sequence[Sequence[str]],
+    name: str, aliases: Sequence[str], header: Sequence[str], found: Mapping[str, int]
 ) -> list[str]:
-    """Return up to two unread columns that resemble a missing one in name and kind.
-
-    What data frames write for their index may be the id.
-    """
-    wanted = [normalise(spelling) for spelling in known_aliases(settings)[name]]
-    is_number = name in {
-        each.name for each in settings.columns if each.type == "number"
-    }
+    """Return up to two unread columns that resemble a missing one."""
+    wanted = [normalise(alias) for alias in aliases]
     likely = []
     for at, text in enumerate(name_blanks(header[:_MOST_COMPARED])):
-        cells = [row[at] for row in rows if at < len(row) and row[at].strip()]
-        n_numbers = sum(any(map(str.isdigit, cell)) for cell in cells)
-        is_index = _INDEX.fullmatch(header[at].strip().lower())
-        is_alike = _resembles(text, wanted) or (name == "customer_id" and is_index)
+        whole, words = normalise(text), header_words(text)
         if (
-            is_alike
-            and at not in found.values()
-            and len(text) <= _LONGEST_SUGGESTED
-            and not MARKER.match(text)
-            and not (is_number and n_numbers < _LEAST_NUMBERS * len(cells))
-        ):
+            difflib.get_close_matches(whole, wanted, n=1, cutoff=_LEAST_LIKENESS)
+            or any(word in words for word in wanted)
+            # What data frames write for their index may be the id.
+            or (name == "customer_id" and _INDEX.fullmatch(header[at].strip().lower()))
+        ) and at not in found.values():
             likely.append(text)
-    return likely[:2]
-
-
-def _resembles(text: str, wanted: Sequence[str]) -> bool:
-    name, words = normalise(text), header_words(text)
-    is_within = any(
-        word in words or (len(word) >= _SHORTEST_SHARED and word in name)
-        for word in wanted
-    )
-    close = difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS)
-    return is_within or bool(close)
+    return [text for text in likely if len(text) <= _LONGEST_SUGGESTED][:2]

@@ -22,7 +22,6 @@ from mall_segments.intake.columns import recognise_columns
 from mall_segments.intake.files import refusing_broken_files
 from mall_segments.intake.opening import OpenedCustomers, open_customers
 from mall_segments.intake.values import refuse_orders
-from mall_segments.orders.cells import check_cells_file
 from mall_segments.orders.opening import describe_orders
 from mall_segments.settings import Settings, check_project_vars, parse_settings
 
@@ -67,8 +66,6 @@ def preflight(request: Mapping[str, Any]) -> dict[str, Any]:
     check_project_vars(project_vars, _read_yaml(request.get("command_line_vars")))
     settings = _settings(request)
     check_disk(find_home())
-    if settings.has_orders and project:
-        check_cells_file(project / "seeds" / "rfm_segments.csv")
     _OPENED.clear()
     is_elsewhere = settings.customers_path and not request.get("reads_files", True)
     if settings.customers_model or is_elsewhere or not settings.has_customers:

@@ -48,7 +48,6 @@ class NumberFacts:
 
     n_values: int
     n_numbers: int
-    n_fractions: int
     n_outside: int
     n_odd: int
     minimum: float | None
@@ -121,7 +120,6 @@ def _facts_sql(column: OpenedColumn, value: str, feature: Feature) -> str:
         "n_values": f"count(case when {value} is not null then '' "
         f"else {column.text_sql} end)",
         "n_numbers": f"count({value})",
-        "n_fractions": f"count(*) filter (where {value} <> trunc({value}))",
         "n_outside": f"count(*) filter (where {is_outside})",
         "n_odd": f"count(*) filter (where {is_odd})" if column.kind == "text" else "0",
         "minimum": f"min({value})",

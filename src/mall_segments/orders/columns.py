@@ -6,10 +6,16 @@ guessed at: the refusal says how to name it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.errors import InputError
-from mall_segments.intake.columns import list_columns, missing_columns, normalise
+from mall_segments.intake.columns import (
+    KnownColumns,
+    match_columns,
+    recognise_columns,
+)
+from mall_segments.settings import CustomerIdColumn, Feature
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
@@ -64,75 +70,48 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
 }
 
 
-def recognise_order_columns(
-    header: Sequence[str],
-    spellings: Mapping[str, Sequence[str]] | None = None,
-    *,
-    source: str = "the orders",
-) -> dict[str, str]:
-    """Map the canonical names to columns of the file, as far as it has them.
-
-    ``spellings`` are those of the setting ``orders.columns``, which go before the known
-    ones. Customer, time and amount, or quantity and price, must be there.
-
-    >>> header = ["Invoice", "StockCode", "Quantity", "InvoiceDate", "Price"]
-    >>> recognise_order_columns([*header, "Customer ID"])["ordered_at"]
-    'InvoiceDate'
-    """
-    own = dict(spellings or {})
-    unknown = [name for name in own if name not in SPELLINGS]
+def known_columns(
+    spellings: Mapping[str, Sequence[str]], *, encoding: str | None = None
+) -> KnownColumns:
+    """Return the columns of orders, with the spellings of ``orders.columns`` first."""
+    unknown = [name for name in spellings if name not in SPELLINGS]
     if unknown:
         raise InputError(
             f"`orders.columns` names {', '.join(map(shorten, unknown))}; allowed: "
             f"{', '.join(SPELLINGS)}."
         )
-    columns: dict[str, list[str]] = {}
-    for column in header:
-        columns.setdefault(normalise(column), []).append(column)
-    found: dict[str, str] = {}
-    for name, known in SPELLINGS.items():
-        fitting = _best(columns, own.get(name, ()), known)
-        if len(fitting) > 1:
-            raise InputError(
-                f"{source}: the columns {list_columns(fitting)} all fit {name}. "
-                "Remove or rename all but one, or put the exact header of the one to "
-                f"read into `orders.columns.{name}`."
-            )
-        # A column is read once: what the owner named it as goes before a likeness.
-        if fitting and fitting[0] not in found.values():
-            found[name] = fitting[0]
-    _refuse_missing(header, found, source)
-    return found
-
-
-def _best(
-    columns: Mapping[str, list[str]], own: Sequence[str], known: Sequence[str]
-) -> list[str]:
-    """Return the columns of the earliest spelling, the owner's exact one first."""
-    for spelling in (*own, *known):
-        fitting = columns.get(normalise(spelling), [])
-        if spelling in own and spelling in fitting:
-            return [spelling]
-        if fitting:
-            return fitting
-    return []
-
-
-def _refuse_missing(
-    header: Sequence[str], found: Mapping[str, str], source: str
-) -> None:
-    missing = [name for name in ("customer_id", "ordered_at") if name not in found]
-    if "amount" not in found:
-        missing += [name for name in ("quantity", "unit_price") if name not in found]
-    if not missing:
-        return
-    spellings = {name: SPELLINGS[name][1:] for name in missing}
-    lines = missing_columns(header, found, spellings, {}, source=source)
-    if "quantity" in missing or "unit_price" in missing:
-        lines.append("  An amount would do instead of quantity and unit_price.")
-    lines.append(
-        "  To read a column, add its header as it stands in the file to "
-        + ", ".join(f"`orders.columns.{name}`" for name in missing)
-        + "."
+    aliases = {
+        name: (*spellings.get(name, ()), *known) for name, known in SPELLINGS.items()
+    }
+    return KnownColumns(
+        customer_id=CustomerIdColumn(aliases=aliases.pop("customer_id")),
+        columns=[
+            Feature.model_construct(name=name, aliases=each)
+            for name, each in aliases.items()
+        ],
+        aliases_in="orders.columns",
+        encoding=encoding,
     )
-    raise InputError("\n".join(lines))
+
+
+def recognise_order_columns(
+    header: Sequence[str],
+    spellings: Mapping[str, Sequence[str]] | None = None,
+    *,
+    source: str = "the orders",
+) -> Mapping[str, str]:
+    """Map the canonical names to columns of the file, as far as it has them.
+
+    Customer, time and amount, or quantity and price, must be there.
+
+    >>> header = ["Invoice", "StockCode", "Quantity", "InvoiceDate", "Price"]
+    >>> recognise_order_columns([*header, "Customer ID"])["ordered_at"]
+    'InvoiceDate'
+    """
+    known = known_columns(spellings or {})
+    fitting = match_columns(header, known)
+    is_priced = fitting["quantity"] or fitting["unit_price"]
+    money = ["quantity", "unit_price"] if is_priced else ["amount"]
+    required = ["customer_id", "ordered_at", *([] if fitting["amount"] else money)]
+    known = replace(known, required=required)
+    return recognise_columns(header, known, source=source).columns

@@ -12,14 +12,13 @@ import duckdb
 import yaml
 
 from mall_segments.errors import InputError
-from mall_segments.intake.columns import KnownColumns
 from mall_segments.intake.csv_files import csv_relation
 from mall_segments.intake.files import find_files, refusing_broken_files, source_name
 from mall_segments.intake.opening import are_parquet, parquet_call, read_texts
 from mall_segments.intake.strange_files import unique_names
-from mall_segments.orders.columns import SPELLINGS, recognise_order_columns
+from mall_segments.orders.columns import known_columns, recognise_order_columns
 from mall_segments.publishing.tables import quote_identifier
-from mall_segments.settings import CustomerIdColumn, Feature, parse_settings
+from mall_segments.settings import parse_settings
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
@@ -142,18 +141,7 @@ def _reader(
     """Return the SQL that reads the files, and the copies it reads instead of them."""
     if are_parquet(paths):
         return parquet_call(paths), ()
-    known = KnownColumns(
-        customer_id=CustomerIdColumn(aliases=SPELLINGS["customer_id"]),
-        columns=[
-            Feature.model_construct(
-                name=name,
-                aliases=(*settings.orders.columns.get(name, ()), *spellings),
-            )
-            for name, spellings in SPELLINGS.items()
-            if name != "customer_id"
-        ],
-        encoding=settings.encoding,
-    )
+    known = known_columns(settings.orders.columns, encoding=settings.encoding)
     files = read_texts(connection, paths, known)
     if not any(file.has_rows for file in files):
         raise InputError(f"{source_name(paths)} holds no order: it has only a header.")
