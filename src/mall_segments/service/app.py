@@ -16,7 +16,7 @@ from mall_segments.errors import ModelError
 from mall_segments.home import find_home
 from mall_segments.service import openapi, schemas
 from mall_segments.service.access_log import AccessLog
-from mall_segments.service.bodies import parse_json, read_json
+from mall_segments.service.bodies import read_json
 from mall_segments.service.metrics import CONTENT_TYPE, Metrics, MetricsMiddleware
 from mall_segments.service.predicting import predict
 from mall_segments.service.problems import ProblemError, install_handlers, invalid_query
@@ -122,15 +122,16 @@ async def predict_cluster(
     except ModelError as error:
         raise invalid_query("segmentation", str(error)) from None
     body = await read_json(request)
-    content = parse_json(body)
     if len(body) < _LARGE_BODY_BYTES:
-        answers = predict(loaded, segmentation, content)
+        found = predict(loaded, segmentation, body)
     else:
-        answers = await asyncio.to_thread(predict, loaded, segmentation, content)
+        found = await asyncio.to_thread(predict, loaded, segmentation, body)
+    answers = found if isinstance(found, list) else [found]
     request.state.n_customers = len(answers)
-    segment_ids = Counter(answer["segment_id"] for answer in answers)
-    state.metrics.count_customers(segmentation.name, segment_ids)
-    return answers if isinstance(content, list) else answers[0]
+    state.metrics.count_customers(
+        segmentation.name, Counter(answer["segment_id"] for answer in answers)
+    )
+    return found
 
 
 @router.get("/segments", operation_id="segments", responses=openapi.MODEL_RESPONSES)

@@ -1,8 +1,10 @@
-"""From customers that were read to the answer about each."""
+"""From the body of a request to the answer about each customer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mall_segments.service.bodies import parse_json
 
 if TYPE_CHECKING:
     from mall_segments.model import ModelSegmentation
@@ -11,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def predict(
-    reader: CustomerReader, segmentation: ModelSegmentation, content: Any
-) -> list[Assignment]:
+    reader: CustomerReader, segmentation: ModelSegmentation, body: bytes
+) -> Assignment | list[Assignment]:
     """Assign one customer or a list of them, all or none."""
+    content = parse_json(body)
     segments, features = segmentation.segments, segmentation.features
     customers = reader.read(content, features)
     if not customers:
@@ -46,4 +49,4 @@ def predict(
     for answer, customer in zip(answers, customers, strict=True):
         if "customer_id" in customer:
             answer["customer_id"] = customer["customer_id"]
-    return answers
+    return answers if isinstance(content, list) else answers[0]

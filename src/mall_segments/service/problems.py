@@ -96,35 +96,22 @@ def invalid_query(name: str, detail: str) -> ProblemError:
 
 def install_handlers(app: FastAPI) -> None:
     """Answer every error of an application with a problem detail."""
-    app.add_exception_handler(ProblemError, _answer_problem)
-    app.add_exception_handler(RequestValidationError, _answer_invalid_query)
-    app.add_exception_handler(HTTPException, _answer_http_error)
-    app.add_exception_handler(Exception, _answer_failure)
+    for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answer)
 
 
-async def _answer_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ProblemError)  # noqa: S101 - handlers are called by type
-    return error.response()
-
-
-async def _answer_invalid_query(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    (first, *_others) = error.errors()
-    return invalid_query(str(first["loc"][-1]), first["msg"]).response()
-
-
-async def _answer_http_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - handlers are called by type
-    return ProblemError(
-        error.status_code,
-        _KINDS.get(error.status_code, "http"),
-        error.detail,
-        error.detail,
-        headers=error.headers,
-    ).response()
-
-
-async def _answer_failure(_: Request, __: Exception) -> Response:
+async def _answer(_: Request, error: Exception) -> Response:
+    if isinstance(error, ProblemError):
+        return error.response()
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        return invalid_query(str(first["loc"][-1]), first["msg"]).response()
+    if isinstance(error, HTTPException):
+        kind = _KINDS.get(error.status_code, "http")
+        status, detail = error.status_code, error.detail
+        return ProblemError(
+            status, kind, detail, detail, headers=error.headers
+        ).response()
     return ProblemError(
         500,
         "failure",
