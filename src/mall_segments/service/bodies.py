@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 JSON: Final = "application/json"
 MOST_BODY_BYTES: Final = 2 * 2**20
+MOST_BODY_SECONDS: Final = 10.0
 MOST_CUSTOMERS: Final = 10_000
 
 # What is still read of a body that is too large, so that its sender reads the answer.
@@ -28,12 +30,22 @@ async def read_json(request: Request) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise _unsupported("encoding", "compressed", "send it as it is")
     body, n_bytes = bytearray(), 0
-    async for chunk in request.stream():
-        n_bytes += len(chunk)
-        if n_bytes <= MOST_BODY_BYTES:
-            body += chunk
-        elif n_bytes > _MOST_DRAINED_BYTES:
-            break
+    try:
+        async with asyncio.timeout(MOST_BODY_SECONDS):
+            async for chunk in request.stream():
+                n_bytes += len(chunk)
+                if n_bytes <= MOST_BODY_BYTES:
+                    body += chunk
+                elif n_bytes > _MOST_DRAINED_BYTES:
+                    break
+    except TimeoutError:
+        raise ProblemError(
+            408,
+            "slow-body",
+            "The body came too slowly",
+            f"all of it must be there within {MOST_BODY_SECONDS:g} seconds",
+            headers=CLOSE,
+        ) from None
     if n_bytes > MOST_BODY_BYTES:
         raise ProblemError(
             413,

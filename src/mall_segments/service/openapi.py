@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
-from mall_segments.service.bodies import JSON, MOST_BODY_BYTES, MOST_CUSTOMERS
-from mall_segments.service.connection import MOST_BODY_SECONDS
+from mall_segments.service.bodies import (
+    JSON,
+    MOST_BODY_BYTES,
+    MOST_BODY_SECONDS,
+    MOST_CUSTOMERS,
+)
 from mall_segments.service.customers import MOST_NAMES
 from mall_segments.service.problems import MEDIA_TYPE
 from mall_segments.service.schemas import Problem

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from running_service import CUSTOMER, problem_of, wait_until
 
+from mall_segments.service import bodies
 from mall_segments.service import connection as connections
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_a_huge_body_is_not_read_to_its_end(shared_service: RunningService) -> N
 def test_a_slow_body_is_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "MOST_BODY_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(
             b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
