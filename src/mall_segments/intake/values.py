@@ -16,7 +16,6 @@ from mall_segments.intake.number_formats import (
     has_currency,
     is_grouped_sql,
 )
-from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, quote_text
 from mall_segments.wording import shorten
 
@@ -72,19 +71,12 @@ def read_facts(
 ) -> Facts:
     """Count in one pass what the rows hold."""
     surplus = opened.surplus_column
-    wanted = [f"value_{at}" for at in range(len(features))]
-    values = [*map(quote_identifier, unique_names(wanted, opened.column_names))]
-    columns = [opened.columns[name] for name in features]
-    numbers = [
-        f"{column.number_sql} as {value}"
-        for column, value in zip(columns, values, strict=True)
-    ]
-    facts = [
-        _facts_sql(column, value, feature)
-        for column, value, feature in zip(
-            columns, values, features.values(), strict=True
-        )
-    ]
+    # No column of a relation begins like these.
+    numbers, facts = [], []
+    for name, feature in features.items():
+        column, value = opened.columns[name], f"mall_segments_{name}"
+        numbers.append(f"{column.number_sql} as {value}")
+        facts.append(_facts_sql(column, value, feature))
     # Columns that are only copied are decoded, too: damaged files are found here.
     others = [
         f"max({quote_identifier(column.column)})"
