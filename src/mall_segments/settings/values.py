@@ -6,7 +6,6 @@ import re
 from functools import cache
 from typing import Annotated, Final, Literal
 
-import duckdb
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 from pydantic_core import PydanticCustomError
 
@@ -35,6 +34,8 @@ _RESERVED_ENDINGS: Final = ("_text", "_is_missing")
 @cache
 def reserved_words() -> frozenset[str]:
     """Return the words the engine takes for its own in the place of a column name."""
+    import duckdb  # noqa: PLC0415 - heavy
+
     with duckdb.connect() as connection:
         rows = connection.execute(
             "select keyword_name from duckdb_keywords() "
