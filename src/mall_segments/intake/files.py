@@ -38,10 +38,8 @@ def find_files(text: str) -> tuple[Path, ...]:
                 f"{shown} is a folder. To read the files in it, name them by a "
                 f"pattern: {file_name(path / '*.csv')}."
             )
-        if path.is_symlink() and not path.exists():
-            raise InputError(f"{shown} is a link to a file that does not exist.")
-        paths = [path] if path.exists() else []
-        if not paths:
+        paths = [path]
+        if not (path.exists() or path.is_symlink()):
             # A pattern may be absolute, which the glob of pathlib cannot be.
             names = glob.glob(str(path), recursive=True)  # noqa: PTH207
             paths = sorted(entry for entry in map(Path, names) if not entry.is_dir())
@@ -85,11 +83,6 @@ def refusing_broken_files(source: str) -> Iterator[None]:
     """Say by name what the system, a decompressor or the engine complains of."""
     try:
         yield
-    except PermissionError as error:
-        place = file_name(Path(error.filename)) if error.filename else source
-        raise InputError(
-            f"{place} may not be read by this user: its permissions forbid it."
-        ) from None
     except OSError as error:
         place = file_name(Path(error.filename)) if error.filename else source
         raise InputError(
@@ -116,15 +109,11 @@ def refuse_different_headers(
     """Refuse files of one input whose columns are not the same in the same order."""
     first, *others = [[cell.strip() for cell in header] for header in headers]
     for path, cells in zip(paths[1:], others, strict=True):
-        if cells == first:
-            continue
-        lacking = [cell for cell in first if cell not in cells]
-        added = [cell for cell in cells if cell not in first]
-        difference = "the same columns stand in another order"
-        if lacking or added:
-            place, only = ("former", lacking) if lacking else ("latter", added)
-            difference = f"only the {place} has {list_columns(only)}"
-        raise InputError(
-            f"{file_name(paths[0])} and {file_name(path)} have different headers: "
-            f"{difference}. The files of one input must share one."
-        )
+        if cells != first:
+            differing = [cell for cell in first if cell not in cells]
+            differing += [cell for cell in cells if cell not in first]
+            raise InputError(
+                f"{file_name(paths[0])} and {file_name(path)} have different headers: "
+                f"{list_columns(differing) or 'the order'} differs. The files of one "
+                "input must share one."
+            )

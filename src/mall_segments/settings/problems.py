@@ -77,7 +77,7 @@ _TYPES: Final = {
     "int_type": "it must be a whole number",
     "bool_parsing": "it must be true or false",
     "tuple_type": "it must be a list",
-    "too_short": "it must be a list with an entry",
+    "too_short": "it must have an entry",
 }
 
 

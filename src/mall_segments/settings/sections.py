@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -35,9 +34,12 @@ from mall_segments.settings.values import (
 )
 from mall_segments.wording import plain, shorten, suggestion
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_COUNT: Final = 50
-_DEFAULT_MOST: Final = 10
+_OTHER: Final = {"number": "category", "category": "number"}
 
 
 class Section(BaseModel):
@@ -92,7 +94,7 @@ class Feature(Section):
     minimum: Number | None = None
     maximum: Number | None = None
     is_whole: bool = False
-    levels: dict[Text, Texts] | None = None
+    levels: Annotated[dict[Text, Texts], Field(min_length=1)] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
     source: Literal["customers", "orders"] = "customers"
@@ -118,28 +120,18 @@ class Feature(Section):
                 f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is "
                 f"{most:g}; minimum must be less than maximum."
             )
-        if self.type == "category":
-            for key in ("clip", "minimum", "maximum", "bands", "transform"):
-                if getattr(self, key) not in (None, "none"):
-                    raise sentence(
-                        f"`{{place}}.{key}` is set, but the feature is a category; "
-                        "it applies to numbers only."
-                    )
-        elif self.levels is not None:
-            raise sentence(
-                "`{place}.levels` is set, but the feature is a number; it applies to "
-                "`type: category` only."
-            )
+        of_numbers = ("clip", "minimum", "maximum", "bands", "transform")
+        for key in of_numbers if self.type == "category" else ("levels",):
+            if getattr(self, key) not in (None, "none"):
+                raise sentence(
+                    f"`{{place}}.{key}` is set, but the feature is a {self.type}; it "
+                    f"applies to `type: {_OTHER[self.type]}` only."
+                )
         if self.transform == "log" and least is not None and least < 0:
             raise sentence(
                 f"`{{place}}.minimum` is {least:g} and `{{place}}.transform` is "
                 "log; ln(1 + x) takes values from 0: set minimum to 0 or more, or use "
                 "yeo_johnson."
-            )
-        if self.levels == {}:
-            raise sentence(
-                "`{place}.levels` is {}; it must name a level, or be left out to take "
-                "each text for one."
             )
         _refuse_shared_spellings(self.levels or {}, "{place}.levels")
         return self
@@ -197,7 +189,7 @@ class Segmentation(Section):
     scaler: Scaler = "standard"
     n_segments: int | Literal["auto"] = "auto"
     min_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = 2
-    max_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = _DEFAULT_MOST
+    max_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = 10
     min_segment_share: Share | None = None
     random_seed: Annotated[Whole, Field(ge=0, le=_LARGEST_SEED)] = 42
 
@@ -212,16 +204,6 @@ class Segmentation(Section):
                 f"{_LARGEST_COUNT}"
             )
         return value
-
-    @model_validator(mode="before")
-    @classmethod
-    def _range(cls, values: object) -> object:
-        # Who asks for at least 12 segments need not raise the most of them, too.
-        if isinstance(values, Mapping) and "max_segments" not in values:
-            least = values.get("min_segments")
-            if isinstance(least, int) and least > _DEFAULT_MOST:
-                return {**values, "max_segments": least}
-        return values
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -177,7 +177,7 @@ def test_resolution_is_no_longer_needed_but_harms_nobody():
         ({"features__1__aliases": ["Age"]}, "names age_years and annual_income_kusd"),
         ({"features__1__aliases": ["A G E"]}, "names age_years and annual_income_kusd"),
         ({"features__1__aliases": ["(-)"]}, "an alias needs a letter or a digit"),
-        ({"features": []}, "it must be a list with an entry"),
+        ({"features": []}, "it must have an entry"),
         ({"features": 5}, "`features` is 5; it must be a list"),
         ({"gender": 3}, "it must be a mapping with aliases, female, male"),
         ({"gender__male": ["F"]}, "`gender` gives 'F' to female and to male"),
@@ -214,7 +214,7 @@ def test_resolution_is_no_longer_needed_but_harms_nobody():
         ({"gender__male": ["female"]}, "`gender` gives 'female' to female and"),
         (
             {"features": [{"name": "plan", "type": "category", "levels": {}}]},
-            "`features[plan].levels` is {}; it must name a level",
+            "`features[plan].levels` is {}; it must have an entry",
         ),
         ({"orders_segmentations": "rfm"}, "`orders_segmentations` is 'rfm'; it must"),
         ({"customers_model": "customers"}, "are both set"),
