@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Final
 
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi_offline import FastAPIOffline
 
 from mall_segments.errors import ModelError
 from mall_segments.home import find_home
 from mall_segments.service import openapi, schemas
 from mall_segments.service.access_log import AccessLog
-from mall_segments.service.bodies import read_json
+from mall_segments.service.bodies import read_json, refuse_ambiguous_headers
 from mall_segments.service.metrics import CONTENT_TYPE, Metrics, MetricsMiddleware
 from mall_segments.service.predicting import predict
 from mall_segments.service.problems import ProblemError, install_handlers, invalid_query
@@ -33,7 +33,7 @@ SECONDS_BETWEEN_LOOKS: Final = 1.0
 
 _LARGE_BODY_BYTES: Final = 8 * 2**10
 
-router: Final = APIRouter()
+router: Final = APIRouter(dependencies=[Depends(refuse_ambiguous_headers)])
 
 
 def create_app(home: Path | None = None, *, has_access_log: bool = False) -> FastAPI:

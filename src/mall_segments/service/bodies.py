@@ -1,24 +1,46 @@
-"""Read bodies of a bounded size, and parse JSON of one meaning."""
+"""Take requests of one meaning: their headers, bodies of a bounded size, and JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import Any, Final, Never
+
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads annotations.
 
 from mall_segments.service.problems import CLOSE, ProblemError
 from mall_segments.wording import shorten
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 JSON: Final = "application/json"
 MOST_BODY_BYTES: Final = 2 * 2**20
 MOST_BODY_SECONDS: Final = 10.0
 MOST_CUSTOMERS: Final = 10_000
 
+# Servers and proxies would not agree on which of two values counts.
+_GIVEN_ONCE: Final = (b"host", b"content-type", b"content-encoding", b"content-length")
+
 # What is still read of a body that is too large, so that its sender reads the answer.
 _MOST_DRAINED_BYTES: Final = 8 * MOST_BODY_BYTES
+
+
+async def refuse_ambiguous_headers(request: Request) -> None:
+    """Refuse a request without a host, or with two values where one is to count."""
+    names = [name for name, _ in request.scope["headers"]]
+    is_missing = b"host" not in names and request.scope["http_version"] != "1.0"
+    wrong = ["host is missing"] if is_missing else []
+    wrong += [
+        f"{name.decode()} is given twice"
+        for name in _GIVEN_ONCE
+        if names.count(name) > 1
+    ]
+    if wrong:
+        raise ProblemError(
+            400,
+            "invalid-headers",
+            "The headers are ambiguous",
+            wrong[0],
+            headers=CLOSE,
+        )
 
 
 async def read_json(request: Request) -> bytes:

@@ -188,7 +188,7 @@ ROWS = [
     [
         (
             [f"{number % 20},F,20,{number},50" for number in range(60)],
-            "looks like orders: 60 rows have about 20 ids in 'id', with different values",
+            "looks like orders: 60 rows have about 20 ids in 'id', with different",
         ),
         (
             [f"{number % 20},F,20,30,50" for number in range(60)],

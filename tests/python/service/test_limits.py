@@ -287,3 +287,29 @@ def test_a_body_that_comes_after_its_answer_is_taken_for_no_headers(
             answer = connection.recv(65_536)
             status = answer.split(b" ", 2)[1]
             assert status == (b"422" if request is head else b"200"), answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "detail"),
+    [
+        (b"Content-Length: 2\r\n", b"host is missing"),
+        (b"Host: a\r\nHost: a\r\nContent-Length: 2\r\n", b"host is given twice"),
+        (
+            b"Host: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
+            b"content-type is given twice",
+        ),
+    ],
+)
+def test_ambiguous_headers_are_refused(
+    shared_service: RunningService, headers: bytes, detail: bytes
+) -> None:
+    answer = raw(
+        shared_service,
+        b"POST /predict_cluster HTTP/1.1\r\nContent-Type: application/json\r\n"
+        + headers
+        + b"\r\n{}",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"urn:mall-segments:invalid-headers" in answer
+    assert detail in answer
