@@ -8,13 +8,14 @@ can compare with them in plain SQL.
 from __future__ import annotations
 
 import csv
-from contextlib import ExitStack, contextmanager, suppress
-from tempfile import TemporaryDirectory
+import os
+from contextlib import contextmanager, suppress
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import duckdb
+import pandas as pd
 
-from mall_segments.audit.contract import demographics
 from mall_segments.errors import ModelError, PublishError, SettingsError
 from mall_segments.model import Model, load_model
 from mall_segments.publishing.csv_cells import harmless, read_cells
@@ -35,10 +36,8 @@ from mall_segments.publishing.tables import (
 from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    import pandas as pd
 
     from mall_segments.model import ModelSegment
 
@@ -88,92 +87,59 @@ class Evidence:
             self.previous = _previous(home, generation)
         except MissingEvidenceError as error:
             self.no_previous = str(error)
-        self.connection = duckdb.connect()
-        self._resources = ExitStack()
+        # Large joins may need more than memory.
+        overflow = f"{gettempdir()}/mall_segments_audit_{os.getpid()}"
+        self.connection = duckdb.connect(config={"temp_directory": overflow})
 
     def __enter__(self) -> Self:
         """Attach the databases and write down what suites compare with."""
-        with ExitStack() as resources:
-            # Large joins may need more than memory.
-            overflow = resources.enter_context(TemporaryDirectory())
-            resources.enter_context(self.connection)
-            self.connection.execute(f"SET temp_directory = {quote_text(overflow)}")
-            with _refuse_duckdb():
-                self._attach()
-                self._write_down_manifest()
-                self._write_down_model()
-                self._show_exported()
-            self._resources = resources.pop_all()
+        with _refuse_duckdb():
+            self._attach()
+            self._write_down_manifest()
+            self._write_down_model()
+            self._show_exported()
         return self
 
     def __exit__(self, *details: object) -> None:
         """Close the databases."""
-        self._resources.close()
+        self.connection.close()
 
     @property
     def has_same_input(self) -> bool:
         """Whether both generations were made of the same files in the same way."""
         if self.previous is None:
             return False
-        now, before = (
-            (
-                [file["sha256"] for file in each.manifest["input"]["files"]],
-                each.manifest["versions"]["mall-segments"],
-                {
-                    name: value
-                    for name, value in each.manifest["settings"].items()
-                    if name not in _PUBLISHING_ONLY
-                },
-            )
-            for each in (self.generation, self.previous)
-        )
-        return now == before and bool(now[0]) and None not in now[0]
+        made_of = _made_of(self.generation)
+        return bool(made_of[0]) and made_of == _made_of(self.previous)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What ``{"$PARAMETER": name}`` in a suite stands for."""
         settings, manifest = self.settings, self.generation.manifest
-        n_numbers = len(settings.numeric_features)
-        return {
+        lists = {
             "segmentations": [each.name for each in settings.segmentations],
             "features": [each.name for each in settings.columns],
             "numbers": [each.name for each in settings.numeric_features],
             "categories": [each.name for each in settings.categories],
-            "demographics": ["segmentation", "segment_id", *demographics(settings)],
-            "distribution": [
-                "feature",
-                *(["gender"] if settings.gender else []),
-                "bin_from",
-            ],
-            "n_segmentations": len(settings.segmentations),
-            "n_columns": len(settings.columns),
-            "n_numbers": n_numbers,
-            "n_pairs": n_numbers * (n_numbers - 1) // 2,
-            "n_correlations": n_numbers**2,
-            "n_categories": len(settings.categories),
-            "n_demographics": int(bool(demographics(settings))),
-            "n_comparable": len(self._comparable),
-            "n_continued": len(self._continued),
+            "comparable": self._comparable,
+            "continued": [name for name, _ in self._continued],
+        }
+        return {
+            **lists,
+            **{f"n_{name}": len(names) for name, names in lists.items()},
             "n_accepted": manifest["input"]["accepted"],
             "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
             "n_rejected": manifest["input"]["rejected"],
             "build_id": manifest["build_id"],
-            "previous_build_id": manifest["previous_build_id"],
+            "build_ids": [manifest["build_id"]],
+            "previous_build_ids": [manifest["previous_build_id"]],
         }
 
     def select(self, sql: str) -> pd.DataFrame:
         """Run SQL over what was published."""
-        with _refuse_duckdb():
-            frame: pd.DataFrame = self.connection.execute(sql).df()
-        # The missing value of masked types has no truth, which Great Expectations
-        # asks it for.
-        masked = frame.select_dtypes(["Int64", "Int32", "boolean", "Float64"]).columns
-        return frame.astype(
-            {
-                column: "object" if frame[column].dtype == "boolean" else "float64"
-                for column in masked
-            }
-        )
+        rows = self.rows(sql)
+        names = [column[0] for column in self.connection.description or ()]
+        return pd.DataFrame(rows, columns=names)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL that gives a few rows."""
@@ -202,15 +168,7 @@ class Evidence:
     @property
     def _continued(self) -> list[tuple[str, bool]]:
         """Segmentations of both generations; whether asked for in the same words."""
-        now, before = (
-            {
-                each["name"]: each
-                for each in generation.manifest["settings"]["segmentations"]
-            }
-            if generation
-            else {}
-            for generation in (self.generation, self.previous)
-        )
+        now, before = map(_set_segmentations, (self.generation, self.previous))
         return [(name, now[name] == before[name]) for name in now if name in before]
 
     @property
@@ -292,22 +250,19 @@ class Evidence:
         # Where it cannot be read, the suite that reads it says so.
         with suppress(OSError, UnicodeDecodeError, csv.Error):
             header, cells = read_cells(self.generation.folder / CUSTOMERS_CSV)
-            self._show_cells(header, cells)
-
-    def _show_cells(self, header: Sequence[str], cells: str) -> None:
-        n_added = len(_ADDED_COLUMNS) * len(self.settings.segmentations)
-        names = [quote_identifier(name) for name in header]
-        added = ", ".join(
-            f"{name} AS {column.lower()}"
-            for name, column in zip(names[-n_added:], _ADDED_COLUMNS, strict=False)
-        )
-        is_formula = " OR ".join(
-            f"coalesce({harmless(name)} <> {name}, false)" for name in names
-        )
-        self.connection.execute(
-            f"CREATE VIEW memory.main.exported AS SELECT {added}, "  # noqa: S608
-            f"{is_formula} AS is_formula FROM {cells}"
-        )
+            names = [quote_identifier(name) for name in header]
+            n_added = len(_ADDED_COLUMNS) * len(self.settings.segmentations)
+            added = ", ".join(
+                f"{name} AS {column.lower()}"
+                for name, column in zip(names[-n_added:], _ADDED_COLUMNS, strict=False)
+            )
+            is_formula = " OR ".join(
+                f"coalesce({harmless(name)} <> {name}, false)" for name in names
+            )
+            self.connection.execute(
+                f"CREATE VIEW memory.main.exported AS SELECT {added}, "  # noqa: S608
+                f"{is_formula} AS is_formula FROM {cells}"
+            )
 
     def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:
         self.connection.execute(f"CREATE TABLE memory.main.{declaration}")
@@ -337,10 +292,26 @@ def _fields(segment: ModelSegment) -> dict[str, object]:
     }
 
 
+def _made_of(generation: Generation) -> tuple[object, ...]:
+    """Return the checksums of the files, and what was done with them."""
+    manifest = generation.manifest
+    settings = {
+        name: value
+        for name, value in manifest["settings"].items()
+        if name not in _PUBLISHING_ONLY
+    }
+    files = [file["sha256"] for file in manifest["input"]["files"]]
+    return files, manifest["versions"]["mall-segments"], settings
+
+
+def _set_segmentations(generation: Generation | None) -> dict[str, object]:
+    asked = generation.manifest["settings"]["segmentations"] if generation else ()
+    return {each["name"]: each for each in asked}
+
+
 def _settings(generation: Generation) -> Settings:
-    configured: Mapping[str, Any] = generation.manifest["settings"]
     try:
-        return read_settings(configured)
+        return read_settings(generation.manifest["settings"])
     except SettingsError as error:
         raise PublishError(
             f"the manifest of {generation.folder.name} holds settings that cannot be "

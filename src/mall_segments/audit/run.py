@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from mall_segments.audit.contract import published_tables
 from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
@@ -82,7 +83,7 @@ def _chosen(
     }
     suites = [
         suite
-        for suite in read_suites(project)
+        for suite in read_suites(published_tables(evidence.settings), project)
         if there.get(suite.meta.needs or "", True)
     ]
     known = [suite.name for suite in suites]
