@@ -25,9 +25,9 @@ TYPES: Final = {
 
 # A star marks the columns of the key. Two dots stand between the least and the most of
 # a number; whole ones are at least 0. A "set" is the name of a segmentation; a plural
-# is one of the numbers or categories of the settings, or of _WORDS. A question mark ends
-# the type of a column that may be empty. A name in angle brackets stands for a column
-# per number, category or column of the settings; an ellipsis allows further columns.
+# is one of the numbers or categories of the settings, or of _WORDS. What ends with a
+# question mark may be empty. A name in angle brackets stands for a column per number,
+# category or column of the settings; an ellipsis allows further columns.
 _TABLES: Final = {
     "dim_customers": """*customer_id text, <category> text, <band> text,
         <number> number, is_<number>_imputed boolean, is_imputed boolean""",

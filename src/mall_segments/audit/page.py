@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from mall_segments.audit.results import Outcome
+from mall_segments.report.page import page_environment
 
 if TYPE_CHECKING:
     from mall_segments.audit.results import Audit
 
-_TEMPLATE: Final = "audit.html.j2"
-
 
 def render_page(audit: Audit) -> str:
     """Write an audit as a page: the verdict, what is wrong, and every expectation."""
-    environment = Environment(
-        loader=PackageLoader("mall_segments.audit"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE).render(
+    template = page_environment("mall_segments.audit").get_template("audit.html.j2")
+    return template.render(
         audit=audit,
         outcomes=[(outcome.value, audit.count(outcome)) for outcome in Outcome],
         # Worst first, so that the first of each suite is its worst.

@@ -10,6 +10,7 @@ import duckdb
 
 from mall_segments.errors import PublishError
 from mall_segments.publishing.csv_cells import harmless
+from mall_segments.publishing.generations import DATABASE, refuse_os_errors
 from mall_segments.publishing.switching import replacing
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
@@ -94,19 +95,21 @@ def write_lists(
 
     Who left is listed with the segment they were in, which may be there no more.
     """
-    database = generation.file("mall_segments.duckdb")
+    database = generation.file(DATABASE)
+    refusal = f"{path} cannot be written"
     try:
-        with duckdb.connect(str(database), read_only=True) as connection:
+        with (
+            refuse_os_errors(refusal),
+            duckdb.connect(str(database), read_only=True) as connection,
+        ):
             connection.execute(
                 f"CREATE TEMP VIEW listed AS {_listed(connection, wanted)}"
             )
-            lists = [
-                List(*row)
-                for row in connection.execute(
-                    f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
-                    "GROUP BY ALL ORDER BY ALL"
-                ).fetchall()
-            ]
+            found = connection.execute(
+                f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
+                "GROUP BY ALL ORDER BY ALL"
+            )
+            lists = [List(*row) for row in found.fetchall()]
             if not lists:
                 raise PublishError(
                     f"nobody is in this list of {generation.build_id}, so nothing was "
@@ -118,9 +121,7 @@ def write_lists(
             else:
                 _write_files(connection, lists, wanted, path, kind)
     except duckdb.Error as error:
-        raise PublishError(f"{path} cannot be written: {reason(error)}") from None
-    except OSError as error:
-        raise PublishError(f"{path} cannot be written: {error.strerror}") from None
+        raise PublishError(f"{refusal}: {reason(error)}") from None
     return lists
 
 

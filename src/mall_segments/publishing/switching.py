@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -169,12 +169,16 @@ def publish_lock(home: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Let a file be written beside its place, and put it there when it is complete."""
     draft = path.with_name(f".{path.name}.unfinished")
-    draft.unlink(missing_ok=True)  # Of a process that was killed.
     try:
+        draft.unlink(missing_ok=True)  # Of a process that was killed.
         yield draft
         draft.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PublishError(f"{path} cannot be written: {reason}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _new_draft(home: Path, build_id: str, previous_build_id: str | None) -> Draft:
