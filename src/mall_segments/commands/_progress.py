@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,8 +63,8 @@ class ProgressBar:
         self._lines.__enter__()
         return self
 
-    def __exit__(self, *details: Any) -> None:
-        self._lines.__exit__(*details)
+    def __exit__(self, *_: object) -> None:
+        self._lines.__exit__(None, None, None)
         if self.is_shown:
             self._write("\r\x1b[K")
 
