@@ -524,7 +524,7 @@ def test_suite_of_a_project_stands_in_for_one_of_the_same_name(tmp_path: Path) -
         (
             "table: dim_segments",
             "frame: moods",
-            "asks for the frame 'moods'; there are",
+            "meta.frame is 'moods'; Input should be 'files', 'tables'",
         ),
         (
             "min_value: 1}",

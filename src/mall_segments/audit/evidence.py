@@ -121,8 +121,8 @@ class Evidence:
             "features": [each.name for each in settings.columns],
             "numbers": [each.name for each in settings.numeric_features],
             "categories": [each.name for each in settings.categories],
-            "comparable": self._comparable,
-            "continued": [name for name, _ in self._continued],
+            "comparable": self._continued(alike=True),
+            "continued": self._continued(),
         }
         return {
             **lists,
@@ -165,15 +165,11 @@ class Evidence:
     def _n_forgotten(self) -> int:
         return int(self.generation.manifest.get("forgotten", 0))
 
-    @property
-    def _continued(self) -> list[tuple[str, bool]]:
-        """Segmentations of both generations; whether asked for in the same words."""
+    def _continued(self, *, alike: bool = False) -> list[str]:
+        """Name segmentations of both generations, or those asked for alike."""
         now, before = map(_set_segmentations, (self.generation, self.previous))
-        return [(name, now[name] == before[name]) for name in now if name in before]
-
-    @property
-    def _comparable(self) -> list[str]:
-        return [name for name, is_same in self._continued if is_same]
+        both = now.keys() & before.keys()
+        return sorted(name for name in both if not alike or now[name] == before[name])
 
     def _attach(self) -> None:
         databases = {AUDITED: self.generation}
@@ -217,7 +213,7 @@ class Evidence:
         )
         self._create(
             "comparable_segmentations (segmentation VARCHAR)",
-            [(name,) for name in self._comparable],
+            [(name,) for name in self._continued(alike=True)],
         )
 
     def _write_down_model(self) -> None:

@@ -78,7 +78,9 @@ class SuiteMeta(_Entry):
     table: str | None = None
     query: str | None = None
     checks: dict[str, str] | None = None
-    frame: str | None = None
+    frame: Literal["files", "tables", "columns", "assignments", "freshness"] | None = (
+        None
+    )
     keys: list[str] = ["check", "subject"]
     needs: Literal["previous", "same input", "orders", "exported"] | None = None
     is_drift: bool = False
