@@ -119,7 +119,11 @@ def publish_generation(
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
     parsed = read_settings(settings)
-    _check_settings(parsed, built_with)
+    if settings_sha256(settings) != built_with:
+        raise PublishError(
+            "the settings were changed since these tables were built, so they are not "
+            "what the settings describe now: run `dbt build` instead of `dbt retry`"
+        )
     root = find_home(home)
     published_at = datetime.now(UTC)
     files = _describe_input(parsed, project or Path())
@@ -197,14 +201,6 @@ def describe_tables(
                 table["bytes_parquet"] = path.stat().st_size
             described[name] = table
     return described
-
-
-def _check_settings(settings: Settings, built_with: str) -> None:
-    if canonical_sha256(settings.model_dump(mode="json")) != built_with:
-        raise PublishError(
-            "the settings were changed since these tables were built, so they are not "
-            "what the settings describe now: run `dbt build` instead of `dbt retry`"
-        )
 
 
 def _write_tables(

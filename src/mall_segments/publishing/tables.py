@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -29,14 +27,6 @@ CHECKSUM_METHOD: Final = (
 
 # Not a word anybody names a schema or table, so that `alias.schema.table` is clear.
 _ALIAS: Final = "mall_segments published generation"
-
-_KNOWN_FAILURES: Final = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-)
 
 
 def quote_identifier(name: str) -> str:
@@ -129,13 +119,14 @@ def copy_tables(
     Tables of up to a million rows are sorted. Those named in ``views`` become views, of
     the tables of the same names in the new file.
     """
+    queries = {}
+    described = []
     with attached(cursor, database, read_only=False) as alias:
-        queries = {}
-        described = []
         for name, relation in tables.items():
             target = Relation(alias, "main", name)
             kind = "VIEW" if name in views else "TABLE"
-            described += comment_statements(cursor, relation, target, kind, comments)
+            own = quote_identifier(name)
+            described += comment_statements(cursor, relation, own, kind, comments)
             if name in views:
                 queries[name] = view_query(cursor, relation)
                 continue
@@ -143,16 +134,13 @@ def copy_tables(
             cursor.execute(
                 f"CREATE TABLE {target} AS FROM {relation}" + " ORDER BY ALL" * few
             )
-        before = cursor.execute("SELECT current_database(), current_schema()")
-        home = ".".join(map(quote_identifier, before.fetchone()))
-        cursor.execute(f"USE {quote_identifier(alias)}.main")
-        try:
-            create_views(cursor, queries)
-        finally:
-            cursor.execute(f"USE {home}")
+    with duckdb.connect(str(database)) as copied:
+        create_views(copied, queries)
         # A commit for each of hundreds of comments would take half a second.
-        for statement in ("BEGIN TRANSACTION", *described, "COMMIT"):
-            cursor.execute(statement)
+        copied.begin()
+        for statement in described:
+            copied.execute(statement)
+        copied.commit()
 
 
 def view_query(cursor: Any, relation: Relation) -> str | None:
@@ -253,17 +241,13 @@ def reason(error: Exception) -> str:
     >>> reason(duckdb.BinderException("Binder Error: no column x\nLINE 1: ..."))
     'Binder Error: no column x'
     """
-    text = str(error)
-    for number in _KNOWN_FAILURES:
-        if os.strerror(number) in text:
-            return os.strerror(number)
-    return text.partition("\n")[0]
+    return str(error).partition("\n")[0]
 
 
 def comment_statements(
     cursor: Any,
     relation: Relation,
-    target: Relation,
+    target: Relation | str,
     kind: str,
     others: Mapping[str, str] | None = None,
 ) -> list[str]:
