@@ -176,4 +176,4 @@ def test_suites_of_the_project_are_run_too(sample_home: Path, tmp_path: Path) ->
     result = run(sample_home, "--project", tmp_path, "--suite", "ours", "--all")
 
     assert result.exit_code == 0
-    assert "table row count to equal: value 5" in " ".join(result.output.split())
+    assert "ours: row count to equal: value 5; 5 rows" in result.output

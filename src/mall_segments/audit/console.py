@@ -14,17 +14,23 @@ if TYPE_CHECKING:
 def render_text(audit: Audit, *, width: int, is_complete: bool = False) -> str:
     """List the results, failures first; what holds has a line per suite."""
     lines = [
-        f"{each.outcome:<9}{each.suite}: {each.column} {each.meaning}; {each.observed}"
+        (each.outcome, f"{each.suite}: {each.column} {each.meaning}; {each.observed}")
         for each in (audit.worst_first if is_complete else audit.findings)
     ]
     if not is_complete:
         for suite, results in audit.by_suite.items():
             n = sum(result.outcome is Outcome.PASSED for result in results)
             if n:
-                lines.append(f"passed   {suite}: {n} expectation{'s' * (n > 1)}")
+                said = f"{suite}: {n} expectation{'s' * (n > 1)}"
+                lines.append((Outcome.PASSED, said))
     return "\n".join(
-        textwrap.fill(_printable(line), width, subsequent_indent=" " * 9, max_lines=12)
-        for line in lines
+        textwrap.fill(
+            f"{outcome:<9}{' '.join(_printable(said).split())}",
+            width,
+            subsequent_indent=" " * 9,
+            max_lines=12,
+        )
+        for outcome, said in lines
     )
 
 

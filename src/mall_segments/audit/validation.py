@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _SHOWN_CULPRITS: Final = 5
 _LONGEST_VALUE: Final = 300
 _PLACE: Final = "place"
+# What is expected of is named before.
+_NOUNS: Final = re.compile(
+    "expect_(column_|compound_columns_|table_)(pair_)?(values_)?"
+)
 
 
 class Validator:
@@ -147,7 +152,7 @@ def _result(
 
 def _meaning(kind: str, asked: Mapping[str, Any]) -> str:
     """Say what is expected in the words of Great Expectations."""
-    words = kind.removeprefix("expect_").replace("_", " ")
+    words = _NOUNS.sub("", kind).replace("_", " ")
     limits = [
         f"{key} {shorten(value)}"
         for key, value in asked.items()
