@@ -400,7 +400,7 @@ def test_tables_of_orders_are_not_exported_either() -> None:
     evidence: Any = SimpleNamespace(
         settings=settings,
         generation=SimpleNamespace(manifest=manifest),
-        tables=lambda: dict.fromkeys(tables, False),
+        tables=lambda: set(tables),
     )
 
     frame = tables_frame(evidence)

@@ -11,7 +11,7 @@ import csv
 import os
 from contextlib import contextmanager, suppress
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pandas as pd
@@ -60,10 +60,6 @@ _SEGMENT_FIELDS: Final = (
 """What dim_segments and the model both say of a segment, besides its centroid."""
 
 
-class MissingEvidenceError(Exception):
-    """Why a frame cannot be read; continues the sentence "cannot be checked: ..."."""
-
-
 class Evidence:
     """The tables of a generation in DuckDB, and what belongs to them.
 
@@ -85,24 +81,19 @@ class Evidence:
             self.no_model = str(error)
         try:
             self.previous = _previous(home, generation)
-        except MissingEvidenceError as error:
+        except PublishError as error:
             self.no_previous = str(error)
         # Large joins may need more than memory.
         overflow = f"{gettempdir()}/mall_segments_audit_{os.getpid()}"
         self.connection = duckdb.connect(config={"temp_directory": overflow})
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Attach the databases and write down what suites compare with."""
         with _refuse_duckdb():
             self._attach()
             self._write_down_manifest()
             self._write_down_model()
             self._show_exported()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        """Close the databases."""
-        self.connection.close()
 
     @property
     def has_same_input(self) -> bool:
@@ -146,10 +137,10 @@ class Evidence:
         with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 
-    def tables(self) -> dict[str, bool]:
-        """Map what the published database holds to whether it is a view."""
+    def tables(self) -> set[str]:
+        """Name what the published database holds."""
         with _refuse_duckdb():
-            return tables_and_views(self.connection, AUDITED)
+            return {*tables_and_views(self.connection, AUDITED)}
 
     def columns(self, table: str) -> dict[str, str]:
         """Map the columns of a published table to their types; empty without it."""
@@ -276,7 +267,7 @@ def _refuse_duckdb() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise MissingEvidenceError(reason(error)) from None
+        raise PublishError(reason(error)) from None
 
 
 def _fields(segment: ModelSegment) -> dict[str, object]:
@@ -318,13 +309,10 @@ def _settings(generation: Generation) -> Settings:
 def _previous(home: Path, generation: Generation) -> Generation:
     build_id = generation.manifest["previous_build_id"]
     if build_id is None:
-        raise MissingEvidenceError("it is the first generation published")
+        raise PublishError("it is the first generation published")
     folder = generation_folder(home, build_id)
     if not folder.is_dir():
-        raise MissingEvidenceError(f"{build_id} is not kept any more")
-    try:
-        previous = read_generation(folder)
-        previous.file(DATABASE)
-    except PublishError as error:
-        raise MissingEvidenceError(str(error)) from None
+        raise PublishError(f"{build_id} is not kept any more")
+    previous = read_generation(folder)
+    previous.file(DATABASE)
     return previous

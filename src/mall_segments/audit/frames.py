@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from mall_segments.audit.contract import TYPES, published_tables
-from mall_segments.audit.evidence import AUDITED, MissingEvidenceError
+from mall_segments.audit.evidence import AUDITED
+from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import file_problems
 from mall_segments.publishing.publish import CUSTOMERS_CSV, ROW_LEVEL_TABLES
 from mall_segments.publishing.tables import quote_identifier, quote_text
@@ -42,7 +43,7 @@ def checks_frame(evidence: Evidence, checks: Mapping[str, str]) -> pd.DataFrame:
     for check, sql in checks.items():
         try:
             found = evidence.rows(sql)
-        except MissingEvidenceError as error:
+        except PublishError as error:
             rows.append((check, "", f"cannot be checked: {error}", _NOTHING))
             continue
         names = [column[0] for column in evidence.connection.description or ()]
@@ -83,7 +84,7 @@ def tables_frame(evidence: Evidence) -> pd.DataFrame:
     manifest = evidence.generation.manifest
     is_exported = manifest["row_level_exported"]
     declared = set(published_tables(evidence.settings))
-    published = set(evidence.tables())
+    published = evidence.tables()
     marts = {name for name in declared | published if name.startswith(("dim_", "fct_"))}
     if not is_exported:
         declared |= published - marts  # What the row-level views read.
@@ -205,7 +206,7 @@ def _counts(defects: Mapping[str, str], example: str) -> str:
 def assignments_frame(evidence: Evidence) -> pd.DataFrame:
     """Count customers whom the published model assigns otherwise than the tables do."""
     if evidence.model is None:
-        raise MissingEvidenceError(evidence.no_model)
+        raise PublishError(evidence.no_model)
     parts = []
     for segmentation in evidence.model.segmentations:
         columns = ", ".join(map(quote_identifier, segmentation.features))

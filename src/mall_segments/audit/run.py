@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from mall_segments.audit.contract import published_tables
-from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
+from mall_segments.audit.evidence import AUDITED, Evidence
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
 from mall_segments.audit.suites import read_suites
@@ -51,14 +52,16 @@ def audit_generation(
     chosen = _chosen(evidence, suites, project)
     validator = validator or Validator()
     results: list[Result] = []
-    try:
-        with evidence:
-            for number, suite in enumerate(chosen):
-                if progress:
-                    progress(suite.name, number / len(chosen))
-                results += _run(suite, evidence, validator, accept_drift=accept_drift)
-    except MissingEvidenceError as error:
-        results.append(_unchecked("database", f"cannot be opened: {error}"))
+    with closing(evidence.connection):
+        try:
+            evidence.open()
+        except PublishError as error:
+            results.append(_unchecked("database", f"cannot be opened: {error}"))
+            chosen = []
+        for number, suite in enumerate(chosen):
+            if progress:
+                progress(suite.name, number / len(chosen))
+            results += _run(suite, evidence, validator, accept_drift=accept_drift)
     return Audit(
         build_id=generation.build_id,
         previous_build_id=evidence.previous.build_id if evidence.previous else None,
@@ -102,7 +105,7 @@ def _run(
         return [_unchecked(suite.name, reason, Outcome.SKIPPED)]
     try:
         frame = _frame(suite.meta, evidence)
-    except MissingEvidenceError as error:
+    except PublishError as error:
         return [_unchecked(suite.name, f"cannot be checked: {error}")]
     return validator.validate(
         suite, frame, evidence.parameters, accept_drift=accept_drift

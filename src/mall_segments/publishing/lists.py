@@ -27,8 +27,6 @@ FORMATS: Final = ("csv", "parquet", "xlsx")
 
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _LONGEST_SHEET_NAME: Final = 31
-# Of a person, only whether anything is imputed is worth a column.
-_IMPUTED: Final = re.compile("is_.+_imputed")
 # Columns by which the rows are told into lists, and which no list shows.
 _OF_SEGMENT: Final = "list_segment_id"
 _LABEL: Final = "list_label"
@@ -100,9 +98,7 @@ def write_lists(
             refuse_os_errors(refusal),
             duckdb.connect(str(database), read_only=True) as connection,
         ):
-            connection.execute(
-                f"CREATE TEMP VIEW listed AS {_listed(connection, wanted)}"
-            )
+            connection.execute(f"CREATE TEMP VIEW listed AS {_listed(wanted)}")
             found = connection.execute(
                 f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
                 "GROUP BY ALL ORDER BY ALL"
@@ -123,14 +119,8 @@ def write_lists(
     return lists
 
 
-def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
+def _listed(wanted: Wanted) -> str:
     """Return the SELECT of all customers wanted, in the order of their ids."""
-    described = connection.execute("DESCRIBE dim_customers").fetchall()
-    values = ", ".join(
-        f"customers.{quote_identifier(row[0])}"
-        for row in described
-        if row[0] != "customer_id" and not _IMPUTED.fullmatch(row[0])
-    )
     segmentation = quote_text(wanted.segmentation.name)
     where = "true"
     if wanted.segment_id is not None:
@@ -145,7 +135,8 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
             assigned.persona,
             assigned.main_reason,
             assigned.holdout_bucket,
-            {values}
+            -- Of a person, only whether anything is imputed is worth a column.
+            customers.* NOT SIMILAR TO 'customer_id|is_.+_imputed'
         FROM fct_customer_segments AS assigned
         INNER JOIN dim_customers AS customers USING (customer_id)
         WHERE assigned.segmentation = {segmentation}
