@@ -14,7 +14,6 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
-import pandas as pd
 
 from mall_segments.errors import ModelError, PublishError, SettingsError
 from mall_segments.model import Model, load_model
@@ -38,6 +37,8 @@ from mall_segments.settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    import pandas as pd
 
     from mall_segments.model import ModelSegment
 
@@ -128,9 +129,13 @@ class Evidence:
 
     def select(self, sql: str) -> pd.DataFrame:
         """Run SQL over what was published."""
-        rows = self.rows(sql)
-        names = [column[0] for column in self.connection.description or ()]
-        return pd.DataFrame(rows, columns=names)
+        with _refuse_duckdb():
+            frame: pd.DataFrame = self.connection.execute(sql).df()
+        # The missing value of masked types has no truth, which Great Expectations
+        # asks it for.
+        masked = frame.select_dtypes(["Int64", "Int32", "boolean", "Float64"])
+        is_flag = masked.dtypes == "boolean"
+        return frame.astype(is_flag.map({True: "object", False: "float64"}).to_dict())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL that gives a few rows."""

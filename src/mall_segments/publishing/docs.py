@@ -25,13 +25,7 @@ _ICON = re.compile('<link rel="shortcut icon"[^>]*>')
 _CATALOG_SCHEMA = "https://schemas.getdbt.com/dbt/catalog/v1.json"
 
 
-def write_docs(
-    folder: Path,
-    database: Path,  # noqa: ARG001 - artefact writers are given it
-    *,
-    connection: Any,
-    manifest: Mapping[str, Any],
-) -> None:
+def write_docs(folder: Path, *, connection: Any, manifest: Mapping[str, Any]) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
     It describes the working database, which has those before the published ones, too.

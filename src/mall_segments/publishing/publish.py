@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from mall_segments.settings import Feature
 
-    ArtefactWriter = Callable[[Path, Path], None]
+    ArtefactWriter = Callable[[Path], None]
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 MODEL_SQL: Final = "model.sql"
@@ -148,7 +148,7 @@ def publish_generation(
         model = write_model(draft.folder / MODEL, model)
         (draft.folder / MODEL_SQL).write_text(render_model_sql(model), "utf-8")
         for write_artefact in artefacts:
-            write_artefact(draft.folder, draft.folder / DATABASE)
+            write_artefact(draft.folder)
         content = {
             "created_at": published_at.isoformat(),
             "invocation": invocation,

@@ -14,14 +14,14 @@ from mall_segments.report.sections import Progress, read_report
 REPORT = "report.html"
 
 
-def write_report(folder: Path, database: Path) -> None:
+def write_report(folder: Path) -> None:
     """Write ``report.html`` into the folder of a generation that is not sealed yet.
 
     An ``ArtefactWriter`` of `mall_segments.publishing.publish`: it reads ``model.json``
     and, if there is one, ``data_tests.json`` from the folder, and links the lists that
     are there already.
     """
-    page = render_page(read_report(folder, database), audit=None, home=folder)
+    page = render_page(read_report(folder, folder / DATABASE), audit=None, home=folder)
     (folder / REPORT).write_text(page, encoding="utf-8")
 
 
