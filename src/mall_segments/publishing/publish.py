@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -130,25 +131,22 @@ def publish_generation(
     with new_generation(
         root, model.build_id, keep_generations=parsed.keep_generations
     ) as draft:
-        cursor = connection.cursor()
+        folder = draft.folder
         try:
-            described = _write_tables(
-                cursor, draft.folder, tables, viewed or {}, parsed
-            )
-            exported = described[CUSTOMERS]["parquet"] is not None
-            if exported:
-                _write_customers_csv(cursor, customers, draft.folder / CUSTOMERS_CSV)
-            counts = _input_counts(cursor, input_counts)
+            with closing(connection.cursor()) as cursor:
+                described = _write_tables(cursor, folder, tables, viewed or {}, parsed)
+                exported = described[CUSTOMERS]["parquet"] is not None
+                if exported:
+                    _write_customers_csv(cursor, customers, folder / CUSTOMERS_CSV)
+                counts = _input_counts(cursor, input_counts)
         except duckdb.Error as error:
             raise PublishError(
                 f"{published_folder(root)} cannot be written: {reason(error)}"
             ) from None
-        finally:
-            cursor.close()
-        model = write_model(draft.folder / MODEL, model)
-        (draft.folder / MODEL_SQL).write_text(render_model_sql(model), "utf-8")
+        model = write_model(folder / MODEL, model)
+        (folder / MODEL_SQL).write_text(render_model_sql(model), "utf-8")
         for write_artefact in artefacts:
-            write_artefact(draft.folder)
+            write_artefact(folder)
         content = {
             "created_at": published_at.isoformat(),
             "invocation": invocation,
