@@ -62,6 +62,10 @@ ROW_LEVEL_TABLES: Final = (
     "fct_rejected_orders",
 )
 
+_CHANGED: Final = (
+    "the settings were changed since these tables were built, so they are not "
+    "what the settings describe now: run `dbt build` instead of `dbt retry`"
+)
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
 _PUBLISHED_TYPES: Final = {
     "build_id": "string",
@@ -121,10 +125,7 @@ def publish_generation(
 
     parsed = read_settings(settings)
     if settings_sha256(settings) != built_with:
-        raise PublishError(
-            "the settings were changed since these tables were built, so they are not "
-            "what the settings describe now: run `dbt build` instead of `dbt retry`"
-        )
+        raise PublishError(_CHANGED)
     root = find_home(home)
     published_at = datetime.now(UTC)
     files = _describe_input(parsed, project or Path())
