@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN_CULPRITS: Final = 5
 _LONGEST_VALUE: Final = 300
+_NOTHING: Final = "nothing"
 _PLACE: Final = "place"
 # What is expected of is named before.
 _NOUNS: Final = re.compile(
@@ -195,19 +196,15 @@ def _culprit(
 ) -> str:
     found = ", ".join(f"{name} {_written(row[name])}" for name in columns)
     named = [f"{key} {_written(row[key])}" for key in keys if key in row]
-    example = row.get(f"{columns[0]}_example")
-    if example is not None and not _is_nan(example):
-        named.append(f"for example {_written(example)}")
+    example = _written(row.get(f"{columns[0]}_example"))
+    if example != _NOTHING:
+        named.append(f"for example {example}")
     return f"{found} ({', '.join(named)})" if named else found
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _written(value: object) -> str:
-    if value is None or _is_nan(value):
-        return "nothing"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return _NOTHING
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):

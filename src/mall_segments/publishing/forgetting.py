@@ -303,7 +303,7 @@ def files_with_any(folders: list[Path], texts: Collection[str]) -> list[Path]:
     if not folders or not texts:
         return []
     found = subprocess.run(  # noqa: S603 - the folders are named in full
-        ["grep", "-rlFZ", "-f", "-", "--", *folders],  # noqa: S607 - of any system
+        ["grep", "-rlF", "--null", "-f", "-", "--", *folders],  # noqa: S607 - of any system
         input="\n".join(texts).encode(),
         capture_output=True,
         check=False,
