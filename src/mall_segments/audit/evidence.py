@@ -54,11 +54,8 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
-_SEGMENT_FIELDS: Final = (
-    *("segment_name", "persona", "recommended_action", "n_customers", "customer_share"),
-    *("mean_silhouette", "stability_jaccard", "inertia_share", "outlier_distance"),
-)
-"""What dim_segments and the model both say of a segment, besides its centroid."""
+_OF_MODEL_ONLY: Final = {"segment_id", "share", "centroid", "coordinates"}
+"""What the model says of a segment in other words than dim_segments, or alone."""
 
 
 class Evidence:
@@ -279,7 +276,7 @@ def _fields(segment: ModelSegment) -> dict[str, object]:
     """Return what the model says of a segment by the columns of dim_segments."""
     centroid = segment.centroid.items()
     return {
-        **{field: getattr(segment, field) for field in _SEGMENT_FIELDS},
+        **segment.model_dump(exclude=_OF_MODEL_ONLY),
         **{f"centroid_{feature}": value for feature, value in centroid},
     }
 
