@@ -435,6 +435,25 @@ def test_forgotten_customers_are_no_defect(
     assert failures(forgotten) == {}
 
 
+def test_customers_forgotten_before_this_build_are_no_defect(
+    copy: GenerationCopy, sample_home: Path, validator: Validator
+) -> None:
+    previous = writable_previous(copy, sample_home)
+    copy.run(
+        "update fct_feature_drift set previous_n_customers = previous_n_customers - 1, "
+        "previous_mean = previous_mean + 0.1"
+    )
+    copy.seal()
+    found = []
+    for n_forgotten in (0, 1):
+        seal_folder(previous, {"forgotten": n_forgotten}, touched="")
+        audit = audit_generation(copy.home, copy.build_id, validator=validator)
+        found.append(set(failures(audit)))
+
+    before = {"previous generation, same input", "previous generation, totals"}
+    assert found == [before, set()]
+
+
 # Suites of a project.
 
 PROJECT_SUITE = """

@@ -117,7 +117,8 @@ class Evidence:
             **lists,
             **{f"n_{name}": len(names) for name, names in lists.items()},
             "n_accepted": manifest["input"]["accepted"],
-            "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
+            "n_remembered": manifest["input"]["accepted"]
+            - _n_forgotten(self.generation),
             "n_rejected": manifest["input"]["rejected"],
             "build_id": manifest["build_id"],
             "build_ids": [manifest["build_id"]],
@@ -154,10 +155,6 @@ class Evidence:
             )
         )
 
-    @property
-    def _n_forgotten(self) -> int:
-        return int(self.generation.manifest.get("forgotten", 0))
-
     def _continued(self, *, alike: bool = False) -> list[str]:
         """Name segmentations of both generations, or those asked for alike."""
         now, before = map(_set_segmentations, (self.generation, self.previous))
@@ -188,10 +185,14 @@ class Evidence:
             "(SELECT n FROM memory.main.manifest_counts WHERE measure = name)"
         )
         # Rows of customers who were forgotten since are missing, and rightly.
-        self.connection.execute(
-            "CREATE MACRO memory.main.unless_forgotten(found, expected) AS if("
-            f"expected - found BETWEEN 0 AND {self._n_forgotten}, found, expected)"
-        )
+        for name, n in (
+            ("unless_forgotten", _n_forgotten(self.generation)),
+            ("unless_forgotten_before", _n_forgotten(self.previous)),
+        ):
+            self.connection.execute(
+                f"CREATE MACRO memory.main.{name}(found, expected) AS "
+                f"if(expected - found BETWEEN 0 AND {n}, found, expected)"
+            )
         self.connection.execute(
             f"CREATE MACRO memory.main.written(cell) AS {harmless('cell')}"
         )
@@ -290,7 +291,12 @@ def _made_of(generation: Generation) -> tuple[object, ...]:
         if name not in _PUBLISHING_ONLY
     }
     files = [file["sha256"] for file in manifest["input"]["files"]]
-    return files, manifest["versions"]["mall-segments"], settings
+    version = manifest["versions"]["mall-segments"]
+    return files, version, settings, _n_forgotten(generation)
+
+
+def _n_forgotten(generation: Generation | None) -> int:
+    return int(generation.manifest.get("forgotten", 0)) if generation else 0
 
 
 def _set_segmentations(generation: Generation | None) -> dict[str, object]:
