@@ -1,14 +1,15 @@
 """The command ``mall-segments``: one module of ``mall_segments.commands`` each."""
 
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mall_segments import commands
-from mall_segments.commands._streams import prepare_streams, told
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE, find_home
 from mall_segments.wording import is_storable, plain, shorten, suggestion
@@ -59,12 +60,22 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line; say in a sentence which stream or file fails it."""
-        prepare_streams()
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - to the end
+        if isinstance(sys.stdout, TextIOWrapper):
+            # A persona may have letters that the terminal's encoding has not.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return super().main(*args, **kwargs)
         except OSError as error:
             # click ends quietly where nobody reads what is written.
-            click.ClickException(told(error)).show()
+            reason = error.strerror or str(error)
+            told = f"{error.filename} cannot be read or written: {reason}"
+            if error.filename is None:
+                told = f"the standard output cannot be written: {reason}"
+                # Python would try once more at its end, and complain.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            click.ClickException(told).show()
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:

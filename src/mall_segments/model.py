@@ -18,11 +18,10 @@ from pydantic import (
     model_validator,
 )
 
-from mall_segments.errors import ModelError
+from mall_segments.errors import ModelError, PublishError
 from mall_segments.model_checks import contradictions
 from mall_segments.publishing.sealed_json import (
     SEAL,
-    BrokenSealError,
     read_sealed,
     write_sealed,
 )
@@ -261,16 +260,9 @@ def load_model(path: Path) -> Model:
         odds with another; the message names the file and the value.
     """
     try:
-        content = read_sealed(path)
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
-    except BrokenSealError as error:
-        raise ModelError(f"{path} {error}") from None
-    if content.get("format") != MODEL_FORMAT:
-        raise ModelError(
-            f"{path} has the format {content.get('format')!r}; this version reads "
-            f"{MODEL_FORMAT}: build anew, or use the version that wrote it"
-        )
+        content = read_sealed(path, MODEL_FORMAT)
+    except PublishError as error:
+        raise ModelError(str(error)) from None
     return parse_model(content, source=str(path))
 
 

@@ -155,7 +155,7 @@ def make_model(
         "created_at": datetime.now(UTC).isoformat(),
         "settings_sha256": settings_sha256(settings or SETTINGS),
         "missing_values": "impute",
-        "customer_id_aliases": ["CustomerID"],
+        "customer_id_aliases": ["CustomerID", "Kundennummer"],
         "columns": [
             {
                 **{

@@ -258,23 +258,6 @@ def test_closed_streams_are_no_trouble(home: Path, redirection: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_no_file_takes_the_place_of_a_closed_stream() -> None:
-    code = """
-import sys
-from mall_segments.cli import main
-main(["--version"], standalone_mode=False)
-print(open("/dev/zero").fileno(), file=sys.stderr)
-"""
-    result = subprocess.run(
-        ["/bin/sh", "-c", '"$@" <&- >&-', "sh", sys.executable, "-c", code],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-
-    assert int(result.stderr) > 2
-
-
 def test_letters_that_the_terminal_has_not_are_escaped() -> None:
     code = """
 import click

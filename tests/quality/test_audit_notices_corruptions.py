@@ -69,8 +69,8 @@ def test_corruption_that_checksums_do_not_show_is_noticed_and_named(
 def test_every_table_that_was_emptied_is_named(
     copy: GenerationCopy, validator: Validator
 ) -> None:
-    # Nobody moved between two builds of the same customers.
-    emptied = set(copy.manifest["tables"]) - {"fct_customer_movements"}
+    # Nobody moved between two builds of the same customers; `customers` counts those.
+    emptied = {*copy.manifest["tables"]} - {"fct_customer_movements", "dim_customers"}
     copy.run(*(f"delete from {table}" for table in emptied))
     copy.seal()
 

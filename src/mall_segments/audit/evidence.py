@@ -8,13 +8,13 @@ can compare with them in plain SQL.
 from __future__ import annotations
 
 import csv
-from contextlib import ExitStack, contextmanager, suppress
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final, Self
+import os
+from contextlib import contextmanager, suppress
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 
-from mall_segments.audit.contract import demographics
 from mall_segments.errors import ModelError, PublishError, SettingsError
 from mall_segments.model import Model, load_model
 from mall_segments.publishing.csv_cells import harmless, read_cells
@@ -35,7 +35,7 @@ from mall_segments.publishing.tables import (
 from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -54,15 +54,8 @@ _PUBLISHING_ONLY: Final = (
 )
 """Settings that say where customers are and what is published, not who they are."""
 
-_SEGMENT_FIELDS: Final = (
-    *("segment_name", "persona", "recommended_action", "n_customers", "customer_share"),
-    *("mean_silhouette", "stability_jaccard", "inertia_share", "outlier_distance"),
-)
-"""What dim_segments and the model both say of a segment, besides its centroid."""
-
-
-class MissingEvidenceError(Exception):
-    """Why a frame cannot be read; continues the sentence "cannot be checked: ..."."""
+_OF_MODEL_ONLY: Final = {"segment_id", "share", "centroid", "coordinates"}
+"""What the model says of a segment in other words than dim_segments, or alone."""
 
 
 class Evidence:
@@ -86,79 +79,50 @@ class Evidence:
             self.no_model = str(error)
         try:
             self.previous = _previous(home, generation)
-        except MissingEvidenceError as error:
+        except PublishError as error:
             self.no_previous = str(error)
-        self.connection = duckdb.connect()
-        self._resources = ExitStack()
+        # Large joins may need more than memory.
+        overflow = f"{gettempdir()}/mall_segments_audit_{os.getpid()}"
+        self.connection = duckdb.connect(config={"temp_directory": overflow})
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Attach the databases and write down what suites compare with."""
-        with ExitStack() as resources:
-            # Large joins may need more than memory.
-            overflow = resources.enter_context(TemporaryDirectory())
-            resources.enter_context(self.connection)
-            self.connection.execute(f"SET temp_directory = {quote_text(overflow)}")
-            with _refuse_duckdb():
-                self._attach()
-                self._write_down_manifest()
-                self._write_down_model()
-                self._show_exported()
-            self._resources = resources.pop_all()
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        """Close the databases."""
-        self._resources.close()
+        with _refuse_duckdb():
+            self._attach()
+            self._write_down_manifest()
+            self._write_down_model()
+            self._show_exported()
 
     @property
     def has_same_input(self) -> bool:
         """Whether both generations were made of the same files in the same way."""
         if self.previous is None:
             return False
-        now, before = (
-            (
-                [file["sha256"] for file in each.manifest["input"]["files"]],
-                each.manifest["versions"]["mall-segments"],
-                {
-                    name: value
-                    for name, value in each.manifest["settings"].items()
-                    if name not in _PUBLISHING_ONLY
-                },
-            )
-            for each in (self.generation, self.previous)
-        )
-        return now == before and bool(now[0]) and None not in now[0]
+        made_of = _made_of(self.generation)
+        return bool(made_of[0]) and made_of == _made_of(self.previous)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """What ``{"$PARAMETER": name}`` in a suite stands for."""
         settings, manifest = self.settings, self.generation.manifest
-        n_numbers = len(settings.numeric_features)
-        return {
+        lists = {
             "segmentations": [each.name for each in settings.segmentations],
             "features": [each.name for each in settings.columns],
             "numbers": [each.name for each in settings.numeric_features],
             "categories": [each.name for each in settings.categories],
-            "demographics": ["segmentation", "segment_id", *demographics(settings)],
-            "distribution": [
-                "feature",
-                *(["gender"] if settings.gender else []),
-                "bin_from",
-            ],
-            "n_segmentations": len(settings.segmentations),
-            "n_columns": len(settings.columns),
-            "n_numbers": n_numbers,
-            "n_pairs": n_numbers * (n_numbers - 1) // 2,
-            "n_correlations": n_numbers**2,
-            "n_categories": len(settings.categories),
-            "n_demographics": int(bool(demographics(settings))),
-            "n_comparable": len(self._comparable),
-            "n_continued": len(self._continued),
+            "comparable": self._continued(alike=True),
+            "continued": self._continued(),
+        }
+        return {
+            **lists,
+            **{f"n_{name}": len(names) for name, names in lists.items()},
             "n_accepted": manifest["input"]["accepted"],
-            "n_remembered": manifest["input"]["accepted"] - self._n_forgotten,
+            "n_remembered": manifest["input"]["accepted"]
+            - _n_forgotten(self.generation),
             "n_rejected": manifest["input"]["rejected"],
             "build_id": manifest["build_id"],
-            "previous_build_id": manifest["previous_build_id"],
+            "build_ids": [manifest["build_id"]],
+            "previous_build_ids": [manifest["previous_build_id"]],
         }
 
     def select(self, sql: str) -> pd.DataFrame:
@@ -167,23 +131,19 @@ class Evidence:
             frame: pd.DataFrame = self.connection.execute(sql).df()
         # The missing value of masked types has no truth, which Great Expectations
         # asks it for.
-        masked = frame.select_dtypes(["Int64", "Int32", "boolean", "Float64"]).columns
-        return frame.astype(
-            {
-                column: "object" if frame[column].dtype == "boolean" else "float64"
-                for column in masked
-            }
-        )
+        masked = frame.select_dtypes(["Int64", "Int32", "boolean", "Float64"])
+        is_flag = masked.dtypes == "boolean"
+        return frame.astype(is_flag.map({True: "object", False: "float64"}).to_dict())
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Run SQL that gives a few rows."""
         with _refuse_duckdb():
             return list(self.connection.execute(sql).fetchall())
 
-    def tables(self) -> dict[str, bool]:
-        """Map what the published database holds to whether it is a view."""
+    def tables(self) -> set[str]:
+        """Name what the published database holds."""
         with _refuse_duckdb():
-            return tables_and_views(self.connection, AUDITED)
+            return {*tables_and_views(self.connection, AUDITED)}
 
     def columns(self, table: str) -> dict[str, str]:
         """Map the columns of a published table to their types; empty without it."""
@@ -195,27 +155,11 @@ class Evidence:
             )
         )
 
-    @property
-    def _n_forgotten(self) -> int:
-        return int(self.generation.manifest.get("forgotten", 0))
-
-    @property
-    def _continued(self) -> list[tuple[str, bool]]:
-        """Segmentations of both generations; whether asked for in the same words."""
-        now, before = (
-            {
-                each["name"]: each
-                for each in generation.manifest["settings"]["segmentations"]
-            }
-            if generation
-            else {}
-            for generation in (self.generation, self.previous)
-        )
-        return [(name, now[name] == before[name]) for name in now if name in before]
-
-    @property
-    def _comparable(self) -> list[str]:
-        return [name for name, is_same in self._continued if is_same]
+    def _continued(self, *, alike: bool = False) -> list[str]:
+        """Name segmentations of both generations, or those asked for alike."""
+        now, before = map(_set_segmentations, (self.generation, self.previous))
+        both = now.keys() & before.keys()
+        return sorted(name for name in both if not alike or now[name] == before[name])
 
     def _attach(self) -> None:
         databases = {AUDITED: self.generation}
@@ -241,10 +185,14 @@ class Evidence:
             "(SELECT n FROM memory.main.manifest_counts WHERE measure = name)"
         )
         # Rows of customers who were forgotten since are missing, and rightly.
-        self.connection.execute(
-            "CREATE MACRO memory.main.unless_forgotten(found, expected) AS if("
-            f"expected - found BETWEEN 0 AND {self._n_forgotten}, found, expected)"
-        )
+        for name, n in (
+            ("unless_forgotten", _n_forgotten(self.generation)),
+            ("unless_forgotten_before", _n_forgotten(self.previous)),
+        ):
+            self.connection.execute(
+                f"CREATE MACRO memory.main.{name}(found, expected) AS "
+                f"if(expected - found BETWEEN 0 AND {n}, found, expected)"
+            )
         self.connection.execute(
             f"CREATE MACRO memory.main.written(cell) AS {harmless('cell')}"
         )
@@ -259,7 +207,7 @@ class Evidence:
         )
         self._create(
             "comparable_segmentations (segmentation VARCHAR)",
-            [(name,) for name in self._comparable],
+            [(name,) for name in self._continued(alike=True)],
         )
 
     def _write_down_model(self) -> None:
@@ -292,22 +240,19 @@ class Evidence:
         # Where it cannot be read, the suite that reads it says so.
         with suppress(OSError, UnicodeDecodeError, csv.Error):
             header, cells = read_cells(self.generation.folder / CUSTOMERS_CSV)
-            self._show_cells(header, cells)
-
-    def _show_cells(self, header: Sequence[str], cells: str) -> None:
-        n_added = len(_ADDED_COLUMNS) * len(self.settings.segmentations)
-        names = [quote_identifier(name) for name in header]
-        added = ", ".join(
-            f"{name} AS {column.lower()}"
-            for name, column in zip(names[-n_added:], _ADDED_COLUMNS, strict=False)
-        )
-        is_formula = " OR ".join(
-            f"coalesce({harmless(name)} <> {name}, false)" for name in names
-        )
-        self.connection.execute(
-            f"CREATE VIEW memory.main.exported AS SELECT {added}, "  # noqa: S608
-            f"{is_formula} AS is_formula FROM {cells}"
-        )
+            names = [quote_identifier(name) for name in header]
+            n_added = len(_ADDED_COLUMNS) * len(self.settings.segmentations)
+            added = ", ".join(
+                f"{name} AS {column.lower()}"
+                for name, column in zip(names[-n_added:], _ADDED_COLUMNS, strict=False)
+            )
+            is_formula = " OR ".join(
+                f"coalesce({harmless(name)} <> {name}, false)" for name in names
+            )
+            self.connection.execute(
+                f"CREATE VIEW memory.main.exported AS SELECT {added}, "  # noqa: S608
+                f"{is_formula} AS is_formula FROM {cells}"
+            )
 
     def _create(self, declaration: str, rows: Sequence[Sequence[object]]) -> None:
         self.connection.execute(f"CREATE TABLE memory.main.{declaration}")
@@ -325,22 +270,43 @@ def _refuse_duckdb() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise MissingEvidenceError(reason(error)) from None
+        raise PublishError(reason(error)) from None
 
 
 def _fields(segment: ModelSegment) -> dict[str, object]:
     """Return what the model says of a segment by the columns of dim_segments."""
     centroid = segment.centroid.items()
     return {
-        **{field: getattr(segment, field) for field in _SEGMENT_FIELDS},
+        **segment.model_dump(exclude=_OF_MODEL_ONLY),
         **{f"centroid_{feature}": value for feature, value in centroid},
     }
 
 
+def _made_of(generation: Generation) -> tuple[object, ...]:
+    """Return the checksums of the files, and what was done with them."""
+    manifest = generation.manifest
+    settings = {
+        name: value
+        for name, value in manifest["settings"].items()
+        if name not in _PUBLISHING_ONLY
+    }
+    files = [file["sha256"] for file in manifest["input"]["files"]]
+    version = manifest["versions"]["mall-segments"]
+    return files, version, settings, _n_forgotten(generation)
+
+
+def _n_forgotten(generation: Generation | None) -> int:
+    return int(generation.manifest.get("forgotten", 0)) if generation else 0
+
+
+def _set_segmentations(generation: Generation | None) -> dict[str, object]:
+    asked = generation.manifest["settings"]["segmentations"] if generation else ()
+    return {each["name"]: each for each in asked}
+
+
 def _settings(generation: Generation) -> Settings:
-    configured: Mapping[str, Any] = generation.manifest["settings"]
     try:
-        return read_settings(configured)
+        return read_settings(generation.manifest["settings"])
     except SettingsError as error:
         raise PublishError(
             f"the manifest of {generation.folder.name} holds settings that cannot be "
@@ -351,13 +317,10 @@ def _settings(generation: Generation) -> Settings:
 def _previous(home: Path, generation: Generation) -> Generation:
     build_id = generation.manifest["previous_build_id"]
     if build_id is None:
-        raise MissingEvidenceError("it is the first generation published")
+        raise PublishError("it is the first generation published")
     folder = generation_folder(home, build_id)
     if not folder.is_dir():
-        raise MissingEvidenceError(f"{build_id} is not kept any more")
-    try:
-        previous = read_generation(folder)
-        previous.file(DATABASE)
-    except PublishError as error:
-        raise MissingEvidenceError(str(error)) from None
+        raise PublishError(f"{build_id} is not kept any more")
+    previous = read_generation(folder)
+    previous.file(DATABASE)
     return previous

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from mall_segments.audit.results import Outcome
+from mall_segments.report.page import page_environment, read_asset
 
 if TYPE_CHECKING:
     from mall_segments.audit.results import Audit
 
-_TEMPLATE: Final = "audit.html.j2"
-
 
 def render_page(audit: Audit) -> str:
     """Write an audit as a page: the verdict, what is wrong, and every expectation."""
-    environment = Environment(
-        loader=PackageLoader("mall_segments.audit"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(_TEMPLATE).render(
-        audit=audit,
-        outcomes=[(outcome.value, audit.count(outcome)) for outcome in Outcome],
-        # Worst first, so that the first of each suite is its worst.
-        worst={
-            result.suite: result.outcome.value for result in reversed(audit.worst_first)
-        },
+    style = read_asset("colours.css") + read_asset("page.css")
+    return (
+        page_environment("mall_segments.audit")
+        .get_template("audit.html.j2")
+        .render(
+            audit=audit,
+            outcomes=[(outcome.value, audit.count(outcome)) for outcome in Outcome],
+            style=Markup(style),  # noqa: S704 - files of this package
+        )
     )

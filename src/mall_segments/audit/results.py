@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-REPORT_FORMAT: Final = 1
 
 
 class Outcome(StrEnum):
@@ -79,33 +77,23 @@ class Audit:
     @property
     def verdict(self) -> str:
         """One line: passed or failed, with the numbers of each kind."""
-        n_checked = len(self.results) - self.count(Outcome.SKIPPED)
-        n_failed = self.count(Outcome.FAILED)
-        notes = [
-            f"{n} {noun}{'s' * (n > 1 and bool(plural))}"
-            for n, noun, plural in (
-                (self.count(Outcome.WARNING), "warning", True),
-                (self.count(Outcome.SKIPPED), "skipped", False),
-            )
-            if n
-        ]
-        tail = f" ({', '.join(notes)})" if notes else ""
+        n_failed, n_warnings, n_skipped = map(
+            self.count, (Outcome.FAILED, Outcome.WARNING, Outcome.SKIPPED)
+        )
+        warned = f"{n_warnings} warning{'s' * (n_warnings > 1)}" * bool(n_warnings)
+        skipped = f"{n_skipped} skipped" * bool(n_skipped)
+        notes = ", ".join(filter(None, (warned, skipped)))
+        of_all = f"{len(self.results) - n_skipped} expectations"
+        of_all += f" ({notes})." if notes else "."
         if n_failed:
-            return (
-                f"FAILED: {self.build_id} breaks {n_failed} of {n_checked} "
-                f"expectations{tail}."
-            )
-        if self.count(Outcome.WARNING):
-            return (
-                f"PASSED: {self.build_id} breaks none of {n_checked} "
-                f"expectations{tail}."
-            )
-        return f"PASSED: {self.build_id} meets all {n_checked} expectations{tail}."
+            return f"FAILED: {self.build_id} breaks {n_failed} of {of_all}"
+        how = "breaks none of" if n_warnings else "meets all"
+        return f"PASSED: {self.build_id} {how} {of_all}"
 
     def to_json(self) -> dict[str, Any]:
         """Describe the audit as JSON holds it, worst results first."""
         return {
-            "format": REPORT_FORMAT,
+            "format": 1,
             "build_id": self.build_id,
             "previous_build_id": self.previous_build_id,
             "audited_at": self.audited_at,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from mall_segments.audit.evidence import AUDITED, Evidence, MissingEvidenceError
+from mall_segments.audit.contract import published_tables
+from mall_segments.audit.evidence import AUDITED, Evidence
 from mall_segments.audit.frames import FRAMES, checks_frame
 from mall_segments.audit.results import Audit, Outcome, Result
 from mall_segments.audit.suites import read_suites
 from mall_segments.audit.validation import Validator
 from mall_segments.errors import PublishError
 from mall_segments.publishing.generations import generation_folder, read_generation
-from mall_segments.publishing.tables import quote_identifier
+from mall_segments.publishing.tables import Relation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mall_segments.audit.suites import Suite
+    from mall_segments.audit.suites import Suite, SuiteMeta
 
 
 def audit_generation(
@@ -50,14 +52,16 @@ def audit_generation(
     chosen = _chosen(evidence, suites, project)
     validator = validator or Validator()
     results: list[Result] = []
-    try:
-        with evidence:
-            for number, suite in enumerate(chosen):
-                if progress:
-                    progress(suite.name, number / len(chosen))
-                results += _run(suite, evidence, validator, accept_drift=accept_drift)
-    except MissingEvidenceError as error:
-        results.append(_unchecked("database", f"cannot be opened: {error}"))
+    with closing(evidence.connection):
+        try:
+            evidence.open()
+        except PublishError as error:
+            results.append(_unchecked("database", f"cannot be opened: {error}"))
+            chosen = []
+        for number, suite in enumerate(chosen):
+            if progress:
+                progress(suite.name, number / len(chosen))
+            results += _run(suite, evidence, validator, accept_drift=accept_drift)
     return Audit(
         build_id=generation.build_id,
         previous_build_id=evidence.previous.build_id if evidence.previous else None,
@@ -80,69 +84,49 @@ def _chosen(
         "same input": evidence.has_same_input,
         "exported": evidence.generation.manifest["row_level_exported"],
     }
-    suites = [
-        suite
-        for suite in read_suites(project)
+    suites = {
+        suite.name: suite
+        for suite in read_suites(published_tables(evidence.settings), project)
         if there.get(suite.meta.needs or "", True)
-    ]
-    known = [suite.name for suite in suites]
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise PublishError(
-            f"the audit has no suite {unknown[0]!r}; it has {'; '.join(known)}"
-        )
-    return [suite for suite in suites if not names or suite.name in names]
+    }
+    for name in names:
+        if name not in suites:
+            raise PublishError(
+                f"the audit has no suite {name!r}; it has {'; '.join(suites)}"
+            )
+    return [suite for name, suite in suites.items() if not names or name in names]
 
 
 def _run(
     suite: Suite, evidence: Evidence, validator: Validator, *, accept_drift: bool
 ) -> list[Result]:
     if suite.meta.needs == "previous" and evidence.previous is None:
-        return [
-            _unchecked(
-                suite.name,
-                f"no previous generation: {evidence.no_previous}",
-                outcome=Outcome.SKIPPED,
-            )
-        ]
+        reason = f"no previous generation: {evidence.no_previous}"
+        return [_unchecked(suite.name, reason, Outcome.SKIPPED)]
     try:
-        frame = _frame(suite, evidence)
-    except MissingEvidenceError as error:
+        frame = _frame(suite.meta, evidence)
+    except PublishError as error:
         return [_unchecked(suite.name, f"cannot be checked: {error}")]
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # Values that nobody can compute with are a finding, not an accident.
-        kind = type(error).__name__
-        return [_unchecked(suite.name, f"cannot be checked: {kind}: {error}")]
     return validator.validate(
         suite, frame, evidence.parameters, accept_drift=accept_drift
     )
 
 
-def _frame(suite: Suite, evidence: Evidence) -> pd.DataFrame:
-    meta = suite.meta
+def _frame(meta: SuiteMeta, evidence: Evidence) -> pd.DataFrame:
     if meta.checks is not None:
         return checks_frame(evidence, meta.checks)
-    if meta.query is not None:
-        return evidence.select(meta.query)
-    if meta.table is not None:
-        table = f"{AUDITED}.main.{quote_identifier(meta.table)}"
-        return evidence.select(f"SELECT * FROM {table}")  # noqa: S608
-    if meta.frame not in FRAMES:
-        raise PublishError(
-            f"the suite {suite.name!r} asks for the frame {meta.frame!r}; there are "
-            + ", ".join(FRAMES)
-        )
-    return FRAMES[meta.frame](evidence)
+    if meta.frame is not None:
+        return FRAMES[meta.frame](evidence)
+    table = Relation(AUDITED, "main", meta.table or "")
+    return evidence.select(meta.query or f"FROM {table}")
 
 
-def _unchecked(
-    suite: str, observed: str, *, outcome: Outcome = Outcome.FAILED
-) -> Result:
+def _unchecked(suite: str, reason: str, outcome: Outcome = Outcome.FAILED) -> Result:
     return Result(
         suite=suite,
         expectation="",
         column="",
         meaning="can be checked",
         outcome=outcome,
-        observed=observed,
+        observed=reason,
     )

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 from mall_segments.audit.page import render_page
-from mall_segments.audit.results import Result
-from mall_segments.errors import MallSegmentsError, PublishError
+from mall_segments.errors import MallSegmentsError
 from mall_segments.home import published_folder
-from mall_segments.publishing.generations import generation_folder, list_generations
+from mall_segments.publishing.generations import (
+    generation_folder,
+    list_generations,
+    refuse_os_errors,
+)
 from mall_segments.publishing.switching import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from mall_segments.audit.results import Audit
@@ -51,14 +52,11 @@ def save_audit(home: Path, audit: Audit) -> Path:
     Audits of generations that are no longer kept are removed.
     """
     folder = audit_folder(home, audit.build_id)
-    audits = folder.parent
-    try:
+    with refuse_os_errors(f"{folder} cannot be made"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PublishError(f"{folder} cannot be made: {error.strerror}") from None
     write_json(folder / JSON_FILE, audit)
     write_page(folder / HTML_FILE, audit)
-    write_table(folder / TABLE_FILE, audit)
+    _write_table(folder / TABLE_FILE, audit)
     from mall_segments.report import copy_report  # noqa: PLC0415 - only now needed
 
     try:
@@ -71,7 +69,7 @@ def save_audit(home: Path, audit: Audit) -> Path:
         if audit.has_passed:
             raise
         (folder / REPORT).unlink(missing_ok=True)
-    for other in audits.iterdir():
+    for other in folder.parent.iterdir():
         if other.name not in list_generations(home):
             shutil.rmtree(other, ignore_errors=True)
     return folder
@@ -79,38 +77,23 @@ def save_audit(home: Path, audit: Audit) -> Path:
 
 def write_json(path: Path, audit: Audit) -> None:
     """Write an audit as JSON."""
-    text = json.dumps(audit.to_json(), indent=2, ensure_ascii=False) + "\n"
-    with _writing(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    with replacing(path) as draft:
+        text = json.dumps(audit.to_json(), indent=2, ensure_ascii=False)
+        draft.write_text(f"{text}\n", encoding="utf-8")
 
 
 def write_page(path: Path, audit: Audit) -> None:
     """Write an audit as a page."""
-    with _writing(path) as draft:
+    with replacing(path) as draft:
         draft.write_text(render_page(audit), encoding="utf-8")
 
 
-def write_table(path: Path, audit: Audit) -> None:
+def _write_table(path: Path, audit: Audit) -> None:
     """Write an audit as Parquet: ``build_id``, ``audited_at`` and a row per result."""
     import pandas as pd  # noqa: PLC0415 - heavy
 
-    rows = pd.DataFrame(
-        [asdict(result) for result in audit.worst_first],
-        columns=[field.name for field in fields(Result)],
-    )
+    rows = pd.DataFrame([asdict(result) for result in audit.worst_first])
     rows.insert(0, "build_id", audit.build_id)
     rows.insert(1, "audited_at", audit.audited_at)
-    with _writing(path) as draft:
+    with replacing(path) as draft:
         rows.astype("string").to_parquet(draft, index=False)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Path]:
-    """Write a file that readers see all of or nothing of."""
-    try:
-        with replacing(path) as draft:
-            yield draft
-    except OSError as error:
-        raise PublishError(
-            f"{path} cannot be written: {error.strerror or error}"
-        ) from None

@@ -10,6 +10,9 @@ meaning) and a ``meta`` that says what is checked:
   to one frame of check, subject, found and expected;
 - ``frame``: one that `mall_segments.audit.frames` makes of files, schema or model.
 
+Tables of `mall_segments.audit.contract` that no file has a suite for get one: no key
+twice, and as many rows as they must have.
+
 ``{"$PARAMETER": name}`` stands for one of `Evidence.parameters`, as Great Expectations
 writes it. ``keys`` are the columns that name a row. ``needs: previous`` skips the
 suite when there is no previous generation; ``needs: same input`` leaves it out unless
@@ -26,33 +29,18 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mall_segments.errors import PublishError
+from mall_segments.publishing.publish import ROW_LEVEL_TABLES
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
+    from mall_segments.audit.contract import Table
+
 PROJECT_SUITES: Final = "tests/quality"
 """Where a project keeps suites of its own."""
-
-_MEANINGS: Final = {
-    "expect_column_values_to_be_between": "is from {min_value} to {max_value}",
-    "expect_column_values_to_be_in_set": "is one of {value_set}",
-    "expect_column_distinct_values_to_equal_set": "is each of {value_set}",
-    "expect_column_values_to_be_unique": "is unique",
-    "expect_column_values_to_be_null": "is empty",
-    "expect_column_values_to_not_be_null": "is not empty",
-    "expect_column_values_to_match_regex": "matches {regex}",
-    "expect_column_values_to_be_json_parseable": "is JSON",
-    "expect_compound_columns_to_be_unique": "are unique together",
-    "expect_column_pair_values_to_be_equal": "is {column_B}",
-    "expect_column_pair_values_a_to_be_greater_than_b": "is at least {column_B}",
-    "expect_table_row_count_to_be_between": "has {min_value} to {max_value} rows",
-    "expect_table_row_count_to_equal": "has {value} rows",
-}
-_PARAMETER: Final = "$PARAMETER"
-_MOST_LISTED: Final = 12
 
 
 class _Entry(BaseModel):
@@ -83,41 +71,6 @@ class Expectation(_Entry):
                 spelled[key] = value
         return spelled
 
-    @property
-    def columns(self) -> list[str]:
-        """The columns it looks at; none if it is about the table."""
-        named = [self.kwargs.get(key) for key in ("column", "column_A", "column_B")]
-        listed = self.kwargs.get("column_list", self.kwargs.get("column_set", []))
-        return [str(name) for name in (*named, *listed) if name is not None]
-
-    @property
-    def column(self) -> str:
-        """The column or columns it is about, the first of those it compares."""
-        return ", ".join(
-            self.columns[:1] if "column_A" in self.kwargs else self.columns
-        )
-
-    @property
-    def meaning(self) -> str:
-        """What is expected, in words that continue the name of the column."""
-        if "meaning" in self.meta:
-            return str(self.meta["meaning"])
-        words = _MEANINGS.get(self.type)
-        if words is None:
-            return self.type.removeprefix("expect_").replace("_", " ")
-        if self.kwargs.get("max_value") is None:
-            words = words.replace(
-                "from {min_value} to {max_value}", "at least {min_value}"
-            )
-            words = words.replace("{min_value} to {max_value}", "at least {min_value}")
-        return words.format(
-            **{key: _shown(value) for key, value in self.kwargs.items()}
-        )
-
-    def filled(self, parameters: Mapping[str, Any]) -> Expectation:
-        """Return it with the values that its parameters stand for."""
-        return self.model_copy(update={"kwargs": _filled(self.kwargs, parameters)})
-
 
 class SuiteMeta(_Entry):
     """What a suite looks at."""
@@ -125,18 +78,17 @@ class SuiteMeta(_Entry):
     table: str | None = None
     query: str | None = None
     checks: dict[str, str] | None = None
-    frame: str | None = None
+    frame: Literal["files", "tables", "columns", "assignments", "freshness"] | None = (
+        None
+    )
     keys: list[str] = ["check", "subject"]
     needs: Literal["previous", "same input", "orders", "exported"] | None = None
     is_drift: bool = False
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [
-            name
-            for name in ("table", "query", "checks", "frame")
-            if getattr(self, name) is not None
-        ]
+        sources = ("table", "query", "checks", "frame")
+        given = [name for name in sources if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(
                 f"has {', '.join(given) or 'none'} of table, query, checks and frame; "
@@ -153,20 +105,52 @@ class Suite(_Entry):
     expectations: list[Expectation] = Field(min_length=1)
 
 
-def read_suites(project: Path | None = None) -> list[Suite]:
-    """Read the suites of the package, and those of the YAML files of a project.
+def read_suites(
+    tables: Mapping[str, Table], project: Path | None = None
+) -> list[Suite]:
+    """Read the suites of the package, of its tables and of the YAML files of a project.
 
     These stand in for those of the package that have the same name.
     """
-    suites: dict[str, Suite] = {}
-    folders: list[Traversable | Path] = [files("mall_segments.audit") / "suites"]
+    suites = _read_folder(files("mall_segments.audit") / "suites")
+    of_tables = {suite.name: suite for suite in _suites_of_tables(tables)}
+    suites |= {name: of_tables[name] for name in of_tables if name not in suites}
     if project is not None and (project / PROJECT_SUITES).is_dir():
-        folders.append(project / PROJECT_SUITES)
-    for folder in folders:
-        for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-            if file.name.endswith((".yml", ".yaml")):
-                suites |= {suite.name: suite for suite in _read_file(file)}
+        suites |= _read_folder(project / PROJECT_SUITES)
     return list(suites.values())
+
+
+def _suites_of_tables(tables: Mapping[str, Table]) -> Iterator[Suite]:
+    for name, table in tables.items():
+        if not table.keys or name in ROW_LEVEL_TABLES:
+            continue
+        rows = Expectation(
+            type="expect_table_row_count_to_be_between",
+            kwargs={"min_value": table.least_rows},
+            meta={"meaning": f"has at least {table.least_rows} rows"},
+        )
+        if len(table.keys) == 1:
+            keys = Expectation(
+                type="expect_column_values_to_be_unique",
+                kwargs={"column": table.keys[0]},
+            )
+        else:
+            keys = Expectation(
+                type="expect_compound_columns_to_be_unique",
+                kwargs={"column_list": table.keys},
+                meta={"meaning": "are unique together"},
+            )
+        meta = SuiteMeta(table=name, keys=table.keys)
+        yield Suite(name=name, meta=meta, expectations=[rows, keys])
+
+
+def _read_folder(folder: Traversable | Path) -> dict[str, Suite]:
+    return {
+        suite.name: suite
+        for file in sorted(folder.iterdir(), key=lambda entry: entry.name)
+        if file.name.endswith((".yml", ".yaml"))
+        for suite in _read_file(file)
+    }
 
 
 def _read_file(file: Traversable | Path) -> list[Suite]:
@@ -189,27 +173,3 @@ def _read_file(file: Traversable | Path) -> list[Suite]:
                 f"{shorten(mistake['input'])}; {mistake['msg']}"
             ) from None
     return suites
-
-
-def _filled(value: Any, parameters: Mapping[str, Any]) -> Any:
-    if isinstance(value, list):
-        return [_filled(item, parameters) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if _PARAMETER not in value:
-        return {key: _filled(item, parameters) for key, item in value.items()}
-    name = value[_PARAMETER]
-    if name not in parameters:
-        raise PublishError(
-            f"a suite asks for the parameter {shorten(name)}; there are "
-            + ", ".join(parameters)
-        )
-    return parameters[name]
-
-
-def _shown(value: Any) -> str:
-    """Write an argument as a reader sees it."""
-    if isinstance(value, list):
-        tail = ", ..." if len(value) > _MOST_LISTED else ""
-        return ", ".join(map(str, value[:_MOST_LISTED])) + tail
-    return f"{value:,}" if isinstance(value, int) else f"{value}"

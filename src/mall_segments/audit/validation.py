@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import warnings
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.audit.results import Outcome, Result
 from mall_segments.errors import PublishError
+from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from mall_segments.audit.suites import Expectation, Suite
+    from mall_segments.audit.suites import Suite
 
 _SHOWN_CULPRITS: Final = 5
 _LONGEST_VALUE: Final = 300
+_NOTHING: Final = "nothing"
 _PLACE: Final = "place"
+# What is expected of is named before.
+_NOUNS: Final = re.compile(
+    "expect_(column_|compound_columns_|table_)(pair_)?(values_)?"
+)
 
 
 class Validator:
@@ -37,7 +44,7 @@ class Validator:
                 ProgressBarsConfig,
             )
         logging.getLogger("great_expectations").setLevel(logging.CRITICAL)
-        self._gx = great_expectations
+        self._gx: Any = great_expectations
         self.version: str = great_expectations.__version__
         context = great_expectations.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
@@ -57,72 +64,52 @@ class Validator:
         accept_drift: bool = False,
     ) -> list[Result]:
         """Check one frame; return a result per expectation, in their order."""
-        frame = frame.reset_index(drop=True)
-        expectations = [each.filled(parameters) for each in suite.expectations]
-        answers = self._ask(suite.name, expectations, frame, "BOOLEAN_ONLY")
-        if not all(answer["success"] for answer in answers):
-            # Culprits cost time, so they are only looked for where there are some.
-            answers = self._ask(suite.name, expectations, frame, "SUMMARY")
         only_warns = accept_drift and suite.meta.is_drift
-        return [
-            Result(
-                suite=suite.name,
-                expectation=expectation.type,
-                column=expectation.column,
-                meaning=expectation.meaning,
-                outcome=_outcome(expectation, answer, only_warns=only_warns),
-                observed=_observed(expectation, answer, frame, suite.meta.keys),
-            )
-            for expectation, answer in zip(expectations, answers, strict=True)
-        ]
-
-    def _ask(
-        self,
-        name: str,
-        expectations: Sequence[Expectation],
-        frame: pd.DataFrame,
-        detail: str,
-    ) -> list[dict[str, Any]]:
-        # Great Expectations answers in an order of its own.
-        entries = [
-            {**expectation.model_dump(), "meta": {_PLACE: place}}
-            for place, expectation in enumerate(expectations)
-        ]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = self._checkpoint(name, entries, detail).run(
-                batch_parameters={"dataframe": frame}
-            )
-        answers: list[dict[str, Any]] = [{} for _ in entries]
-        for validation in found.run_results.values():
-            for answer in validation.results:
-                asked: Any = answer.expectation_config
-                answers[asked.meta[_PLACE]] = {
-                    "success": bool(answer.success),
-                    "result": dict(answer.result),
-                    "error": _error(answer.exception_info),
-                }
-        return answers
+            try:
+                found = self._checkpoint(suite).run(
+                    batch_parameters={"dataframe": frame},
+                    expectation_parameters=dict(parameters),
+                )
+            except self._gx.exceptions.GreatExpectationsError as error:
+                raise PublishError(
+                    f"the suite {suite.name!r} cannot be run: {error}; parameters are "
+                    + ", ".join(parameters)
+                ) from None
+        (validation,) = found.run_results.values()
+        # Great Expectations answers in an order of its own.
+        answers = sorted(
+            validation.results, key=lambda each: each.expectation_config.meta[_PLACE]
+        )
+        return [
+            _result(suite, answer, frame, only_warns=only_warns) for answer in answers
+        ]
 
-    def _checkpoint(self, name: str, entries: list[dict[str, Any]], detail: str) -> Any:
-        gx, context = self._gx, self._context
+    def _checkpoint(self, suite: Suite) -> Any:
+        gx, context, name = self._gx, self._context, suite.name
+        entries = [each.model_dump() for each in suite.expectations]
+        for place, entry in enumerate(entries):
+            entry["meta"][_PLACE] = place
         try:
-            suite = gx.ExpectationSuite(name=name, expectations=entries)
+            asked = gx.ExpectationSuite(name=name, expectations=entries)
         except (ValueError, TypeError, gx.exceptions.GreatExpectationsError) as error:
             reason = " ".join(str(error).split())
             raise PublishError(
                 f"Great Expectations refuses the suite {name!r}: {reason}"
             ) from None
-        if len(suite.expectations) < len(entries):
-            # One that it does not know is left out without an error.
-            known = {each.expectation_type for each in suite.expectations}
-            unknown = [each["type"] for each in entries if each["type"] not in known]
+        # One that it does not know is left out without an error.
+        known = {each.expectation_type for each in asked.expectations}
+        unknown = {
+            entry["type"]: None for entry in entries if entry["type"] not in known
+        }
+        if unknown:
             raise PublishError(
                 f"Great Expectations refuses the suite {name!r}: it has no expectation "
-                + ", ".join(dict.fromkeys(unknown))
+                + ", ".join(unknown)
             )
         definition = gx.ValidationDefinition(
-            name=name, data=self._batches, suite=context.suites.add_or_update(suite)
+            name=name, data=self._batches, suite=context.suites.add_or_update(asked)
         )
         return context.checkpoints.add_or_update(
             gx.Checkpoint(
@@ -131,56 +118,73 @@ class Validator:
                     context.validation_definitions.add_or_update(definition)
                 ],
                 result_format={
-                    "result_format": detail,
+                    "result_format": "SUMMARY",
                     "partial_unexpected_count": _SHOWN_CULPRITS,
                 },
             )
         )
 
 
-def _outcome(
-    expectation: Expectation, answer: Mapping[str, Any], *, only_warns: bool
-) -> Outcome:
-    if answer["success"]:
-        return Outcome.PASSED
-    # An expectation that cannot be checked is no matter of degree.
-    if answer["error"]:
-        return Outcome.FAILED
-    is_mild = only_warns or expectation.severity == "warning"
-    return Outcome.WARNING if is_mild else Outcome.FAILED
+def _result(
+    suite: Suite, answer: Any, frame: pd.DataFrame, *, only_warns: bool
+) -> Result:
+    config = answer.expectation_config
+    asked = config.kwargs
+    named = [asked[key] for key in ("column", "column_A", "column_B") if key in asked]
+    columns = [*named, *asked.get("column_list", asked.get("column_set", ()))]
+    outcome = Outcome.PASSED if answer.success else Outcome.FAILED
+    if error := _error(answer.exception_info):
+        # An expectation that cannot be checked is no matter of degree.
+        observed = f"cannot be checked: {error}"
+    else:
+        observed = _observed(answer, columns, frame, suite.meta.keys)
+        if not answer.success and (only_warns or config.severity == "warning"):
+            outcome = Outcome.WARNING
+    return Result(
+        suite=suite.name,
+        expectation=config.type,
+        # The first of those it compares.
+        column=", ".join(columns[:1] if "column_A" in asked else columns),
+        meaning=config.meta.get("meaning") or _meaning(config.type, asked),
+        outcome=outcome,
+        observed=observed,
+    )
+
+
+def _meaning(kind: str, asked: Mapping[str, Any]) -> str:
+    """Say what is expected in the words of Great Expectations."""
+    words = _NOUNS.sub("", kind).replace("_", " ")
+    limits = [
+        f"{key} {shorten(value)}"
+        for key, value in asked.items()
+        if not key.startswith("column") and key != "batch_id"
+    ]
+    return ": ".join(filter(None, (words, ", ".join(limits))))
 
 
 def _error(info: Mapping[str, Any]) -> str:
     """Return the last line of what an expectation raised; empty if it did not."""
     for part in (info, *info.values()):
         if isinstance(part, dict) and part.get("exception_message"):
-            lines = str(part["exception_message"]).strip().splitlines()
-            return lines[-1] if lines else "unknown error"
+            return str(part["exception_message"]).strip().rpartition("\n")[2]
     return ""
 
 
 def _observed(
-    expectation: Expectation,
-    answer: Mapping[str, Any],
-    frame: pd.DataFrame,
-    keys: Sequence[str],
+    answer: Any, columns: Sequence[str], frame: pd.DataFrame, keys: Sequence[str]
 ) -> str:
-    if answer["error"]:
-        return f"cannot be checked: {answer['error']}"
-    n_rows, result = len(frame), answer["result"]
-    if not expectation.column:
+    n_rows, result = len(frame), answer.result
+    if not columns:
         return f"{n_rows:,} rows"
-    if answer["success"]:
-        if n_rows == 1 and "column" in expectation.kwargs:
-            return _written(frame[expectation.column].iloc[0])
-        return f"{n_rows:,} of {n_rows:,} rows"
+    if answer.success:
+        is_one = n_rows == len(columns) == 1
+        one = _written(frame[columns[0]].iloc[0]) if is_one else ""
+        return one or f"{n_rows:,} of {n_rows:,} rows"
     places = result.get("partial_unexpected_index_list")
     if places is None:
         # About the whole column, such as its mean.
         return _written(result.get("observed_value"))
-    culprits = "; ".join(
-        _culprit(expectation, frame.loc[place], keys) for place in places
-    )
+    culprits = "; ".join(_culprit(columns, frame.loc[place], keys) for place in places)
     n_broken = result["unexpected_count"]
     more = n_broken - len(places)
     tail = f"; and {more:,} more" if more > 0 else ""
@@ -188,23 +192,19 @@ def _observed(
 
 
 def _culprit(
-    expectation: Expectation, row: Mapping[str, Any], keys: Sequence[str]
+    columns: Sequence[str], row: Mapping[str, Any], keys: Sequence[str]
 ) -> str:
-    found = ", ".join(f"{name} {_written(row[name])}" for name in expectation.columns)
+    found = ", ".join(f"{name} {_written(row[name])}" for name in columns)
     named = [f"{key} {_written(row[key])}" for key in keys if key in row]
-    example = row.get(f"{expectation.column}_example")
-    if example is not None and not _is_nan(example):
-        named.append(f"for example {_written(example)}")
+    example = _written(row.get(f"{columns[0]}_example"))
+    if example != _NOTHING:
+        named.append(f"for example {example}")
     return f"{found} ({', '.join(named)})" if named else found
 
 
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
 def _written(value: object) -> str:
-    if value is None or _is_nan(value):
-        return "nothing"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return _NOTHING
     if hasattr(value, "item"):
         value = value.item()
     if isinstance(value, float):

@@ -4,41 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-import queue
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections import Counter
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.commands._messages import said_by_dbt
-from mall_segments.commands._progress import SILENCE
+from mall_segments.commands._progress import Heartbeat
 from mall_segments.errors import MallSegmentsError
 from mall_segments.home import HOME_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-_TICK: Final = 1.0
-_PATIENCE: Final = 10.0
 _DBT: Final = "import sys; from dbt.cli.main import cli; sys.exit(cli())"
 
-# What a file of the project is part of, by the beginning of its path.
-_PUBLISHED: Final = "published"
-_STAGES: Final = (
-    ("seeds", "read"),
-    ("models/staging", "read"),
-    ("models/intermediate", "checked and prepared"),
-    ("python_models/publish", _PUBLISHED),
-    ("python_models", "fitted"),
-    ("snapshots", _PUBLISHED),
-    ("", "described"),
-)
+# The stages, the last first, and how paths of their files begin; others are described.
+_DESCRIBED: Final = "described"
+_STAGES: Final = {
+    "published": ("python_models/publish", "snapshots"),
+    _DESCRIBED: ("analyses",),
+    "fitted": ("python_models",),
+    "checked and prepared": ("models/intermediate",),
+    "read": ("seeds", "models/staging"),
+}
 
 _RESULTS: Final = {
     f"Log{kind}Result" for kind in ("Model", "Test", "Seed", "Snapshot", "Node")
@@ -81,45 +72,25 @@ def run_dbt(
         return subprocess.run(command, env=environment, check=False).returncode == 0  # noqa: S603
     target = project / os.environ.get("DBT_TARGET_PATH", "target")
     progress = _Progress(target / "manifest.json", say)
-    with subprocess.Popen(  # noqa: S603
-        command, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
-    ) as process:
+    with (
+        subprocess.Popen(  # noqa: S603
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        ) as process,
+        progress.heartbeat,
+    ):
         try:
-            for line in _lines(process):
-                if line is not None:
-                    progress.hear(line)
-                progress.say_what_runs()
+            for line in process.stdout or ():
+                progress.hear(line.rstrip("\n"))
         except OSError:
-            # Nobody can be told how it goes on; what it still says is read, unheard.
-            process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
-            # What a script started in the background does not take interrupts.
+            # Nobody can be told how it goes on.
             process.terminate()
             raise
     progress.end(succeeded=process.returncode == 0)
     return process.returncode == 0
-
-
-def _lines(process: subprocess.Popen[str]) -> Iterator[str | None]:
-    """Yield the lines a process writes, and None for each second without one."""
-    lines: queue.Queue[str | None] = queue.Queue()
-
-    def read() -> None:
-        for line in process.stdout or ():
-            lines.put(line.rstrip("\n"))
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=_TICK)
-        except queue.Empty:
-            yield None
-            continue
-        if line is None:
-            return
-        yield line
 
 
 class _Progress:
@@ -131,10 +102,10 @@ class _Progress:
         self._stages: dict[str, str] = {}
         self._waiting: Counter[str] = Counter()
         self._done: dict[str, Counter[str]] = {}
-        self._running: dict[str, float] = {}
-        self._began = self._heard = time.monotonic()
+        self._running: dict[str, None] = {}
         self._refusals: dict[str, None] = {}
         self._heading = ""
+        self.heartbeat = Heartbeat(say, self._what_runs)
 
     def hear(self, line: str) -> None:
         """Take in one event; say so where it ends a stage."""
@@ -147,9 +118,9 @@ class _Progress:
         name = info["name"]
         node = (data.get("node_info") or {}).get("unique_id", "")
         if name == "LogStartLine":
-            self._running[node] = time.monotonic()
+            self._running[node] = None
         elif name in _RESULTS:
-            self._finish(node, data)
+            self._finish(node, str(data.get("status", "")).lower())
         elif name == "JinjaLogInfo":
             self._tell(info["msg"].strip())
         elif name in ("RunResultFailure", "RunResultWarning"):
@@ -160,13 +131,6 @@ class _Progress:
             if said or not any(self._heading in each for each in self._refusals):
                 self._refusals[said or f"{self._heading} failed"] = None
 
-    def say_what_runs(self) -> None:
-        """Say what takes so long, after a silence."""
-        if time.monotonic() - self._heard >= SILENCE:
-            names = ", ".join(node.split(".")[2] for node in self._running)
-            seconds = time.monotonic() - self._began
-            self._tell(f"  ... {seconds:.0f} s: {names or 'dbt reads the project'}")
-
     def end(self, *, succeeded: bool) -> None:
         """Say what was not said yet: stages that ran in part, or what failed."""
         if succeeded:
@@ -176,27 +140,29 @@ class _Progress:
             for refusal in self._refusals or ["dbt failed; VERBOSE=1 shows how"]:
                 self._tell(f"Error: {refusal}")
 
+    def _what_runs(self) -> str:
+        names = ", ".join(node.split(".")[2] for node in [*self._running])
+        return names or "dbt reads the project"
+
     def _tell(self, line: str) -> None:
-        self._heard = time.monotonic()
+        self.heartbeat.hear()
         self._say(line)
 
-    def _finish(self, node: str, data: Mapping[str, Any]) -> None:
+    def _finish(self, node: str, status: str) -> None:
         self._running.pop(node, None)
         if not self._stages:
             self._read_stages()
-        stage = self._stages.get(node)
-        if stage is None:
+        if (stage := self._stages.get(node)) is None:
             return
-        kind = "test" if node.startswith(("test.", "unit_test.")) else "table"
-        status = str(data.get("status", "")).lower()
+        kind, _, name = node.split(".")[:3]
         if status.startswith("fail"):
-            self._refusals[f"the test {node.split('.')[2]} failed"] = None
+            self._refusals[f"the test {name} failed"] = None
         elif status.startswith("warn"):
-            self._tell(f"  warning: {node.split('.')[2].replace('_', ' ')}")
-        self._done.setdefault(stage, Counter())[kind] += 1
+            self._tell(f"  warning: {name.replace('_', ' ')}")
+        counted = "test" if kind == "test" else "table"
+        self._done.setdefault(stage, Counter())[counted] += 1
         # What failed is said in the end.
-        if not status.startswith(("fail", "error")) and not node.startswith("unit_"):
-            self._waiting[stage] -= 1
+        self._waiting[stage] -= not status.startswith(("fail", "error"))
         if self._waiting[stage] == 0:
             self._say_done(stage)
 
@@ -205,40 +171,28 @@ class _Progress:
             f"{n} {kind}{'s' * (n != 1)}"
             for kind, n in sorted(self._done.pop(stage).items())
         )
-        seconds = time.monotonic() - self._began
-        self._tell(f"  {seconds:5.1f} s  {stage}: {counts}")
+        self._tell(f"  {self.heartbeat.hear():5.1f} s  {stage}: {counts}")
 
     def _read_stages(self) -> None:
         """Find out from dbt's manifest which node is part of which stage."""
         try:
-            manifest = json.loads(self._manifest.read_text("utf-8"))
+            nodes = json.loads(self._manifest.read_text("utf-8"))["nodes"]
         except (OSError, ValueError):
             return
-        # A test of a model that is off is in the manifest, but off as well.
-        nodes = {
-            key: node
-            for key, node in (
-                manifest["nodes"] | manifest.get("unit_tests", {})
-            ).items()
-            if node.get("config", {}).get("enabled", True)
-        }
+        order = list(_STAGES)
         for key, node in nodes.items():
             if node["resource_type"] in ("model", "seed", "snapshot"):
                 path = node["original_file_path"]
                 self._stages[key] = next(
-                    stage for start, stage in _STAGES if path.startswith(start)
+                    (stage for stage in order if path.startswith(_STAGES[stage])),
+                    _DESCRIBED,
                 )
-        order = [stage for _, stage in _STAGES]
         for key, node in nodes.items():
-            if node["resource_type"] in ("test", "unit_test"):
-                # A test runs when the last of its models is there.
-                of = [self._stages.get(each) for each in node["depends_on"]["nodes"]]
-                stages = [stage for stage in order if stage in of]
-                last = (stages or order)[-1]
-                self._stages[key] = _PUBLISHED if _PUBLISHED in of else last
-        # A build leaves unit tests out unless it is asked for them.
-        self._waiting = Counter(
-            stage
-            for key, stage in self._stages.items()
-            if not key.startswith("unit_test")
-        )
+            # A test of a model that is off is in the manifest, but off as well.
+            is_on = node.get("config", {}).get("enabled", True)
+            if node["resource_type"] == "test" and is_on:
+                # It runs when the last of its models is there.
+                of = {self._stages.get(each) for each in node["depends_on"]["nodes"]}
+                last = next((stage for stage in order if stage in of), _DESCRIBED)
+                self._stages[key] = last
+        self._waiting = Counter(self._stages.values())

@@ -43,7 +43,7 @@ _WIDEST_LINE = 200
     "changed on purpose.",
 )
 @click.option("--all", "is_complete", is_flag=True, help="Show every expectation.")
-@click.option("--quiet", is_flag=True, help="Show the table only if something fails.")
+@click.option("--quiet", is_flag=True, help="Show the results only if something fails.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -81,7 +81,7 @@ def command(
         )
     if not (quiet and audit.has_passed):
         width = min(shutil.get_terminal_size((120, 40)).columns, _WIDEST_LINE)
-        click.echo(console.render_table(audit, width=width, is_complete=is_complete))
+        click.echo(console.render_text(audit, width=width, is_complete=is_complete))
     if json_file:
         saving.write_json(json_file, audit)
     if html_file:

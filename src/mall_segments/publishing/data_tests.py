@@ -32,12 +32,7 @@ class DataTests:
     claims: tuple[str, ...]
 
 
-def write_data_tests(
-    folder: Path,
-    database: Path,  # noqa: ARG001 - artefact writers are given it
-    *,
-    manifest: Mapping[str, Any],
-) -> None:
+def write_data_tests(folder: Path, *, manifest: Mapping[str, Any]) -> None:
     """Write ``data_tests.json``: the data tests that had to pass before."""
     tests = _tests_before(manifest, PUBLISHING_NODE)
     content = {

@@ -25,13 +25,7 @@ _ICON = re.compile('<link rel="shortcut icon"[^>]*>')
 _CATALOG_SCHEMA = "https://schemas.getdbt.com/dbt/catalog/v1.json"
 
 
-def write_docs(
-    folder: Path,
-    database: Path,  # noqa: ARG001 - artefact writers are given it
-    *,
-    connection: Any,
-    manifest: Mapping[str, Any],
-) -> None:
+def write_docs(folder: Path, *, connection: Any, manifest: Mapping[str, Any]) -> None:
     """Write dbt's documentation page with the build's models, lineage and columns.
 
     It describes the working database, which has those before the published ones, too.
@@ -88,16 +82,7 @@ def _describe_relations(connection: Any) -> dict[tuple[str, str], dict[str, Any]
     rows = connection.execute(
         """
         SELECT
-            table_schema,
-            table_name,
-            {
-                'type': table_type,
-                'schema': table_schema,
-                'name': table_name,
-                'database': table_catalog,
-                'comment': any_value(tables."TABLE_COMMENT"),
-                'owner': NULL
-            },
+            table_schema, table_name, table_type, tables."TABLE_COMMENT",
             list({
                 'type': data_type,
                 'index': ordinal_position,
@@ -108,16 +93,23 @@ def _describe_relations(connection: Any) -> dict[tuple[str, str], dict[str, Any]
         INNER JOIN information_schema.columns AS columns
             USING (table_catalog, table_schema, table_name)
         WHERE table_catalog = current_database()
-        GROUP BY table_catalog, table_schema, table_name, table_type
+        GROUP BY ALL
         """
     ).fetchall()
     return {
         (schema, name): {
-            "metadata": metadata,
+            "metadata": {
+                "type": kind,
+                "schema": schema,
+                "name": name,
+                "comment": comment,
+                "database": None,
+                "owner": None,
+            },
             "columns": {column["name"]: column for column in columns},
             "stats": {},
         }
-        for schema, name, metadata, columns in rows
+        for schema, name, kind, comment, columns in rows
     }
 
 

@@ -8,19 +8,21 @@ were published.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from mall_segments.errors import PublishError
 from mall_segments.home import published_folder, warehouse_file
+from mall_segments.intake.columns import normalise
 from mall_segments.model import load_model
-from mall_segments.publishing.byte_search import ByteSearch, is_searchable
 from mall_segments.publishing.csv_cells import read_cells
 from mall_segments.publishing.generations import (
     DATABASE,
@@ -32,8 +34,8 @@ from mall_segments.publishing.generations import (
     relative_files,
     verify_generation,
 )
-from mall_segments.publishing.publish import CUSTOMERS_CSV, write_parquet
-from mall_segments.publishing.rebuilding import REBUILT, Rebuilding
+from mall_segments.publishing.publish import CUSTOMERS_CSV, describe_tables
+from mall_segments.publishing.rebuilding import REBUILT, keep_rows, write_database
 from mall_segments.publishing.switching import (
     publish_lock,
     replaced_generation,
@@ -42,15 +44,12 @@ from mall_segments.publishing.switching import (
 )
 from mall_segments.publishing.tables import (
     STORAGE_VERSION,
-    attached,
+    Relation,
     comment_statements,
-    describe_table,
-    qualified,
     quote_identifier,
     quote_text,
     reason,
 )
-from mall_segments.wording import compact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -61,8 +60,8 @@ _OLD: Final = "forgetting_from"
 _RESEALED: Final = ("format", "build_id", "previous_build_id", "files", "sha256")
 _SEARCHED: Final = ("published", "warehouse", "target", "logs")
 
-# Nearly all values differ in a column of ids; files may hold a customer twice.
-_LEAST_DISTINCT: Final = 0.9
+# Digits also occur in checksums, where shorter ones would be found by chance.
+_BY_CHANCE: Final = re.compile(r"[0-9a-fA-F]{0,9}|.{0,5}", re.DOTALL)
 
 
 def forget_customers(
@@ -80,10 +79,10 @@ def forget_customers(
             verify_generation(generation_folder(home, build_id))
             for build_id in list_generations(home)
         ]
-        aliases = {compact("customer_id"), compact("customer_id_text")}
+        aliases = {normalise("customer_id"), normalise("customer_id_text")}
         for generation in generations:
             model = load_model(generation.folder / MODEL)
-            aliases |= {compact(alias) for alias in model.customer_id_aliases}
+            aliases |= set(map(normalise, model.customer_id_aliases))
         eraser = Eraser(ids, aliases)
         working = warehouse_file(home)
         if working.is_file():
@@ -126,56 +125,27 @@ class Eraser:
             )
             yield connection
 
-    def columns(
-        self, connection: duckdb.DuckDBPyConnection, relation: str
-    ) -> list[str]:
-        """Return the columns of a relation that hold ids of customers, by their names.
-
-        A customer file may have another name for them; then it is the column of nearly
-        distinct texts, if any, that holds most of the ids to forget.
-        """
-        return self.named_columns(connection, relation) or self._likely_column(
-            connection, relation
-        )
-
-    def named_columns(
-        self, connection: duckdb.DuckDBPyConnection, relation: str
-    ) -> list[str]:
-        """Return the columns with a name that ids have."""
+    def find(
+        self, connection: duckdb.DuckDBPyConnection, relation: Relation | str
+    ) -> tuple[str, int]:
+        """Return the condition of rows to forget, and their number; note whom."""
         described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
-        return [row[0] for row in described if compact(row[0]) in self.aliases]
-
-    def count(
-        self, connection: duckdb.DuckDBPyConnection, relation: str, columns: list[str]
-    ) -> int:
-        """Count the rows to forget, and note whom they are about."""
-        for column in columns:
-            for spelling in _spellings(column):
-                found = connection.execute(
-                    f"SELECT DISTINCT {spelling} FROM {relation} "  # noqa: S608
-                    f"WHERE {spelling} IN (FROM forgotten_ids)"
-                ).fetchall()
-                self.found |= {row[0] for row in found}
+        named = [row[0] for row in described if normalise(row[0]) in self.aliases]
+        spellings = [each for column in named for each in _spellings(column)]
+        for spelling in spellings:
+            found = connection.execute(
+                f"SELECT DISTINCT {spelling} FROM {relation} "  # noqa: S608
+                f"WHERE {spelling} IN (FROM forgotten_ids)"
+            ).fetchall()
+            self.found |= {row[0] for row in found}
+        found_in = [
+            f"coalesce({each} IN (FROM forgotten_ids), false)" for each in spellings
+        ]
+        condition = " OR ".join(found_in) or "false"
         row = connection.execute(
-            f"SELECT count(*) FROM {relation} WHERE {_is_forgotten(columns)}"  # noqa: S608
+            f"SELECT count(*) FROM {relation} WHERE {condition}"  # noqa: S608
         ).fetchone()
-        return int(row[0]) if row else 0
-
-    def _likely_column(
-        self, connection: duckdb.DuckDBPyConnection, relation: str
-    ) -> list[str]:
-        best, most = [], 0
-        described = connection.execute(f"DESCRIBE FROM {relation}").fetchall()
-        for column in [row[0] for row in described if row[1] == "VARCHAR"]:
-            name = quote_identifier(column)
-            row = connection.execute(
-                f"SELECT count(*), count(DISTINCT {name}), count(DISTINCT {name}) "  # noqa: S608
-                f"FILTER (WHERE {_is_forgotten([column])}) FROM {relation}"
-            ).fetchone()
-            n_rows, n_distinct, n_found = row or (0, 0, 0)
-            if n_found > most and n_distinct >= _LEAST_DISTINCT * n_rows:
-                best, most = [column], n_found
-        return best
+        return condition, int(row[0]) if row else 0
 
 
 def _spellings(column: str) -> tuple[str, str]:
@@ -185,13 +155,6 @@ def _spellings(column: str) -> tuple[str, str]:
     """
     name = f"trim(CAST({quote_identifier(column)} AS VARCHAR))"
     return name, rf"regexp_replace({name}, '^''|\.0+$', '', 'g')"
-
-
-def _is_forgotten(columns: list[str]) -> str:
-    """Return the condition under which a row is about somebody to forget."""
-    spellings = [each for column in columns for each in _spellings(column)]
-    found = [f"coalesce({each} IN (FROM forgotten_ids), false)" for each in spellings]
-    return " OR ".join(found) or "false"
 
 
 def _rewrite_working(eraser: Eraser, path: Path) -> None:
@@ -213,146 +176,101 @@ def _rewrite_working(eraser: Eraser, path: Path) -> None:
 
 
 def _rewrite_generation(eraser: Eraser, home: Path, generation: Generation) -> None:
-    csv_file = generation.folder / CUSTOMERS_CSV
+    folder, tables = generation.folder, generation.manifest["tables"]
+    csv_file = folder / CUSTOMERS_CSV
     with eraser.engine() as engine:
-        database = quote_text(str(generation.folder / DATABASE))
+        database = quote_text(str(folder / DATABASE))
         engine.execute(f"ATTACH {database} AS {_OLD} (READ_ONLY)")
-        relations = [relation for relation, _, _ in _tables(engine)]
-        rows = "(SELECT '' AS nothing WHERE false)"
-        if csv_file.is_file():
-            _, rows = read_cells(csv_file)
-        relations.append(rows)
-        columns = {each: eraser.columns(engine, each) for each in relations}
-        counts = {each: eraser.count(engine, each, columns[each]) for each in relations}
-        if not any(counts.values()):
+        rows = read_cells(csv_file)[1] if csv_file.is_file() else ""
+        condition, n_written = eraser.find(engine, rows) if rows else ("", 0)
+        if not n_written + sum(
+            eraser.find(engine, each)[1] for each in _tables(engine)
+        ):
             return
         eraser.rewritten.append(generation.build_id)
         with replaced_generation(home, generation.build_id) as draft:
             option = f" (STORAGE_VERSION '{STORAGE_VERSION}')"
             lost = _copy_database(eraser, engine, draft.folder / DATABASE, option)
-            tables = {
-                name: dict(table)
-                for name, table in generation.manifest["tables"].items()
-            }
-            _describe_anew(engine, draft.folder, tables, lost)
-            if counts[rows]:
+            exported = {name for name in tables if tables[name]["parquet"]}
+            described = describe_tables(engine, draft.folder, tables, exported)
+            if n_written:
+                target = quote_text(str(draft.folder / CUSTOMERS_CSV))
                 engine.execute(
-                    f"COPY (SELECT * FROM {rows} "  # noqa: S608
-                    f"WHERE NOT ({_is_forgotten(columns[rows])})) "
-                    f"TO {quote_text(str(draft.folder / CUSTOMERS_CSV))} "
+                    f"COPY (FROM {rows} WHERE NOT ({condition})) TO {target} "
                     "(FORMAT csv, HEADER)"
                 )
-            _link_unchanged(generation.folder, draft.folder)
+            for name in relative_files(folder):
+                if name != MANIFEST and not (draft.folder / name).exists():
+                    os.link(folder / name, draft.folder / name)
             content = {
                 key: value
                 for key, value in generation.manifest.items()
                 if key not in _RESEALED
             }
-            n_before = content.get("forgotten", 0)
-            content["forgotten"] = n_before + max(lost.values(), default=0)
-            seal_generation(draft, {**content, "tables": tables})
+            n_forgotten = content.get("forgotten", 0) + lost
+            changed = {"tables": described, "forgotten": n_forgotten}
+            seal_generation(draft, content | changed)
     verify_generation(generation_folder(home, generation.build_id), deep=True)
 
 
 def _copy_database(
     eraser: Eraser, engine: duckdb.DuckDBPyConnection, target: Path, option: str = ""
-) -> dict[str, int]:
+) -> int:
     """Copy the attached database without the customers; return what tables lost."""
-    lost: dict[str, int] = {}
-    schemas: set[str] = set()
-    copy = Rebuilding()
+    most_lost = 0
+    statements: list[str] = []
+    comments: list[str] = []
     with TemporaryDirectory(prefix=".forgetting-", dir=target.parent) as parts:
-        for relation, schema, name in _tables(engine):
-            schemas.add(schema)
-            table = qualified(REBUILT, schema, name)
-            columns = eraser.columns(engine, relation)
-            if n_lost := eraser.count(engine, relation, columns):
-                lost[name] = n_lost
-            kept = f"SELECT * FROM {relation} WHERE NOT ({_is_forgotten(columns)})"  # noqa: S608
-            copy.add_table(engine, kept, table, Path(parts))
-            copy.comments += comment_statements(engine, relation, table, kind="TABLE")
-        for schema, name, sql in engine.execute(
+        for place, relation in enumerate(_tables(engine)):
+            condition, n_lost = eraser.find(engine, relation)
+            most_lost = max(most_lost, n_lost)
+            table = relation._replace(database=REBUILT)
+            kept = f"FROM {relation} WHERE NOT ({condition})"
+            file = Path(parts) / f"{place}.parquet"
+            schema = quote_identifier(table.schema)
+            statements.append(f"CREATE SCHEMA IF NOT EXISTS {REBUILT}.{schema}")
+            statements.append(keep_rows(engine, kept, table, file))
+            comments += comment_statements(engine, relation, table, "TABLE")
+        views = engine.execute(
             "SELECT schema_name, view_name, sql FROM duckdb_views() "
             "WHERE database_name = $1 AND NOT internal",
             [_OLD],
-        ).fetchall():
-            view = qualified(_OLD, schema, name)
-            if not _is_readable(engine, view):
-                continue
-            schemas.add(schema)
-            copy.views[f"{schema}.{name}"] = sql
-            copy.comments += comment_statements(
-                engine, view, qualified(REBUILT, schema, name), kind="VIEW"
-            )
-        copy.statements[:0] = [
-            f"CREATE SCHEMA IF NOT EXISTS {qualified(REBUILT, schema)}"
-            for schema in sorted(schemas)
-        ]
-        copy.write(target, option)
+        ).fetchall()
+        for schema, name, _ in views:
+            view = Relation(_OLD, schema, name)
+            copied = view._replace(database=REBUILT)
+            comments += comment_statements(engine, view, copied, "VIEW")
+        write_database(target, statements, [row[2] for row in views], comments, option)
     engine.execute(f"DETACH {_OLD}")
-    return lost
+    return most_lost
 
 
-def _is_readable(engine: duckdb.DuckDBPyConnection, view: str) -> bool:
-    """Whether a view finds what it reads; if not, the next build makes it anew.
-
-    It may read a customer file that is gone, or be left by a build of other tables.
-    """
-    try:
-        engine.execute(f"DESCRIBE {view}")
-    except (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException):
-        return False
-    return True
-
-
-def _tables(engine: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+def _tables(engine: duckdb.DuckDBPyConnection) -> list[Relation]:
     rows = engine.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1",
+        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+        "WHERE database_name = $1",
         [_OLD],
     ).fetchall()
-    return [(qualified(_OLD, schema, name), schema, name) for schema, name in rows]
-
-
-def _describe_anew(
-    engine: duckdb.DuckDBPyConnection,
-    folder: Path,
-    described: dict[str, dict[str, Any]],
-    changed: Collection[str],
-) -> None:
-    (folder / "parquet").mkdir()
-    with attached(engine, folder / DATABASE, read_only=True) as schema:
-        for name, table in described.items():
-            is_view = table["checksum"] is None
-            if name in changed or is_view:
-                relation = f"{schema}.{quote_identifier(name)}"
-                table.update(describe_table(engine, relation, as_view=is_view))
-                if table["parquet"]:
-                    write_parquet(engine, schema, name, folder, table)
-
-
-def _link_unchanged(old: Path, new: Path) -> None:
-    for name in relative_files(old):
-        if name != MANIFEST and not (new / name).exists():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            os.link(old / name, new / name)
+    return [Relation(*row) for row in rows]
 
 
 def _prove(home: Path, eraser: Eraser) -> None:
     """Search every table and file; an audit that names somebody is removed."""
-    searchable = {each for each in eraser.ids if is_searchable(each)}
+    folders = [home / name for name in _SEARCHED if (home / name).is_dir()]
     files = [
         path
-        for name in _SEARCHED
-        for path in (home / name).rglob("*")
+        for folder in folders
+        for path in folder.rglob("*")
         if path.is_file() and not path.is_symlink()
     ]
-    eraser.n_unsearchable = len(eraser.ids) - len(searchable)
     eraser.n_files = len(files)
     remaining = [
         path for path in files if path.suffix == ".duckdb" and _holds_any(eraser, path)
     ]
+    searchable = {each for each in eraser.ids if is_searchable(each)}
+    eraser.n_unsearchable = len(eraser.ids) - len(searchable)
     audits = published_folder(home) / "audits"
-    for path in ByteSearch(searchable).files_with_any(files):
+    for path in files_with_any(folders, searchable):
         if path.is_relative_to(audits):
             path.unlink()  # `mall-segments audit` makes it anew.
         else:
@@ -368,11 +286,32 @@ def _prove(home: Path, eraser: Eraser) -> None:
 def _holds_any(eraser: Eraser, database: Path) -> bool:
     with eraser.engine() as engine:
         engine.execute(f"ATTACH {quote_text(str(database))} AS {_OLD} (READ_ONLY)")
-        return any(
-            eraser.count(engine, relation, named)
-            for relation, _, _ in _tables(engine)
-            if (named := eraser.named_columns(engine, relation))
-        )
+        return any(eraser.find(engine, relation)[1] for relation in _tables(engine))
+
+
+def is_searchable(text: str) -> bool:
+    """Whether a text is long enough not to stand in a file by chance.
+
+    >>> is_searchable("K00017"), is_searchable("C00017"), is_searchable("12")
+    (True, False, False)
+    """
+    return not _BY_CHANCE.fullmatch(text)
+
+
+def files_with_any(folders: list[Path], texts: Collection[str]) -> list[Path]:
+    """Return the files in folders that hold any of the texts, byte for byte."""
+    if not folders or not texts:
+        return []
+    found = subprocess.run(  # noqa: S603 - the folders are named in full
+        ["grep", "-rlF", "--null", "-f", "-", "--", *folders],  # noqa: S607 - of any system
+        input="\n".join(texts).encode(),
+        capture_output=True,
+        check=False,
+        env=os.environ | {"LC_ALL": "C"},
+    )
+    if found.returncode > 1:
+        raise PublishError(f"files cannot be searched: {found.stderr.decode().strip()}")
+    return [Path(os.fsdecode(name)) for name in found.stdout.split(b"\0") if name]
 
 
 def _log(home: Path, eraser: Eraser) -> None:

@@ -8,7 +8,6 @@ all files of one `Generation` reads one generation, whatever is published meanwh
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import stat
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from mall_segments.errors import FormatError, LinkError, PublishError
 from mall_segments.home import published_folder
-from mall_segments.publishing.sealed_json import BrokenSealError, read_sealed
+from mall_segments.publishing.sealed_json import read_sealed
 from mall_segments.wording import shorten
 
 if TYPE_CHECKING:
@@ -90,14 +89,12 @@ def linked_build_id(home: Path) -> str | None:
         raise PublishError(
             f"{link} is not a link to a generation but something else; move it away"
         ) from None
-    named = Path(os.path.normpath(link.parent / target))
-    folder = Path(os.path.normpath(generations_folder(home)))
-    if named.parent != folder or not _BUILD_ID.fullmatch(named.name):
+    if target.parent != Path("generations") or not _BUILD_ID.fullmatch(target.name):
         raise LinkError(
             f"{link} points to {shorten(str(target))}, which is not a generation; "
             f"{ways_out(home)}"
         )
-    return named.name
+    return target.name
 
 
 def ways_out(home: Path) -> str:
@@ -160,26 +157,16 @@ def read_generation(folder: Path) -> Generation:
     """Read and check the manifest of one generation, but none of its other files."""
     path = folder / MANIFEST
     try:
-        manifest = read_sealed(path)
-    except FileNotFoundError:
-        raise PublishError(f"{path} is missing: {folder.name} is damaged") from None
-    except OSError as error:
-        raise PublishError(f"{path} cannot be read: {error.strerror}") from None
-    except BrokenSealError as error:
-        raise PublishError(f"{path} {error}: {folder.name} is damaged") from None
-    if manifest.get("format") != MANIFEST_FORMAT:
-        raise FormatError(
-            f"{path} has the format {manifest.get('format')!r}; this version reads "
-            f"{MANIFEST_FORMAT}: build anew, or use the version that wrote it"
-        )
+        manifest = read_sealed(path, MANIFEST_FORMAT)
+    except FormatError:
+        raise
+    except PublishError as error:
+        raise PublishError(f"{error}: {folder.name} is damaged") from None
     if manifest.get("build_id") != folder.name:
         raise PublishError(
             f"{path} belongs to the generation {manifest.get('build_id')!r}, "
             f"not to {folder.name}"
         )
-    files = manifest.get("files")
-    if not isinstance(files, dict) or not all(map(_is_listing, files.values())):
-        raise PublishError(f"{path} has no usable list of files")
     return Generation(folder.name, folder, manifest)
 
 
@@ -239,14 +226,6 @@ def refuse_os_errors(refusal: str) -> Iterator[None]:
         culprit = f" ({error.filename})" if error.filename else ""
         reason = error.strerror or str(error)
         raise PublishError(f"{refusal}: {reason}{culprit}") from None
-
-
-def _is_listing(listing: object) -> bool:
-    return (
-        isinstance(listing, dict)
-        and isinstance(listing.get("bytes"), int)
-        and isinstance(listing.get("sha256"), str)
-    )
 
 
 def _problem_of_file(

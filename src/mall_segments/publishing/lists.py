@@ -10,6 +10,7 @@ import duckdb
 
 from mall_segments.errors import PublishError
 from mall_segments.publishing.csv_cells import harmless
+from mall_segments.publishing.generations import DATABASE, refuse_os_errors
 from mall_segments.publishing.switching import replacing
 from mall_segments.publishing.tables import quote_identifier, quote_text, reason
 from mall_segments.wording import shorten, suggestion
@@ -26,10 +27,6 @@ FORMATS: Final = ("csv", "parquet", "xlsx")
 
 _MOST_EXCEL_ROWS: Final = 1_048_575
 _LONGEST_SHEET_NAME: Final = 31
-_ROWS_AT_ONCE: Final = 10_000
-# Of a person, only whether anything is imputed is worth a column.
-_IMPUTED: Final = re.compile("is_.+_imputed")
-_DEFINITIONS: Final = "definitions"
 # Columns by which the rows are told into lists, and which no list shows.
 _OF_SEGMENT: Final = "list_segment_id"
 _LABEL: Final = "list_label"
@@ -94,19 +91,19 @@ def write_lists(
 
     Who left is listed with the segment they were in, which may be there no more.
     """
-    database = generation.file("mall_segments.duckdb")
+    database = generation.file(DATABASE)
+    refusal = f"{path} cannot be written"
     try:
-        with duckdb.connect(str(database), read_only=True) as connection:
-            connection.execute(
-                f"CREATE TEMP VIEW listed AS {_listed(connection, wanted)}"
+        with (
+            refuse_os_errors(refusal),
+            duckdb.connect(str(database), read_only=True) as connection,
+        ):
+            connection.execute(f"CREATE TEMP VIEW listed AS {_listed(wanted)}")
+            found = connection.execute(
+                f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
+                "GROUP BY ALL ORDER BY ALL"
             )
-            lists = [
-                List(*row)
-                for row in connection.execute(
-                    f"SELECT {_OF_SEGMENT}, {_LABEL}, count(*) FROM listed "  # noqa: S608
-                    "GROUP BY ALL ORDER BY ALL"
-                ).fetchall()
-            ]
+            lists = [List(*row) for row in found.fetchall()]
             if not lists:
                 raise PublishError(
                     f"nobody is in this list of {generation.build_id}, so nothing was "
@@ -118,20 +115,12 @@ def write_lists(
             else:
                 _write_files(connection, lists, wanted, path, kind)
     except duckdb.Error as error:
-        raise PublishError(f"{path} cannot be written: {reason(error)}") from None
-    except OSError as error:
-        raise PublishError(f"{path} cannot be written: {error.strerror}") from None
+        raise PublishError(f"{refusal}: {reason(error)}") from None
     return lists
 
 
-def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
+def _listed(wanted: Wanted) -> str:
     """Return the SELECT of all customers wanted, in the order of their ids."""
-    described = connection.execute("DESCRIBE dim_customers").fetchall()
-    values = ", ".join(
-        f"customers.{quote_identifier(row[0])}"
-        for row in described
-        if row[0] != "customer_id" and not _IMPUTED.fullmatch(row[0])
-    )
     segmentation = quote_text(wanted.segmentation.name)
     where = "true"
     if wanted.segment_id is not None:
@@ -146,7 +135,8 @@ def _listed(connection: duckdb.DuckDBPyConnection, wanted: Wanted) -> str:
             assigned.persona,
             assigned.main_reason,
             assigned.holdout_bucket,
-            {values}
+            -- Of a person, only whether anything is imputed is worth a column.
+            customers.* NOT SIMILAR TO 'customer_id|is_.+_imputed'
         FROM fct_customer_segments AS assigned
         INNER JOIN dim_customers AS customers USING (customer_id)
         WHERE assigned.segmentation = {segmentation}
@@ -223,7 +213,7 @@ def _write_workbook(
     path: Path,
     generation: Generation,
 ) -> None:
-    import xlsxwriter  # noqa: PLC0415 - heavy
+    import pandas as pd  # noqa: PLC0415 - heavy
 
     for each in lists:
         if each.n_customers > _MOST_EXCEL_ROWS:
@@ -232,92 +222,53 @@ def _write_workbook(
                 f"customers, and a sheet of Excel holds {_MOST_EXCEL_ROWS:,}: write "
                 "CSV or Parquet files, with --output FOLDER and --format csv"
             )
-    options = {
-        "constant_memory": True,
-        "nan_inf_to_errors": True,
-        "strings_to_formulas": False,
-        "strings_to_numbers": False,
-        "strings_to_urls": False,
-    }
-    with replacing(path) as draft:
-        workbook = xlsxwriter.Workbook(str(draft), options)
-        bold = workbook.add_format({"bold": True, "bottom": 1})
-        _write_definitions(workbook, bold, connection, lists, wanted, generation)
+    parts = ("formulas", "numbers", "urls")
+    options = {f"strings_to_{part}": False for part in parts}
+    with (
+        replacing(path) as draft,
+        draft.open("wb") as file,
+        pd.ExcelWriter(
+            file, engine="xlsxwriter", engine_kwargs={"options": options}
+        ) as writer,
+    ):
+        sheet = writer.book.add_worksheet("definitions")
+        sheet.set_column(0, 6, 32)
+        lines = _definitions(connection, lists, wanted, generation)
+        for number, line in enumerate(lines):
+            sheet.write_row(number, 0, line)
         for each in lists:
-            sheet = workbook.add_worksheet(_sheet_name(each, workbook.sheetnames))
-            _write_rows(sheet, bold, connection.execute(each.query))
-        try:
-            workbook.close()
-        except xlsxwriter.exceptions.FileCreateError as error:
-            cause = error.args[0] if error.args else error
-            raise PublishError(f"{path} cannot be written: {cause}") from None
+            rows = connection.execute(each.query).df()
+            name = _sheet_name(each, writer.book.sheetnames)
+            rows.to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 1))
+            sheet = writer.sheets[name]
+            sheet.autofilter(0, 0, len(rows), len(rows.columns) - 1)
+            sheet.set_column(0, len(rows.columns) - 1, 16)
 
 
-def _write_rows(sheet: Any, bold: Any, rows: duckdb.DuckDBPyConnection) -> None:
-    names = [column[0] for column in rows.description or ()]
-    sheet.freeze_panes(1, 1)
-    for place, name in enumerate(names):
-        sheet.set_column(place, place, max(10, min(40, len(name) + 2)))
-    sheet.write_row(0, 0, names, bold)
-    number = 0
-    while some := rows.fetchmany(_ROWS_AT_ONCE):
-        for row in some:
-            number += 1
-            sheet.write_row(number, 0, row)
-    sheet.autofilter(0, 0, number, max(0, len(names) - 1))
-
-
-def _write_definitions(
-    workbook: Any,
-    bold: Any,
+def _definitions(
     connection: duckdb.DuckDBPyConnection,
     lists: Sequence[List],
     wanted: Wanted,
     generation: Generation,
-) -> None:
+) -> Iterator[Sequence[Any]]:
     """Say what each segment and column is, and of which generation."""
-    rules: dict[int, str] = dict(
-        connection.execute(
+    yield "segmentation", wanted.segmentation.name
+    yield "build", generation.build_id
+    yield "left out as a control group", f"{wanted.holdout} %"
+    yield ()
+    yield (
+        *("segment_id", "segment_name", "persona", "recommended_action"),
+        *("customers in the segment", "customers in this list", "rule"),
+    )
+    rules: dict[int, str] = {}
+    if "fct_segment_rules" in generation.manifest["tables"]:
+        found = connection.execute(
             "SELECT segment_id, string_agg(rule_text, '; or ' ORDER BY rule_id) "
             "FROM fct_segment_rules WHERE segmentation = $1 GROUP BY segment_id",
             [wanted.segmentation.name],
-        ).fetchall()
-        if "fct_segment_rules" in generation.manifest["tables"]
-        else []
-    )
-    header = (
-        "segment_id", "segment_name", "persona", "recommended_action",
-        "customers in the segment", "customers in this list", "rule",
-    )  # fmt: skip
-    lines: list[Sequence[Any]] = [
-        ("segmentation", wanted.segmentation.name),
-        ("build", generation.build_id),
-        ("left out as a control group", f"{wanted.holdout} %"),
-        (),
-        header,
-    ]
-    lines += _defined_segments(lists, wanted, rules)
-    columns = connection.execute(
-        "SELECT column_name, any_value(comment) FROM duckdb_columns() "
-        "WHERE table_name IN ('fct_customer_segments', 'dim_customers', "
-        "'fct_customer_movements') AND comment IS NOT NULL "
-        "GROUP BY column_name ORDER BY column_name"
-    ).fetchall()
-    n_above = len(lines)
-    lines += [(), ("column", "meaning"), *columns]
-    sheet = workbook.add_worksheet(_DEFINITIONS)
-    sheet.set_column(0, 0, 28)
-    sheet.set_column(1, 6, 36)
-    for number, line in enumerate(lines):
-        is_header = number in (4, n_above + 1)
-        sheet.write_row(number, 0, line, bold if is_header else None)
-
-
-def _defined_segments(
-    lists: Sequence[List], wanted: Wanted, rules: dict[int, str]
-) -> Iterator[Sequence[Any]]:
-    """Yield a row per segment, and then per segment of before that has a list."""
-    shown = {(each.segment_id, each.label): each.n_customers for each in lists}
+        )
+        rules = dict(found.fetchall())
+    listed = {(each.segment_id, each.label): each.n_customers for each in lists}
     for segment in wanted.segmentation.segments:
         if wanted.segment_id in (None, segment.segment_id):
             yield (
@@ -326,11 +277,20 @@ def _defined_segments(
                 segment.persona,
                 segment.recommended_action,
                 segment.n_customers,
-                shown.pop((segment.segment_id, segment.persona), 0),
+                listed.pop((segment.segment_id, segment.persona), 0),
                 rules.get(segment.segment_id),
             )
-    for (segment_id, label), n_customers in shown.items():
+    # Segments of before that are no more.
+    for (segment_id, label), n_customers in listed.items():
         yield segment_id, label, None, None, None, n_customers
+    yield ()
+    yield "column", "meaning"
+    yield from connection.execute(
+        "SELECT column_name, any_value(comment) FROM duckdb_columns() "
+        "WHERE table_name IN ('fct_customer_segments', 'dim_customers', "
+        "'fct_customer_movements') AND comment IS NOT NULL "
+        "GROUP BY column_name ORDER BY column_name"
+    ).fetchall()
 
 
 def _sheet_name(each: List, taken: Collection[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -25,26 +26,27 @@ from mall_segments.publishing.switching import new_generation, seal_generation
 from mall_segments.publishing.tables import (
     CHECKSUM_METHOD,
     STORAGE_VERSION,
+    Relation,
     attached,
     copy_tables,
     count_rows,
     describe_table,
-    is_view,
-    qualified,
     quote_identifier,
     quote_text,
     reason,
+    tables_and_views,
+    view_query,
 )
 from mall_segments.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import pandas as pd
 
     from mall_segments.settings import Feature
 
-    ArtefactWriter = Callable[[Path, Path], None]
+    ArtefactWriter = Callable[[Path], None]
 
 CUSTOMERS_CSV: Final = "segmented_mall_customers.csv"
 MODEL_SQL: Final = "model.sql"
@@ -60,6 +62,10 @@ ROW_LEVEL_TABLES: Final = (
     "fct_rejected_orders",
 )
 
+_CHANGED: Final = (
+    "the settings were changed since these tables were built, so they are not "
+    "what the settings describe now: run `dbt build` instead of `dbt retry`"
+)
 _PACKAGES: Final = ("mall-segments", "dbt-core", "dbt-duckdb", "duckdb", "scikit-learn")
 _PUBLISHED_TYPES: Final = {
     "build_id": "string",
@@ -78,9 +84,9 @@ MEASURES: Final = {
 }
 
 
-def qualify(database: str, schema: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the qualified, quoted relation of each table name."""
-    return {name: qualified(database, schema, name) for name in names}
+def qualify(database: str, schema: str, names: Iterable[str]) -> dict[str, Relation]:
+    """Return the relation of each table name."""
+    return {name: Relation(database, schema, name) for name in names}
 
 
 def settings_sha256(settings: Mapping[str, Any]) -> str:
@@ -96,12 +102,12 @@ def built_settings(text: str) -> tuple[Settings, str]:
 
 def publish_generation(
     connection: Any,
-    tables: Mapping[str, str],
+    tables: Mapping[str, Relation],
     model: Model,
     *,
-    viewed: Mapping[str, str] | None = None,
-    customers: str,
-    input_counts: str,
+    viewed: Mapping[str, Relation] | None = None,
+    customers: Relation | str,
+    input_counts: Relation | str,
     settings: Mapping[str, Any],
     built_with: str,
     invocation: str,
@@ -118,32 +124,30 @@ def publish_generation(
     from mall_segments.scoring.model_sql import render_model_sql  # noqa: PLC0415
 
     parsed = read_settings(settings)
-    _check_settings(parsed, built_with)
+    if settings_sha256(settings) != built_with:
+        raise PublishError(_CHANGED)
     root = find_home(home)
     published_at = datetime.now(UTC)
     files = _describe_input(parsed, project or Path())
     with new_generation(
         root, model.build_id, keep_generations=parsed.keep_generations
     ) as draft:
-        cursor = connection.cursor()
+        folder = draft.folder
         try:
-            described = _write_tables(
-                cursor, draft.folder, tables, viewed or {}, parsed
-            )
-            exported = described[CUSTOMERS]["parquet"] is not None
-            if exported:
-                _write_customers_csv(cursor, customers, draft.folder / CUSTOMERS_CSV)
-            counts = _input_counts(cursor, input_counts)
+            with closing(connection.cursor()) as cursor:
+                described = _write_tables(cursor, folder, tables, viewed or {}, parsed)
+                exported = described[CUSTOMERS]["parquet"] is not None
+                if exported:
+                    _write_customers_csv(cursor, customers, folder / CUSTOMERS_CSV)
+                counts = _input_counts(cursor, input_counts)
         except duckdb.Error as error:
             raise PublishError(
                 f"{published_folder(root)} cannot be written: {reason(error)}"
             ) from None
-        finally:
-            cursor.close()
-        model = write_model(draft.folder / MODEL, model)
-        (draft.folder / MODEL_SQL).write_text(render_model_sql(model), "utf-8")
+        model = write_model(folder / MODEL, model)
+        (folder / MODEL_SQL).write_text(render_model_sql(model), "utf-8")
         for write_artefact in artefacts:
-            write_artefact(draft.folder, draft.folder / DATABASE)
+            write_artefact(folder)
         content = {
             "created_at": published_at.isoformat(),
             "invocation": invocation,
@@ -172,67 +176,50 @@ def input_files(path: str, project: Path) -> list[Path]:
     return sorted(entry for entry in map(Path, found) if entry.is_file())
 
 
-def write_parquet(
-    cursor: Any, schema: str, name: str, folder: Path, table: dict[str, Any]
-) -> None:
-    """Write a published table as a Parquet file, and say so in its description."""
-    table["parquet"] = f"{PARQUET}/{name}.parquet"
-    path = folder / table["parquet"]
-    cursor.execute(
-        f"COPY {schema}.{quote_identifier(name)} TO {quote_text(str(path))} "
-        "(FORMAT parquet)"
-    )
-    table["bytes_parquet"] = path.stat().st_size
+def describe_tables(
+    cursor: Any, folder: Path, names: Iterable[str], exported: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Describe tables of a generation's database; write some of them as Parquet files.
 
-
-def _check_settings(settings: Settings, built_with: str) -> None:
-    if canonical_sha256(settings.model_dump(mode="json")) != built_with:
-        raise PublishError(
-            "the settings were changed since these tables were built, so they are not "
-            "what the settings describe now: run `dbt build` instead of `dbt retry`"
-        )
+    What is described is read from the file, so that it is what readers get.
+    """
+    described = {}
+    (folder / PARQUET).mkdir()
+    with attached(cursor, folder / DATABASE, read_only=True) as alias:
+        is_view = tables_and_views(cursor, alias)
+        for name in names:
+            relation = Relation(alias, "main", name)
+            table = describe_table(cursor, relation, as_view=is_view[name])
+            table["parquet"] = None
+            if name in exported:
+                table["parquet"] = f"{PARQUET}/{name}.parquet"
+                path = folder / table["parquet"]
+                cursor.execute(
+                    f"COPY {relation} TO {quote_text(str(path))} (FORMAT parquet)"
+                )
+                table["bytes_parquet"] = path.stat().st_size
+            described[name] = table
+    return described
 
 
 def _write_tables(
     cursor: Any,
     folder: Path,
-    tables: Mapping[str, str],
-    viewed: Mapping[str, str],
+    tables: Mapping[str, Relation],
+    viewed: Mapping[str, Relation],
     settings: Settings,
 ) -> dict[str, dict[str, Any]]:
     is_exported = count_rows(cursor, tables[CUSTOMERS]) <= settings.export_rows_limit
-    views: list[str] = []
+    exported = {*tables} if is_exported else {*tables} - {*ROW_LEVEL_TABLES}
+    views: set[str] = set()
     if not is_exported:
-        views = [
-            name
-            for name in ROW_LEVEL_TABLES
-            if name in tables and is_view(cursor, tables[name])
-        ]
-        viewed = viewed if views else {}
-        views += [
-            name for name, relation in viewed.items() if is_view(cursor, relation)
-        ]
-        tables = {**tables, **viewed}
-    unexported = () if is_exported else (*ROW_LEVEL_TABLES, *viewed)
-    copy_tables(
-        cursor,
-        tables,
-        folder / DATABASE,
-        views=views,
-        comments=_column_comments(settings.columns),
-    )
-    (folder / PARQUET).mkdir()
-    # From the file just written, so that what is described is what readers get.
-    with attached(cursor, folder / DATABASE, read_only=True) as schema:
-        described = {}
-        for name in tables:
-            relation = f"{schema}.{quote_identifier(name)}"
-            table = describe_table(cursor, relation, as_view=name in views)
-            table["parquet"] = None
-            if name not in unexported:
-                write_parquet(cursor, schema, name, folder, table)
-            described[name] = table
-    return described
+        rows = {name: tables[name] for name in ROW_LEVEL_TABLES if name in tables}
+        if any(view_query(cursor, relation) for relation in rows.values()):
+            tables, rows = {**tables, **viewed}, {**rows, **viewed}
+        views = {name for name in rows if view_query(cursor, rows[name])}
+    comments = _column_comments(settings.columns)
+    copy_tables(cursor, tables, folder / DATABASE, views=views, comments=comments)
+    return describe_tables(cursor, folder, tables, exported)
 
 
 def _column_comments(features: Iterable[Feature]) -> dict[str, str]:
@@ -254,7 +241,7 @@ def _column_comments(features: Iterable[Feature]) -> dict[str, str]:
     return comments
 
 
-def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:
+def _write_customers_csv(cursor: Any, relation: Relation | str, path: Path) -> None:
     described = cursor.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     names = [row[0] for row in described if row[0].lower() != "source_row"]
     cells = ", ".join(
@@ -268,7 +255,7 @@ def _write_customers_csv(cursor: Any, relation: str, path: Path) -> None:
     )
 
 
-def _input_counts(cursor: Any, relation: str) -> dict[str, int]:
+def _input_counts(cursor: Any, relation: Relation | str) -> dict[str, int]:
     found = dict(
         cursor.execute(
             f"SELECT measure, n::BIGINT FROM {relation} "  # noqa: S608

@@ -9,106 +9,82 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import duckdb
 
 from mall_segments.errors import PublishError
 from mall_segments.publishing.tables import (
-    create_views,
+    Relation,
     quote_identifier,
     quote_text,
     reason,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 REBUILT: Final = "rebuilt"
 """What statements call the new database."""
 
-# What Parquet keeps as it is; other values pass through it as texts.
-_KEPT_TYPES: Final = (
-    *("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"),
-    *("VARCHAR", "DATE", "TIMESTAMP"),
-)
 _CHILD: Final = (
     "import json, sys; from mall_segments.publishing.rebuilding import rebuild; "
-    "rebuild(**json.load(sys.stdin))"
+    "rebuild(*json.load(sys.stdin))"
 )
 
 
-@dataclass
-class Rebuilding:
-    """The statements that fill a new database, its views and its comments."""
-
-    statements: list[str] = field(default_factory=list)
-    views: dict[str, str] = field(default_factory=dict)
-    comments: list[str] = field(default_factory=list)
-
-    def add_table(
-        self,
-        engine: duckdb.DuckDBPyConnection,
-        query: str,
-        table: str,
-        folder: Path,
-    ) -> None:
-        """Take the rows of a query for a table of the new database.
-
-        They lie in a Parquet file of the folder until the database is written.
-        """
-        columns = engine.execute(f"DESCRIBE {query}").fetchall()
-        names = {quote_identifier(row[0]): str(row[1]) for row in columns}
-        written, read = (
-            ", ".join(
-                name
-                if kind in _KEPT_TYPES
-                else f"CAST({name} AS {text or kind}) AS {name}"
-                for name, kind in names.items()
-            )
-            for text in ("VARCHAR", "")
-        )
-        file = quote_text(str(folder / f"{len(self.statements)}.parquet"))
-        engine.execute(
-            f"COPY (SELECT {written} FROM ({query})) TO {file} (FORMAT parquet)"  # noqa: S608
-        )
-        self.statements.append(
-            f"CREATE TABLE {table} AS SELECT {read} FROM read_parquet({file})"  # noqa: S608
-        )
-
-    def write(self, target: Path, option: str = "") -> None:
-        """Write the database.
-
-        Raises
-        ------
-        PublishError
-            If it cannot be written.
-        """
-        attach = f"ATTACH {quote_text(str(target))} AS {REBUILT}{option}"
-        written = subprocess.run(  # noqa: S603 - this Python
-            [sys.executable, "-c", _CHILD],
-            input=json.dumps(asdict(self) | {"attach": attach}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if written.returncode != 0:
-            said = written.stderr.strip().splitlines() or ["it was killed"]
-            raise PublishError(f"{target} cannot be written: {said[-1]}")
+def keep_rows(
+    engine: duckdb.DuckDBPyConnection, query: str, table: Relation, file: Path
+) -> str:
+    """Keep the rows of a query in a Parquet file; return the SQL of a table of them."""
+    columns = engine.execute(f"DESCRIBE {query}").fetchall()
+    names = {quote_identifier(row[0]): row[1] for row in columns}
+    # Parquet does not know all types.
+    cells = ", ".join(
+        f"CAST({name} AS {kind}) AS {name}" for name, kind in names.items()
+    )
+    path = quote_text(str(file))
+    engine.execute(f"COPY ({query}) TO {path} (FORMAT parquet)")
+    return f"CREATE TABLE {table} AS SELECT {cells} FROM read_parquet({path})"  # noqa: S608
 
 
-def rebuild(
-    attach: str, statements: list[str], views: dict[str, str], comments: list[str]
+def write_database(
+    target: Path,
+    tables: Sequence[str],
+    views: Sequence[str],
+    comments: Sequence[str],
+    option: str = "",
 ) -> None:
-    """Run the statements of a `Rebuilding`; end the process if one cannot be run."""
+    """Run the statements that fill a new database.
+
+    A view that finds no longer what it reads is left out; the next build makes it anew.
+    """
+    attach = f"ATTACH {quote_text(str(target))} AS {REBUILT}{option}"
+    written = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-c", _CHILD],
+        input=json.dumps([[attach, *tables], views, comments]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if written.returncode != 0:
+        said = written.stderr.strip().splitlines() or ["it was killed"]
+        raise PublishError(f"{target} cannot be written: {said[-1]}")
+
+
+def rebuild(tables: list[str], views: list[str], comments: list[str]) -> None:
+    """Run what `write_database` was given; end the process if that fails."""
     try:
         with duckdb.connect() as engine:
-            for statement in (attach, *statements, f"USE {REBUILT}"):
+            for statement in tables:
                 engine.execute(statement)
-            create_views(engine, views)
-            for comment in comments:
-                engine.execute(comment)
+            engine.execute(f"USE {REBUILT}")
+            # Views may read each other, in any order.
+            for statement in views * len(views) + comments:
+                with suppress(duckdb.Error):
+                    engine.execute(statement)
             engine.execute(f"USE memory; CHECKPOINT {REBUILT}; DETACH {REBUILT}")
     except duckdb.Error as error:
         sys.exit(reason(error))

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mall_segments.errors import FormatError, PublishError
+
 SEAL = "sha256"
-
-
-class BrokenSealError(Exception):
-    """What is wrong with a sealed file; continues the sentence "the file ..."."""
 
 
 def canonical_sha256(content: Mapping[str, Any]) -> str:
@@ -40,48 +38,27 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raise `BrokenSealError` if it does not match its seal."""
-    data = path.read_bytes()
+def read_sealed(path: Path, version: int) -> dict[str, Any]:
+    """Read a JSON object of a version of its format.
+
+    Raises `PublishError` if it does not match its seal, and `FormatError` if it is of
+    another version.
+    """
     try:
-        content = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_distinct_keys,
-            parse_constant=_refuse_constant,
-        )
-    except UnicodeDecodeError:
-        raise BrokenSealError("is not UTF-8 text") from None
-    except ValueError as error:
-        raise BrokenSealError(f"is not valid JSON ({error})") from None
-    except RecursionError:
-        raise BrokenSealError("is nested too deeply") from None
-    if not isinstance(content, dict):
-        raise BrokenSealError(f"holds a {type(content).__name__}, not a JSON object")
-    found = content.get(SEAL)
-    if not isinstance(found, str):
-        raise BrokenSealError(f"has no {SEAL}")
-    try:
-        expected = canonical_sha256(content)
-    except UnicodeEncodeError:
-        raise BrokenSealError("holds text that is not Unicode") from None
-    except ValueError:
-        raise BrokenSealError("holds a number that is not finite") from None
+        content: dict[str, Any] = json.loads(path.read_bytes())
+        found, expected = content.get(SEAL), canonical_sha256(content)
+    except OSError as error:
+        raise PublishError(f"{path} cannot be read: {error.strerror}") from None
+    except (AttributeError, ValueError, RecursionError) as error:
+        raise PublishError(f"{path} holds no JSON object ({error})") from None
     if found != expected:
-        raise BrokenSealError(
-            f"was changed after it was written: its {SEAL} says {found[:16]}..., "
-            f"its content gives {expected[:16]}..."
+        raise PublishError(
+            f"{path} was changed after it was written: its {SEAL} says "
+            f"{str(found)[:16]}..., its content gives {expected[:16]}..."
+        )
+    if content.get("format") != version:
+        raise FormatError(
+            f"{path} has the format {content.get('format')!r}; this version reads "
+            f"{version}: build anew, or use the version that wrote it"
         )
     return content
-
-
-def _distinct_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in content:
-            raise BrokenSealError(f"names the key {key!r} twice")
-        content[key] = value
-    return content
-
-
-def _refuse_constant(constant: str) -> float:
-    raise BrokenSealError(f"holds {constant}, which is not a number")

@@ -12,7 +12,7 @@ import logging
 import os
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -134,7 +134,15 @@ def rollback(home: Path, to: str | None = None) -> str:
         raise PublishError(f"nothing is published in {published} yet")
     with publish_lock(home):
         kept = list_generations(home)
-        target = _replaced_by_current(home, kept) if to is None else to
+        current = linked_build_id(home)
+        earlier = [each for each in kept if current is None or each < current]
+        # Where nothing tells what the current one replaced, it was the one before it.
+        target = to or _replaced_by(home, current) or max(earlier, default=None)
+        if target is None:
+            raise PublishError(
+                f"{current} is the first generation published, so none is earlier; "
+                f"{ways_out(home)}"
+            )
         if target not in kept:
             raise PublishError(
                 f"there is no generation {target} to roll back to; {ways_out(home)}"
@@ -169,12 +177,16 @@ def publish_lock(home: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[Path]:
     """Let a file be written beside its place, and put it there when it is complete."""
     draft = path.with_name(f".{path.name}.unfinished")
-    draft.unlink(missing_ok=True)  # Of a process that was killed.
     try:
+        draft.unlink(missing_ok=True)  # Of a process that was killed.
         yield draft
         draft.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PublishError(f"{path} cannot be written: {reason}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
 
 
 def _new_draft(home: Path, build_id: str, previous_build_id: str | None) -> Draft:
@@ -187,23 +199,16 @@ def _new_draft(home: Path, build_id: str, previous_build_id: str | None) -> Draf
     return Draft(build_id, folder, previous_build_id)
 
 
-def _replaced_by_current(home: Path, kept: list[str]) -> str:
-    current = linked_build_id(home)
-    if current is None:
-        earlier = kept
-    else:
-        earlier = [build_id for build_id in kept if build_id < current]
-        try:
-            manifest = read_generation(generation_folder(home, current)).manifest
-            earlier = [manifest.get("previous_build_id") or ""]
-        except PublishError:
-            pass  # It is damaged or gone: the one before it in time was replaced.
-    if not earlier or not earlier[-1]:
-        raise PublishError(
-            f"{current} is the first generation published, so none is earlier; "
-            f"{ways_out(home)}"
-        )
-    return earlier[-1]
+def _replaced_by(home: Path, build_id: str | None) -> str | None:
+    """Name the generation that another one replaced; None where nothing tells."""
+    if build_id is None:
+        return None
+    try:
+        manifest = read_generation(generation_folder(home, build_id)).manifest
+    except PublishError:
+        return None
+    previous: str | None = manifest.get("previous_build_id")
+    return previous
 
 
 def _flush(folder: Path) -> None:
@@ -271,11 +276,7 @@ def _prune(home: Path, keep_generations: int) -> None:
     build_id = linked_build_id(home)
     while build_id in kept and build_id not in ranked:
         ranked.append(build_id)
-        try:
-            manifest = read_generation(generation_folder(home, build_id)).manifest
-        except PublishError:
-            break
-        build_id = manifest.get("previous_build_id")
+        build_id = _replaced_by(home, build_id)
     ranked += [other for other in reversed(kept) if other not in ranked]
     for surplus in ranked[keep_generations:]:
         _remove(home, surplus)

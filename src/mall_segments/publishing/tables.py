@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import duckdb
 
 from mall_segments.errors import PublishError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
 STORAGE_VERSION: Final = "v1.0.0"
@@ -30,15 +28,6 @@ CHECKSUM_METHOD: Final = (
 # Not a word anybody names a schema or table, so that `alias.schema.table` is clear.
 _ALIAS: Final = "mall_segments published generation"
 
-_IDENTIFIER: Final = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][A-Za-z0-9_$]*)')
-_KNOWN_FAILURES: Final = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EFBIG,
-    errno.EROFS,
-    errno.EACCES,
-)
-
 
 def quote_identifier(name: str) -> str:
     """Quote a name so that SQL takes it as nothing but a name.
@@ -49,13 +38,20 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def qualified(*names: str) -> str:
-    """Quote the parts of a relation's name.
+class Relation(NamedTuple):
+    """A table or view by its full name; as a text, quoted for SQL.
 
-    >>> qualified("warehouse", "main", "dim_segments")
+    >>> str(Relation("warehouse", "main", "dim_segments"))
     '"warehouse"."main"."dim_segments"'
     """
-    return ".".join(map(quote_identifier, names))
+
+    database: str
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        """Quote the parts."""
+        return ".".join(map(quote_identifier, self))
 
 
 def quote_text(text: str) -> str:
@@ -89,7 +85,7 @@ def portable_text(text: str) -> str:
 
 @contextmanager
 def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
-    """Attach a database file and yield its schema, to be put before ``.<table>``.
+    """Attach a database file and yield the name it has while it is.
 
     It takes a cursor of its own: a transaction writes to one attached database only.
     """
@@ -97,7 +93,7 @@ def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
     alias = quote_identifier(_ALIAS)
     cursor.execute(f"ATTACH {quote_text(str(database))} AS {alias} ({option})")
     try:
-        yield f"{alias}.main"
+        yield _ALIAS
         if not read_only:
             cursor.execute(f"CHECKPOINT {alias}")
     except BaseException:
@@ -112,10 +108,10 @@ def attached(cursor: Any, database: Path, *, read_only: bool) -> Iterator[str]:
 
 def copy_tables(
     cursor: Any,
-    tables: Mapping[str, str],
+    tables: Mapping[str, Relation],
     database: Path,
     *,
-    views: Sequence[str] = (),
+    views: Collection[str] = (),
     comments: Mapping[str, str] | None = None,
 ) -> None:
     """Copy relations into a new database file, with their comments.
@@ -123,34 +119,56 @@ def copy_tables(
     Tables of up to a million rows are sorted. Those named in ``views`` become views, of
     the tables of the same names in the new file.
     """
-    with attached(cursor, database, read_only=False) as schema:
+    queries = {}
+    described = []
+    with attached(cursor, database, read_only=False) as alias:
         for name, relation in tables.items():
-            if name not in views:
-                few = count_rows(cursor, relation) <= SORTED_ROWS_LIMIT
-                rows = f"SELECT * FROM {relation}"  # noqa: S608 - of the dbt graph
-                cursor.execute(
-                    f"CREATE TABLE {schema}.{quote_identifier(name)} AS {rows}"
-                    + (" ORDER BY ALL" if few else "")
-                )
-        _copy_views(cursor, {name: tables[name] for name in views})
-        # A commit for each of hundreds of comments would take half a second.
-        cursor.execute("BEGIN TRANSACTION")
-        for name, relation in tables.items():
-            target = f"{schema}.{quote_identifier(name)}"
+            target = Relation(alias, "main", name)
             kind = "VIEW" if name in views else "TABLE"
-            for statement in comment_statements(
-                cursor, relation, target, kind=kind, others=comments
-            ):
-                cursor.execute(statement)
-        cursor.execute("COMMIT")
+            own = quote_identifier(name)
+            described += comment_statements(cursor, relation, own, kind, comments)
+            if name in views:
+                queries[name] = view_query(cursor, relation)
+                continue
+            few = count_rows(cursor, relation) <= SORTED_ROWS_LIMIT
+            cursor.execute(
+                f"CREATE TABLE {target} AS FROM {relation}" + " ORDER BY ALL" * few
+            )
+    with duckdb.connect(str(database)) as copied:
+        create_views(copied, queries)
+        # A commit for each of hundreds of comments would take half a second.
+        copied.begin()
+        for statement in described:
+            copied.execute(statement)
+        copied.commit()
 
 
-def is_view(cursor: Any, relation: str) -> bool:
-    """Whether a relation is a view."""
-    return _view_query(cursor, relation) is not None
+def view_query(cursor: Any, relation: Relation) -> str | None:
+    """Return the query of a view, which names relations of its own database only."""
+    row = cursor.execute(
+        "SELECT sql FROM duckdb_views() "
+        "WHERE (database_name, schema_name, view_name) = ($1, $2, $3)",
+        [*relation],
+    ).fetchone()
+    return None if row is None else str(row[0]).partition(" AS ")[2]
 
 
-def count_rows(cursor: Any, relation: str) -> int:
+def create_views(cursor: Any, queries: Mapping[str, str | None]) -> None:
+    """Create views that may read each other, in whatever order works."""
+    waiting = dict(queries)
+    while waiting:
+        failures = {}
+        for name, query in waiting.items():
+            try:
+                cursor.execute(f"CREATE VIEW {quote_identifier(name)} AS {query}")
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
+                failures[name] = error
+        if len(failures) == len(waiting):
+            raise next(iter(failures.values()))
+        waiting = {name: waiting[name] for name in failures}
+
+
+def count_rows(cursor: Any, relation: Relation) -> int:
     """Count the rows of a relation."""
     row = cursor.execute(f"SELECT count(*) FROM {relation}").fetchone()  # noqa: S608
     return int(row[0])
@@ -168,22 +186,18 @@ def tables_and_views(cursor: Any, database: str) -> dict[str, bool]:
 
 
 def describe_table(
-    cursor: Any, relation: str, *, as_view: bool = False
+    cursor: Any, relation: Relation | str, *, as_view: bool = False
 ) -> dict[str, Any]:
     """Describe a table: ``n_rows``, ``columns`` with names and types, and ``checksum``.
 
     That is the sum of the hashes of the rows as a decimal text, independent of their
     order, and None for a view, whose rows are those of tables with checksums of theirs.
     """
-    result = cursor.execute(f"DESCRIBE SELECT * FROM {relation}")  # noqa: S608
+    result = cursor.execute(f"DESCRIBE FROM {relation}")
     columns = [{"name": row[0], "type": row[1]} for row in result.fetchall()]
-    if as_view:
-        n_rows = count_rows(cursor, relation)
-        return {"n_rows": n_rows, "columns": columns, "checksum": None}
     names = ", ".join(quote_identifier(column["name"]) for column in columns)
-    row = cursor.execute(
-        f"SELECT count(*), coalesce(sum(hash({names})), 0)::VARCHAR FROM {relation}"  # noqa: S608
-    ).fetchone()
+    checksum = "NULL" if as_view else f"coalesce(sum(hash({names})), 0)::VARCHAR"
+    row = cursor.execute(f"SELECT count(*), {checksum} FROM {relation}").fetchone()  # noqa: S608
     return {"n_rows": int(row[0]), "columns": columns, "checksum": row[1]}
 
 
@@ -200,16 +214,16 @@ def verify_tables(
     try:
         with (
             duckdb.connect() as connection,
-            attached(connection, database, read_only=True) as schema,
+            attached(connection, database, read_only=True) as alias,
         ):
-            found = tables_and_views(connection, _ALIAS)
+            found = tables_and_views(connection, alias)
             if found.keys() != set(tables):
                 raise PublishError(
                     f"{database} holds other tables than were published: "
                     + ", ".join(sorted(found.keys() ^ set(tables)))
                 )
             for name, published in tables.items():
-                relation = f"{schema}.{quote_identifier(name)}"
+                relation = Relation(alias, "main", name)
                 table = describe_table(connection, relation, as_view=found[name])
                 for key in compared:
                     if table[key] != published[key]:
@@ -227,18 +241,13 @@ def reason(error: Exception) -> str:
     >>> reason(duckdb.BinderException("Binder Error: no column x\nLINE 1: ..."))
     'Binder Error: no column x'
     """
-    text = str(error)
-    for number in _KNOWN_FAILURES:
-        if os.strerror(number) in text:
-            return os.strerror(number)
-    return text.partition("\n")[0]
+    return str(error).partition("\n")[0]
 
 
 def comment_statements(
     cursor: Any,
-    relation: str,
-    target: str,
-    *,
+    relation: Relation,
+    target: Relation | str,
     kind: str,
     others: Mapping[str, str] | None = None,
 ) -> list[str]:
@@ -254,64 +263,12 @@ def comment_statements(
         SELECT column_name, "COLUMN_COMMENT" FROM information_schema.columns
         WHERE (table_catalog, table_schema, table_name) = ($1, $2, $3)
         """,
-        _parts(cursor, relation),
+        [*relation],
     ).fetchall()
-    statements = []
-    for column, comment in commented:
-        said = comment or (others or {}).get(column)
-        place = (
-            f"COLUMN {target}.{quote_identifier(column)}"
-            if column
-            else f"{kind} {target}"
-        )
-        if said is not None:
-            statements.append(f"COMMENT ON {place} IS {quote_text(said)}")
-    return statements
-
-
-def _view_query(cursor: Any, relation: str) -> str | None:
-    """Return the query of a view, which names relations of its own database only."""
-    row = cursor.execute(
-        "SELECT sql FROM duckdb_views() "
-        "WHERE (database_name, schema_name, view_name) = ($1, $2, $3)",
-        _parts(cursor, relation),
-    ).fetchone()
-    return None if row is None else str(row[0]).partition(" AS ")[2]
-
-
-def _copy_views(cursor: Any, views: Mapping[str, str]) -> None:
-    """Make the same views in the attached database."""
-    statements = {
-        name: f"CREATE VIEW {quote_identifier(name)} AS {_view_query(cursor, relation)}"
-        for name, relation in views.items()
-    }
-    row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
-    cursor.execute(f"USE {quote_identifier(_ALIAS)}.main")
-    try:
-        create_views(cursor, statements)
-    finally:
-        cursor.execute(f"USE {quote_identifier(row[0])}.{quote_identifier(row[1])}")
-
-
-def create_views(cursor: Any, statements: Mapping[str, str]) -> None:
-    """Create views that may read each other, in whatever order works."""
-    waiting = dict(statements)
-    while waiting:
-        failures = {}
-        for name, statement in waiting.items():
-            try:
-                cursor.execute(statement)
-            except (duckdb.CatalogException, duckdb.BinderException) as error:
-                failures[name] = error
-        if len(failures) == len(waiting):
-            raise next(iter(failures.values()))
-        waiting = {name: waiting[name] for name in failures}
-
-
-def _parts(cursor: Any, relation: str) -> list[str]:
-    names = [
-        quoted.replace('""', '"') if quoted else plain
-        for quoted, plain in _IDENTIFIER.findall(relation)
+    return [
+        f"COMMENT ON COLUMN {target}.{quote_identifier(column)} IS {quote_text(said)}"
+        if column
+        else f"COMMENT ON {kind} {target} IS {quote_text(said)}"
+        for column, comment in commented
+        if (said := comment or (others or {}).get(column)) is not None
     ]
-    row = cursor.execute("SELECT current_database(), current_schema()").fetchone()
-    return [*row[: max(0, 3 - len(names))], *names][-3:]

@@ -5,8 +5,8 @@ It reads what is published, whatever the features, and never computes a segment 
 
 from pathlib import Path
 
-from mall_segments.errors import PublishError
-from mall_segments.publishing.generations import DATABASE
+from mall_segments.publishing.generations import DATABASE, refuse_os_errors
+from mall_segments.publishing.switching import replacing
 from mall_segments.report.page import read_audit, render_page
 from mall_segments.report.pictures import write_pictures
 from mall_segments.report.sections import Progress, read_report
@@ -14,14 +14,14 @@ from mall_segments.report.sections import Progress, read_report
 REPORT = "report.html"
 
 
-def write_report(folder: Path, database: Path) -> None:
+def write_report(folder: Path) -> None:
     """Write ``report.html`` into the folder of a generation that is not sealed yet.
 
     An ``ArtefactWriter`` of `mall_segments.publishing.publish`: it reads ``model.json``
     and, if there is one, ``data_tests.json`` from the folder, and links the lists that
     are there already.
     """
-    page = render_page(read_report(folder, database), audit=None, home=folder)
+    page = render_page(read_report(folder, folder / DATABASE), audit=None, home=folder)
     (folder / REPORT).write_text(page, encoding="utf-8")
 
 
@@ -40,15 +40,10 @@ def copy_report(
     """
     found = read_audit(audit) if audit else None
     reading = read_report(folder, folder / DATABASE, progress=progress)
-    try:
-        if output:
-            page = render_page(reading, audit=found, home=output.absolute().parent)
-            draft = output.with_name(f".{output.name}.unfinished")
+    if output:
+        page = render_page(reading, audit=found, home=output.absolute().parent)
+        with replacing(output) as draft:
             draft.write_text(page, encoding="utf-8")
-            draft.replace(output)
-        if pictures:
+    if pictures:
+        with refuse_os_errors(f"{pictures} cannot be written"):
             write_pictures(pictures, reading["views"])
-    except OSError as error:
-        raise PublishError(
-            f"{output or pictures} cannot be written: {error.strerror}"
-        ) from None

@@ -128,15 +128,20 @@ def in_words(parts: Iterable[str]) -> Markup:
     return Markup(listed(shown))  # noqa: S704 - each part is escaped
 
 
-def read_template(name: str) -> Template:
-    """Compile a template of this package."""
-    environment = Environment(
-        loader=PackageLoader("mall_segments.report"),
+def page_environment(package: str) -> Environment:
+    """Return what compiles the templates of a package to pages."""
+    return Environment(
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def read_template(name: str) -> Template:
+    """Compile a template of this package."""
+    environment = page_environment("mall_segments.report")
     filters: dict[str, Callable[..., object]] = {
         "algorithm_name": _algorithm_name,
         "arrow": _arrow,

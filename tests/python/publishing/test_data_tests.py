@@ -43,7 +43,7 @@ def test_only_tests_that_come_before_publishing_and_can_fail_are_counted(
         "f": node("unique_published", "published", kind="test"),
     }
 
-    write_data_tests(tmp_path, tmp_path, manifest={"nodes": nodes})
+    write_data_tests(tmp_path, manifest={"nodes": nodes})
 
     assert json.loads((tmp_path / DATA_TESTS).read_text())["passed"] == [
         {

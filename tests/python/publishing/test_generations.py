@@ -434,25 +434,6 @@ def test_refuses_a_generation_under_another_name(tmp_path: Path) -> None:
         rollback(tmp_path, first)
 
 
-@pytest.mark.parametrize(
-    ("changes", "complaint"),
-    [
-        ({"format": 99}, "has the format 99; this version reads 2: build anew"),
-        ({"files": None}, "has no usable list of files"),
-        ({"files": {"model.json": {"bytes": "7"}}}, "has no usable list of files"),
-    ],
-)
-def test_refuses_a_manifest_of_another_shape(
-    tmp_path: Path, changes: dict[str, Any], complaint: str
-) -> None:
-    build(tmp_path, 1)
-    folder = read_current(tmp_path).folder
-    rewrite_manifest(folder, changes)
-
-    with pytest.raises(PublishError, match=complaint):
-        verify_generation(folder)
-
-
 def test_offers_only_files_of_the_generation(tmp_path: Path) -> None:
     build(tmp_path, 1)
     with pytest.raises(PublishError, match=r"has no ../secret; it has model\.json"):

@@ -382,7 +382,8 @@ def test_writes_row_level_files_up_to_the_limit(home: Path) -> None:
 
 
 def test_artefacts_are_part_of_the_generation(home: Path) -> None:
-    def write_report(folder: Path, database: Path) -> None:
+    def write_report(folder: Path) -> None:
+        database = folder / "mall_segments.duckdb"
         with duckdb.connect(str(database), read_only=True) as connection:
             row = connection.execute("SELECT count(*) FROM dim_segments").fetchone()
         assert row is not None
@@ -398,8 +399,8 @@ def test_an_artefact_that_fails_keeps_the_old_generation(home: Path) -> None:
     publish(home)
     before = current_generation(home)
 
-    def fail(folder: Path, database: Path) -> None:
-        raise ZeroDivisionError(f"{folder} {database}")
+    def fail(folder: Path) -> None:
+        raise ZeroDivisionError(str(folder))
 
     with pytest.raises(ZeroDivisionError):
         publish(home, artefacts=[fail])
@@ -521,7 +522,7 @@ def test_checksums_of_another_duckdb_are_not_compared(home: Path) -> None:
 def test_a_build_that_comes_second_is_refused(home: Path) -> None:
     publishing, refused = threading.Event(), threading.Event()
 
-    def wait(_folder: Path, _database: Path) -> None:
+    def wait(_folder: Path) -> None:
         publishing.set()
         refused.wait(10)
 
@@ -602,7 +603,7 @@ def test_a_full_disk_changes_nothing(home: Path, limit: int) -> None:
     connection = open_warehouse()
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, old_limit[1]))
     try:
-        with pytest.raises(PublishError, match="cannot be written: File too large"):
+        with pytest.raises(PublishError, match=r"cannot be written: .*File too large"):
             publish(home, connection)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old_limit)

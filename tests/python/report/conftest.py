@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, sync_playwright
 from report_pages import ARGUMENTS, CHROMIUM, SAMPLES, Opened
 from sample_generation import write_generation
 
-from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT, write_report
 
 
@@ -24,7 +23,7 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         if name not in written:
             folder = tmp_path_factory.mktemp(name.replace(" ", "_"))
             write_generation(folder, SAMPLES[name]())
-            write_report(folder, folder / DATABASE)
+            write_report(folder)
             written[name] = folder
         return written[name]
 

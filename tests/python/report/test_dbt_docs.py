@@ -75,12 +75,7 @@ def small_manifest(**node: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, connection: duckdb.DuckDBPyConnection, **node: Any) -> Path:
-    write_docs(
-        folder,
-        folder / "unused",
-        connection=connection,
-        manifest=small_manifest(**node),
-    )
+    write_docs(folder, connection=connection, manifest=small_manifest(**node))
     return folder / DOCS
 
 

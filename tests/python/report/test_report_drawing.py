@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sample_generation import Column, Plan, Sample, write_generation
 
-from mall_segments.publishing.generations import DATABASE
 from mall_segments.report import REPORT, write_report
 from mall_segments.report.charts import (
     criterion_marks,
@@ -193,7 +192,7 @@ def test_words_of_long_tails_agree_with_the_names(tmp_path: Path) -> None:
             plans=(Plan("spenders", ("spend",), 3),),
         ),
     )
-    write_report(tmp_path, tmp_path / DATABASE)
+    write_report(tmp_path)
     cards = re.findall(
         r'class="arrow" aria-hidden="true">(.).*?class="soft">, ([a-z ]+) \(all',
         (tmp_path / REPORT).read_text("utf-8"),

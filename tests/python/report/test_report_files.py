@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
     with new_generation(folder, BUILD_ID, keep_generations=1) as draft:
         write_generation(draft.folder, shipped())
-        write_report(draft.folder, draft.folder / DATABASE)
+        write_report(draft.folder)
         seal_generation(draft, {})
     return folder
 
@@ -61,7 +61,7 @@ def test_writes_one_file_that_is_the_same_every_time(
     shutil.copytree(source, tmp_path, dirs_exist_ok=True)
     (tmp_path / REPORT).unlink()
     before = {path.name for path in tmp_path.iterdir()}
-    write_report(tmp_path, tmp_path / DATABASE)
+    write_report(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} - before == {REPORT}
     assert (tmp_path / REPORT).read_bytes() == (source / REPORT).read_bytes()
 
@@ -74,7 +74,7 @@ def test_a_missing_table_is_refused_by_name(
     with duckdb.connect(str(tmp_path / DATABASE)) as connection:
         connection.execute("DROP TABLE fct_segment_rules")
     with pytest.raises(PublishError, match=r"cannot be drawn from.*fct_segment_rules"):
-        write_report(tmp_path, tmp_path / DATABASE)
+        write_report(tmp_path)
 
 
 def links(report: Path) -> list[str]:
@@ -97,7 +97,7 @@ def test_lists_that_were_not_written_are_not_linked(
 ) -> None:
     for name in (DATABASE, MODEL):
         shutil.copyfile(generation("shipped") / name, tmp_path / name)
-    write_report(tmp_path, tmp_path / DATABASE)
+    write_report(tmp_path)
     assert links(tmp_path / REPORT) == []
     assert 'id="lists"' not in (tmp_path / REPORT).read_text("utf-8")
 

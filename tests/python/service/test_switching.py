@@ -139,7 +139,7 @@ def tampered(text: str, change: str) -> str:
         ("resealed", "has"),
         ("swapped", "has"),
         ("gone", "cannot be read"),
-        ("no manifest", "manifest.json is missing"),
+        ("no manifest", "manifest.json cannot be read"),
         ("a folder", "is not a regular file"),
     ],
 )
