@@ -15,6 +15,9 @@ from scipy import stats
 from shared_project import PROJECT, Project, alone_with
 from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
+from mall_segments.model import load_model
+from mall_segments.scoring.assignment import assign
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -59,6 +62,32 @@ def test_finds_the_published_segments_by_income_and_spending(published: Path) ->
         assert income == pytest.approx(expected[3], abs=0.01)
         assert spending == pytest.approx(expected[4], abs=0.01)
     assert len({row[2] for row in rows}) == len(rows)
+
+
+def test_customers_are_told_what_scoring_tells_them(published: Path) -> None:
+    model = load_model(published / "model.json")
+    segmentation = model.segmentation("income_spending")
+    names = ", ".join(segmentation.features)
+    rows = query(
+        published,
+        f"""
+        select {names}, segment_id, second_segment_id, main_reason, membership
+        from fct_customer_segments
+        inner join dim_customers using (customer_id)
+        where segmentation = 'income_spending'
+        """,
+    )
+    income, spending, *told = zip(*rows, strict=True)
+    found = assign(
+        model,
+        segmentation,
+        dict(zip(segmentation.features, (income, spending), strict=True)),
+    )
+    ids = [segment.segment_id for segment in segmentation.segments]
+    assert list(told[0]) == [ids[place] for place in found.segment]
+    assert list(told[1]) == [ids[place] for place in found.second]
+    assert list(told[2]) == [segmentation.features[place] for place in found.reason]
+    assert list(told[3]) == pytest.approx(found.membership.tolist(), abs=1e-9)
 
 
 def test_scores_equal_the_published_ones(published: Path) -> None:

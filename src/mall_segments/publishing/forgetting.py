@@ -290,12 +290,12 @@ def _holds_any(eraser: Eraser, database: Path) -> bool:
 
 
 def is_searchable(text: str) -> bool:
-    """Whether a text is long enough not to stand in a file by chance.
+    """Whether a text is one line, long enough not to stand in a file by chance.
 
     >>> is_searchable("K00017"), is_searchable("C00017"), is_searchable("12")
     (True, False, False)
     """
-    return not _BY_CHANCE.fullmatch(text)
+    return not _BY_CHANCE.fullmatch(text) and "\n" not in text
 
 
 def files_with_any(folders: list[Path], texts: Collection[str]) -> list[Path]:

@@ -243,3 +243,13 @@ def test_vars_of_other_packages_are_theirs():
         check_project_vars({}, {"keep_generation": 2})
     with pytest.raises(SettingsError, match="must map names of settings"):
         check_project_vars(None, ["customers_path"])
+
+
+def test_names_of_features_have_48_characters_at_most():
+    def named(name):
+        segmentation = {"name": "s", "features": [name]}
+        return {"features": [{"name": name}], "segmentations": [segmentation]}
+
+    assert parse_settings(named("a" * 48)).features[0].name == "a" * 48
+    with pytest.raises(SettingsError, match="at most 48 characters"):
+        parse_settings(named("a" * 49))

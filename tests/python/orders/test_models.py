@@ -131,6 +131,20 @@ def test_measures_customers_as_worked_by_hand_and_names_faulty_lines(project, sh
     ]
 
 
+def test_an_order_has_lines_of_several_days(project, tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text(
+        "Customer ID,Invoice,InvoiceDate,Quantity,Price\n"
+        "A,1,2024-01-01,1,10\nA,1,2024-01-05,1,10\nB,2,2024-01-10,1,10\n"
+    )
+    project.build("int_customer_orders", orders_path=str(path))
+
+    assert project.rows(
+        "SELECT customer_id, n_orders, tenure_days, recency_days "
+        "FROM int_customer_orders ORDER BY 1"
+    ) == [("A", 1.0, 10.0, 6.0), ("B", 1.0, 1.0, 1.0)]
+
+
 def test_builds_the_past_and_names_what_is_left_out(project, shop):
     project.build(
         "int_customer_orders",
