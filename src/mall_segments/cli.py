@@ -15,6 +15,15 @@ from mall_segments.home import HOME_VARIABLE, find_home
 from mall_segments.wording import is_storable, plain, shorten, suggestion
 
 
+def _keep_places_of_closed_streams() -> None:
+    """Let no file or connection take the number of a standard stream."""
+    descriptor = os.open(os.devnull, os.O_RDWR)
+    while descriptor <= 2:  # noqa: PLR2004 - the standard error is the last of them
+        os.set_inheritable(descriptor, True)  # noqa: FBT003 - it knows no other way
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+
+
 class _Commands(click.Group):
     """Every module of the package `mall_segments.commands`, by its name.
 
@@ -60,6 +69,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line; say in a sentence which stream or file fails it."""
+        _keep_places_of_closed_streams()
         if sys.stderr is None:
             sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - to the end
         if isinstance(sys.stdout, TextIOWrapper):

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mall_segments.errors import InputError
@@ -66,6 +67,9 @@ _SHOWN_ALIASES: Final = 4
 _LONGEST_SUGGESTED: Final = 40
 _MOST_COMPARED: Final = 200
 _LEAST_LIKENESS: Final = 0.75
+_LONGEST_SPLIT: Final = 4
+_SHORTEST_SHARED: Final = 5
+_LEAST_NUMBERS: Final = 0.5
 _INDEX: Final = re.compile(
     r"(unnamed\W.*|index|row ?names?|row|x|_c0|\.+1|no\.?|nr\.?|#)?"
 )
@@ -160,12 +164,14 @@ def recognise_columns(
     settings: ColumnSettings,
     *,
     source: str = "the file",
+    rows: Sequence[Sequence[str]] = (),
 ) -> RecognisedColumns:
     """Map the customer id and each column of the settings to a column of the file.
 
     Of several columns that fit, the one whose alias comes first is read; one that
     agrees with the alias in its unit, too, goes before one that does not. A column
-    without a name is called ``column_1``, ``column_2``, … by its place.
+    without a name is called ``column_1``, ``column_2``, … by its place. ``rows`` are
+    some, by which a hint tells columns of numbers from others.
     """
     if len(header) > _MOST_COLUMNS:
         raise InputError(
@@ -185,9 +191,12 @@ def recognise_columns(
             )
         if best and best[0] not in found.values():
             found[name] = best[0]
+    # Of orders, 'order' and 'date' may well stand side by side.
+    if not (isinstance(settings, KnownColumns) and settings.aliases_in):
+        _refuse_split_header(header, aliases, found, required, source)
     missing = [name for name in aliases if name in required and name not in found]
     if missing:
-        raise InputError(_refusal(header, settings, found, missing, source))
+        raise InputError(_refusal(header, settings, found, missing, rows, source))
     read = set(found.values())
     return RecognisedColumns(
         columns={name: header[at] for name, at in found.items()},
@@ -303,15 +312,47 @@ def _alias_setting(name: str, settings: ColumnSettings) -> str:
     return f"`features[{name}].aliases`"
 
 
+def _refuse_split_header(
+    header: Sequence[str],
+    aliases: Mapping[str, Sequence[str]],
+    found: Mapping[str, int],
+    required: Collection[str],
+    source: str,
+) -> None:
+    """Refuse neighbouring columns that only together spell an alias.
+
+    ``Annual,Income,(k$)`` is one header split in three. The values beneath are then
+    shifted, so reading the column ``Income`` would read another one's values.
+    """
+    for name in aliases:
+        if name == "customer_id" or name not in required:
+            continue
+        wanted = set(map(normalise, aliases[name]))
+        for start, n_parts in product(range(len(header)), range(2, _LONGEST_SPLIT + 1)):
+            if not start <= found.get(name, start) < start + n_parts:
+                continue
+            parts = header[start : start + n_parts]
+            joined = normalise(" ".join(parts))
+            if joined in wanted and joined not in map(normalise, parts):
+                raise InputError(
+                    f"{source}: the header is split: the columns {list_columns(parts)} "
+                    f"together spell {shorten(' '.join(parts))}, which is {name}, so "
+                    "the values beneath do not belong to their columns. Write the "
+                    "header as one cell."
+                )
+
+
 def _refusal(
     header: Sequence[str],
     settings: ColumnSettings,
     found: Mapping[str, int],
     missing: Sequence[str],
+    rows: Sequence[Sequence[str]],
     source: str,
 ) -> str:
     """Say what was found, what is missing, and what to do."""
     aliases = known_aliases(settings)
+    numbers = {each.name for each in settings.columns if each.type == "number"}
     recognised = [
         f"{name} = {shorten(header[at], limit=40)}" for name, at in found.items()
     ]
@@ -323,7 +364,15 @@ def _refusal(
     for name in missing:
         known = list_columns(aliases[name][1:], _SHOWN_ALIASES) or "nothing else"
         lines.append(f"  Missing: {name}, also known as {known}.")
-        if likely := _likely_columns(name, aliases[name], header, found):
+        likely = _likely_columns(
+            [normalise(alias) for alias in aliases[name]],
+            header,
+            found,
+            rows,
+            is_id=name == "customer_id",
+            is_number=name in numbers,
+        )
+        if likely:
             lines.append(f"    Is it {' or '.join(map(shorten, likely))}?")
     places = ", ".join(_alias_setting(name, settings) for name in missing)
     is_of_model = isinstance(settings, KnownColumns) and not settings.aliases_in
@@ -343,18 +392,37 @@ def _refusal(
 
 
 def _likely_columns(
-    name: str, aliases: Sequence[str], header: Sequence[str], found: Mapping[str, int]
+    wanted: Sequence[str],
+    header: Sequence[str],
+    found: Mapping[str, int],
+    rows: Sequence[Sequence[str]],
+    *,
+    is_id: bool,
+    is_number: bool,
 ) -> list[str]:
-    """Return up to two unread columns that resemble a missing one."""
-    wanted = [normalise(alias) for alias in aliases]
+    """Return up to two unread columns that resemble a missing one in name and kind."""
     likely = []
     for at, text in enumerate(name_blanks(header[:_MOST_COMPARED])):
-        whole, words = normalise(text), header_words(text)
+        cells = [row[at] for row in rows if at < len(row) and row[at].strip()]
+        n_numbers = sum(any(map(str.isdigit, cell)) for cell in cells)
+        # What data frames write for their index may be the id.
+        is_index = is_id and _INDEX.fullmatch(header[at].strip().lower())
         if (
-            difflib.get_close_matches(whole, wanted, n=1, cutoff=_LEAST_LIKENESS)
-            or any(word in words for word in wanted)
-            # What data frames write for their index may be the id.
-            or (name == "customer_id" and _INDEX.fullmatch(header[at].strip().lower()))
-        ) and at not in found.values():
+            (is_index or _resembles(text, wanted))
+            and at not in found.values()
+            and len(text) <= _LONGEST_SUGGESTED
+            and not MARKER.match(text)
+            and not (is_number and n_numbers < _LEAST_NUMBERS * len(cells))
+        ):
             likely.append(text)
-    return [text for text in likely if len(text) <= _LONGEST_SUGGESTED][:2]
+    return likely[:2]
+
+
+def _resembles(text: str, wanted: Sequence[str]) -> bool:
+    name, words = normalise(text), header_words(text)
+    is_within = any(
+        word in words or (len(word) >= _SHORTEST_SHARED and word in name)
+        for word in wanted
+    )
+    close = difflib.get_close_matches(name, wanted, n=1, cutoff=_LEAST_LIKENESS)
+    return is_within or bool(close)

@@ -214,7 +214,7 @@ def _open_texts(
     """Open CSV files and workbooks."""
     source, files = source_name(paths), read_texts(connection, paths, settings)
     header = files[0].rows[0]
-    found = recognise_columns(header, settings, source=source)
+    found = recognise_columns(header, settings, source=source, rows=files[0].rows[1:])
     if not any(file.has_rows for file in files):
         raise InputError(f"{source} has a header but no rows.")
     names = _relation_names(header)

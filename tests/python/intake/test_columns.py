@@ -44,6 +44,9 @@ def refusal(header: list[str], settings: Settings = SETTINGS) -> str:
     return str(caught.value)
 
 
+ROWS = [["a shop in the north", "31", "x"]] * 3
+
+
 @pytest.mark.parametrize(
     "header",
     [
@@ -368,3 +371,40 @@ def test_any_header_is_recognised_completely_or_refused(header: list[str]) -> No
         read = list(found.columns.values())
         assert sorted([*read, *found.extra]) == sorted(header)
         assert {"customer_id", "age_years"} <= set(found.columns)
+
+
+@pytest.mark.parametrize(
+    "unlikely",
+    ["age_group", "<<<<<<< age", "This is the age of the customer in full years"],
+)
+def test_a_refusal_suggests_no_words_for_a_number_and_no_sentence(
+    unlikely: str,
+) -> None:
+    header = [unlikely, "customer_age", "x", "id", "income", "score"]
+
+    with pytest.raises(InputError) as caught:
+        recognise_columns(header, SETTINGS, rows=ROWS)
+
+    assert "Is it 'customer_age'?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "parts"),
+    [
+        ("CustomerID,Gender,Age,Annual,Income,(k$),Spending,Score,(1-100)", "'Annual'"),
+        ("CustomerID,Gender,Age,Annual Income (k$),Spending,Score", "'Spending'"),
+        ("id,sex,age,annual,income,score", "'annual', 'income'"),
+    ],
+)
+def test_refuses_a_header_split_into_pieces(header: str, parts: str) -> None:
+    message = refusal(header.split(","))
+
+    assert "the header is split" in message
+    assert parts in message
+
+
+def test_the_id_beside_a_customer_name_is_no_split_header() -> None:
+    found = recognise_columns(["Client", "ID", *PUBLISHED[1:]], ID_ONLY)
+
+    assert found.columns["customer_id"] == "ID"
+    assert found.extra == ("Client",)
