@@ -13,6 +13,8 @@ from pydantic import (
     BaseModel,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -38,11 +40,14 @@ from mall_segments.settings.sections import (
 )
 from mall_segments.settings.values import (
     MissingValues,
-    Positive,
     Share,
     Text,
     Texts,
+    Whole,
+    at_least,
+    refusal,
     sentence,
+    storable,
 )
 from mall_segments.wording import plain, shorten, suggestion
 
@@ -70,14 +75,14 @@ class Settings(Section):
     ``orders_segmentations`` to ``segmentations`` where there are orders.
     """
 
-    customers_path: Text | None = None
+    customers_path: str | None = None
     customers_model: Text | None = None
-    orders_path: Text | None = None
+    orders_path: str | None = None
     orders_model: Text | None = None
     customer_id: CustomerIdColumn = Field(default_factory=CustomerIdColumn)
     gender: GenderColumn | None = None
-    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
-    segmentations: Annotated[tuple[Segmentation, ...], Field(min_length=1)]
+    features: tuple[Feature, ...]
+    segmentations: tuple[Segmentation, ...]
     demographics: Texts = ("gender", "age_band")
     numbers: Numbers = Field(default_factory=Numbers)
     encoding: Text | None = None
@@ -87,11 +92,28 @@ class Settings(Section):
     min_segment_share: Share = 0.0
     no_segments: Literal["publish", "refuse"] = "publish"
     other_customers: Literal["restart", "keep"] = "restart"
-    export_rows_limit: Positive = 5_000_000
-    keep_generations: Positive = 3
+    export_rows_limit: Annotated[Whole, at_least(1)] = 5_000_000
+    keep_generations: Annotated[Whole, at_least(1)] = 3
     orders: Orders = Field(default_factory=Orders)
     orders_features: tuple[Feature, ...] = ()
     orders_segmentations: tuple[Segmentation, ...] = ()
+
+    @field_validator("customers_path", "orders_path", mode="before")
+    @classmethod
+    def _path(cls, value: object) -> object:
+        if value is not None and not (isinstance(value, str) and value.strip()):
+            raise refusal(
+                "a path or glob of CSV or Parquet files, or null for the seed"
+            )
+        return storable(value) if isinstance(value, str) else value
+
+    @field_validator("features", "segmentations", mode="before")
+    @classmethod
+    def _entries(cls, value: object, info: ValidationInfo) -> object:
+        what = str(info.field_name).removesuffix("s")
+        if not isinstance(value, list | tuple) or not value:
+            raise refusal(f"it must be a list of at least one {what}")
+        return value
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:

@@ -61,8 +61,7 @@ def sentences_of(
         keys = ", ".join(section.model_fields) if section else "names and values"
         allowed = f"it must be a mapping with {keys}"
     else:
-        said = error["msg"].replace("Input should", "it must")
-        allowed = _TYPES.get(kind, said)
+        allowed = _TYPES.get(kind, error["msg"].lower())
     return [f"`{place}` is {shorten(error['input'])}; {allowed}."]
 
 
@@ -77,7 +76,6 @@ _TYPES: Final = {
     "int_type": "it must be a whole number",
     "bool_parsing": "it must be true or false",
     "tuple_type": "it must be a list",
-    "too_short": "it must have an entry",
 }
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,11 +18,9 @@ from pydantic import (
 
 from mall_segments.settings.values import (
     Aliases,
-    Ascending,
     ColumnName,
     Name,
     Number,
-    Positive,
     Scaler,
     Share,
     Storable,
@@ -29,17 +28,17 @@ from mall_segments.settings.values import (
     Texts,
     Transform,
     Whole,
+    at_least,
     refusal,
     sentence,
 )
 from mall_segments.wording import plain, shorten, suggestion
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 _LARGEST_SEED: Final = 2**32 - 1
 _LARGEST_COUNT: Final = 50
-_OTHER: Final = {"number": "category", "category": "number"}
+_DEFAULT_MOST: Final = 10
+_SCORED: Final = ("recency_days", "n_orders", "total_spend")
+_CUT_POINTS: Final = 4
 
 
 class Section(BaseModel):
@@ -70,7 +69,14 @@ class Bands(Section):
     """
 
     name: Name
-    starts: Ascending
+    starts: tuple[Number, ...]
+
+    @field_validator("starts")
+    @classmethod
+    def _ascend(cls, starts: tuple[float, ...]) -> tuple[float, ...]:
+        if not starts or list(starts) != sorted(set(starts)):
+            raise refusal("it must be a list of ascending numbers")
+        return starts
 
 
 class Feature(Section):
@@ -94,7 +100,7 @@ class Feature(Section):
     minimum: Number | None = None
     maximum: Number | None = None
     is_whole: bool = False
-    levels: Annotated[dict[Text, Texts], Field(min_length=1)] | None = None
+    levels: dict[Text, Texts] | None = None
     bands: Bands | None = None
     level_words: LevelWords = Field(default_factory=LevelWords)
     source: Literal["customers", "orders"] = "customers"
@@ -120,18 +126,28 @@ class Feature(Section):
                 f"`{{place}}.minimum` is {least:g} and `{{place}}.maximum` is "
                 f"{most:g}; minimum must be less than maximum."
             )
-        of_numbers = ("clip", "minimum", "maximum", "bands", "transform")
-        for key in of_numbers if self.type == "category" else ("levels",):
-            if getattr(self, key) not in (None, "none"):
-                raise sentence(
-                    f"`{{place}}.{key}` is set, but the feature is a {self.type}; it "
-                    f"applies to `type: {_OTHER[self.type]}` only."
-                )
+        if self.type == "category":
+            for key in ("clip", "minimum", "maximum", "bands", "transform"):
+                if getattr(self, key) not in (None, "none"):
+                    raise sentence(
+                        f"`{{place}}.{key}` is set, but the feature is a category; "
+                        "it applies to numbers only."
+                    )
+        elif self.levels is not None:
+            raise sentence(
+                "`{place}.levels` is set, but the feature is a number; it applies to "
+                "`type: category` only."
+            )
         if self.transform == "log" and least is not None and least < 0:
             raise sentence(
                 f"`{{place}}.minimum` is {least:g} and `{{place}}.transform` is "
                 "log; ln(1 + x) takes values from 0: set minimum to 0 or more, or use "
                 "yeo_johnson."
+            )
+        if self.levels == {}:
+            raise sentence(
+                "`{place}.levels` is {}; it must name a level, or be left out to take "
+                "each text for one."
             )
         _refuse_shared_spellings(self.levels or {}, "{place}.levels")
         return self
@@ -185,13 +201,13 @@ class Segmentation(Section):
 
     name: Name
     features: Texts
-    weights: dict[str, Annotated[Number, Field(gt=0)]] = Field(default_factory=dict)
+    weights: dict[str, Number] = Field(default_factory=dict)
     scaler: Scaler = "standard"
     n_segments: int | Literal["auto"] = "auto"
-    min_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = 2
-    max_segments: Annotated[Whole, Field(ge=2, le=_LARGEST_COUNT)] = 10
+    min_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = 2
+    max_segments: Annotated[Whole, at_least(2, _LARGEST_COUNT)] = _DEFAULT_MOST
     min_segment_share: Share | None = None
-    random_seed: Annotated[Whole, Field(ge=0, le=_LARGEST_SEED)] = 42
+    random_seed: Annotated[Whole, at_least(0, _LARGEST_SEED)] = 42
 
     @field_validator("n_segments", mode="before")
     @classmethod
@@ -204,6 +220,27 @@ class Segmentation(Section):
                 f"{_LARGEST_COUNT}"
             )
         return value
+
+    @field_validator("weights")
+    @classmethod
+    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        for feature, weight in weights.items():
+            if weight <= 0:
+                raise sentence(
+                    f"`{{place}}` gives {plain(feature)} the weight {weight:g}; a "
+                    "weight is a number above 0."
+                )
+        return weights
+
+    @model_validator(mode="before")
+    @classmethod
+    def _range(cls, values: object) -> object:
+        # Who asks for at least 12 segments need not raise the most of them, too.
+        if isinstance(values, Mapping) and "max_segments" not in values:
+            least = values.get("min_segments")
+            if isinstance(least, int) and least > _DEFAULT_MOST:
+                return {**values, "max_segments": least}
+        return values
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -254,16 +291,13 @@ class Orders(Section):
     """
 
     as_of: str | None = None
-    window_days: Positive | None = None
+    window_days: Annotated[Whole, at_least(1)] | None = None
     returns: Literal["subtract", "ignore", "only_count"] = "subtract"
-    minimum_orders: Positive = 1
+    minimum_orders: Annotated[Whole, at_least(1)] = 1
     day_first: bool | None = None
     columns: dict[str, Texts] = Field(default_factory=dict)
     cancellation_prefix: Text | None = "C"
-    cut_points: dict[
-        Literal["recency_days", "n_orders", "total_spend"],
-        Annotated[Ascending, Field(min_length=4, max_length=4)],
-    ] = Field(default_factory=dict)
+    cut_points: dict[str, tuple[Number, ...]] = Field(default_factory=dict)
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -277,6 +311,23 @@ class Orders(Section):
         if not is_date:
             raise refusal("it must be a date such as 2010-12-10")
         return None if value is None else text
+
+    @field_validator("cut_points")
+    @classmethod
+    def _rise(
+        cls, cut_points: dict[str, tuple[float, ...]]
+    ) -> dict[str, tuple[float, ...]]:
+        for name, points in cut_points.items():
+            if name not in _SCORED:
+                raise sentence(
+                    f"`{{place}}` names {shorten(name)}; allowed: {', '.join(_SCORED)}."
+                )
+            if len(points) != _CUT_POINTS or list(points) != sorted(set(points)):
+                found = ", ".join(f"{point:g}" for point in points)
+                raise sentence(
+                    f"`{{place}}.{name}` is {found}; it must be four rising numbers."
+                )
+        return cut_points
 
 
 def _refuse_shared_spellings(levels: Mapping[str, Sequence[str]], place: str) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, BeforeValidator, Strict
 from pydantic_core import PydanticCustomError
 
 from mall_segments.wording import compact, is_storable, shorten
@@ -25,23 +24,26 @@ RESERVED_COLUMNS: Final = frozenset(
     """.split()  # noqa: SIM905 - a list of words
 )
 
+# Words the engine takes for its own in the place of a column name.
+RESERVED_WORDS: Final = frozenset(
+    """
+    all analyse analyze and any array as asc asymmetric between both by case cast check
+    coalesce collate column columns constraint create cross default deferrable desc
+    describe distinct do else end except exists extract false fetch filter for foreign
+    from full glob group grouping having ilike in initially inner intersect interval
+    into is isnull join lambda lateral leading left like limit map natural not notnull
+    null nullif offset on only or order outer overlaps over partition pivot
+    pivot_longer pivot_wider placing position positional primary qualify references
+    returning right row rows select semi show similar some struct substring summarize
+    symmetric table tablesample then to trailing trim true try_cast union unique unpivot
+    using values variadic when where window with
+    """.split()  # noqa: SIM905 - a list of words
+)
+
 # Columns that the assignment adds to those of the customers.
 _INNER: Final = re.compile(r"(value|coordinate|distance|separation)_\d+")
 
 _RESERVED_ENDINGS: Final = ("_text", "_is_missing")
-
-
-@cache
-def reserved_words() -> frozenset[str]:
-    """Return the words the engine takes for its own in the place of a column name."""
-    import duckdb  # noqa: PLC0415 - heavy
-
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            "select keyword_name from duckdb_keywords() "
-            "where keyword_category <> 'unreserved'"
-        ).fetchall()
-    return frozenset(str(row[0]) for row in rows)
 
 
 def refusal(allowed: str) -> PydanticCustomError:
@@ -54,10 +56,17 @@ def sentence(problem: str) -> PydanticCustomError:
     return PydanticCustomError("sentence", "{problem}", {"problem": problem})
 
 
-def _no_bool(value: object) -> object:
-    if isinstance(value, bool):
-        raise refusal("it must be a number")
-    return value
+def _number(value: object) -> object:
+    # YAML reads 1e-6, which has no point, as text.
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+", value):
+        value = float(value)
+    if (
+        not isinstance(value, int | float)
+        or isinstance(value, bool)
+        or not abs(value) < _LARGEST_VALUE
+    ):
+        raise refusal("it must be a finite number below 1e15")
+    return float(value)
 
 
 def storable(value: str) -> str:
@@ -72,11 +81,21 @@ def storable(value: str) -> str:
 
 def _text(value: object) -> object:
     if not isinstance(value, str) or not value.strip():
-        raise refusal(
-            "it must be text that is not empty, in quotes where it looks like a number "
-            "or a yes"
-        )
+        raise refusal("it must be text that is not empty")
     return storable(value)
+
+
+def _texts(value: object) -> object:
+    if not isinstance(value, list | tuple):
+        raise refusal("it must be a list of texts")
+    for item in value:
+        if not isinstance(item, str) or not item.strip():
+            raise refusal(
+                "it must be a list of texts that are not empty, in quotes where one "
+                "looks like a number or a yes"
+            )
+        storable(item)
+    return tuple(value)
 
 
 def _aliases(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -90,10 +109,24 @@ def _aliases(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
-def _ascending(values: tuple[float, ...]) -> tuple[float, ...]:
-    if not values or list(values) != sorted(set(values)):
-        raise refusal("it must be a list of ascending numbers")
-    return values
+def _share(value: float) -> float:
+    if not 0 <= value < 1:
+        raise refusal("it must be a number from 0 up to, but not including, 1")
+    return value
+
+
+def at_least(least: int, most: int | None = None) -> AfterValidator:
+    """Validate that a whole number is within bounds, both included."""
+
+    def check(value: int) -> int:
+        if value < least or (most is not None and value > most):
+            bound = (
+                f"of at least {least}" if most is None else f"from {least} to {most}"
+            )
+            raise refusal(f"it must be a whole number {bound}")
+        return value
+
+    return AfterValidator(check)
 
 
 def _identifier(value: object) -> object:
@@ -115,20 +148,16 @@ def column_name(value: str) -> str:
         or _INNER.fullmatch(value)
     ):
         raise refusal("the models use this name for a column of their own")
-    if value in reserved_words():
+    if value in RESERVED_WORDS:
         raise refusal("SQL keeps this word for itself")
     return value
 
 
-Number = Annotated[
-    float, BeforeValidator(_no_bool), Field(gt=-_LARGEST_VALUE, lt=_LARGEST_VALUE)
-]
-Ascending = Annotated[tuple[Number, ...], AfterValidator(_ascending)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
+Number = Annotated[float, BeforeValidator(_number)]
+Share = Annotated[Number, AfterValidator(_share)]
 Whole = Annotated[int, Strict()]
-Positive = Annotated[Whole, Field(ge=1)]
 Text = Annotated[str, BeforeValidator(_text)]
-Texts = tuple[Text, ...]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Storable = Annotated[str, AfterValidator(storable)]
 Aliases = Annotated[Texts, AfterValidator(_aliases)]
 Name = Annotated[str, BeforeValidator(_identifier)]
