@@ -16,6 +16,7 @@ from mall_segments.intake.number_formats import (
     has_currency,
     is_grouped_sql,
 )
+from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, quote_text
 from mall_segments.wording import shorten
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 _MOST: Final = 0.5
 # Half of the values that somebody standardised are negative.
 _MANY_OUTSIDE: Final = 0.4
+# Different ids are counted roughly first.
+_MOST_ROUGHLY: Final = 0.6
 _FEW_ROWS: Final = 10
 _SHOWN_LEVELS: Final = 5
 _LARGEST_PLAIN: Final = 1e3
@@ -45,6 +48,7 @@ class NumberFacts:
 
     n_values: int
     n_numbers: int
+    n_fractions: int
     n_outside: int
     n_odd: int
     minimum: float | None
@@ -69,12 +73,19 @@ def read_facts(
 ) -> Facts:
     """Count in one pass what the rows hold."""
     surplus = opened.surplus_column
-    # No column of a relation begins like these.
-    numbers, facts = [], []
-    for name, feature in features.items():
-        column, value = opened.columns[name], f"mall_segments_{name}"
-        numbers.append(f"{column.number_sql} as {value}")
-        facts.append(_facts_sql(column, value, feature))
+    wanted = [f"value_{at}" for at in range(len(features))]
+    values = [*map(quote_identifier, unique_names(wanted, opened.column_names))]
+    columns = [opened.columns[name] for name in features]
+    numbers = [
+        f"{column.number_sql} as {value}"
+        for column, value in zip(columns, values, strict=True)
+    ]
+    facts = [
+        _facts_sql(column, value, feature)
+        for column, value, feature in zip(
+            columns, values, features.values(), strict=True
+        )
+    ]
     # Columns that are only copied are decoded, too: damaged files are found here.
     others = [
         f"max({quote_identifier(column.column)})"
@@ -110,6 +121,7 @@ def _facts_sql(column: OpenedColumn, value: str, feature: Feature) -> str:
         "n_values": f"count(case when {value} is not null then '' "
         f"else {column.text_sql} end)",
         "n_numbers": f"count({value})",
+        "n_fractions": f"count(*) filter (where {value} <> trunc({value}))",
         "n_outside": f"count(*) filter (where {is_outside})",
         "n_odd": f"count(*) filter (where {is_odd})" if column.kind == "text" else "0",
         "minimum": f"min({value})",
@@ -267,15 +279,21 @@ def refuse_orders(
     if column is None or column.kind == "row number":
         return
     values = ", ".join(each.text_sql for each in opened.columns.values())
-    ((n_rows, n_ids, n_different),) = connection.execute(
-        f"select count(id), approx_count_distinct(id), "  # noqa: S608
-        f"approx_count_distinct(value) from (select {column.id_sql} as id, "
-        f"hash({column.id_sql}, {values}) as value from {opened.relation}) "
-        "where id is not null"
+    ids = (
+        f"(select {column.id_sql} as id, row({values}) as value "  # noqa: S608
+        f"from {opened.relation}) where id is not null"
+    )
+    ((n_rows, n_ids),) = connection.execute(
+        f"select count(*), approx_count_distinct(id) from {ids}"  # noqa: S608
+    ).fetchall()
+    if n_ids > _MOST_ROUGHLY * n_rows:
+        return
+    ((n_ids, n_different),) = connection.execute(
+        f"select count(distinct id), count(distinct (id, value)) from {ids}"  # noqa: S608
     ).fetchall()
     if n_ids > _MOST * n_rows:
         return
-    repeated = f"{n_rows:,} rows have about {n_ids:,} ids in {shorten(column.column)}"
+    repeated = f"{n_rows:,} rows have {n_ids:,} ids in {shorten(column.column)}"
     if n_different > 1.2 * n_ids:
         raise InputError(
             f"{opened.source} looks like orders: {repeated}, with different values. "

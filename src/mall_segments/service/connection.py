@@ -11,19 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from mall_segments.service import bodies
+from mall_segments.service.problems import CLOSE, ProblemError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 MOST_HEADER_BYTES: Final = 64 * 2**10
 MOST_HEADER_SECONDS: Final = 10.0
+MOST_BODY_SECONDS: Final = 10.0
 MOST_UNREAD_SECONDS: Final = 30.0
 
-# Who reads a body has given it up by then, and answered.
-_SECONDS_AFTER_BODY: Final = 2.0
+_SLOW_BODY: Final = ProblemError(
+    408,
+    "slow-body",
+    "The body came too slowly",
+    f"all of it must be there within {MOST_BODY_SECONDS:g} seconds",
+    headers=CLOSE,
+)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -38,13 +45,13 @@ class PatientProtocol(HttpToolsProtocol):
     ) -> None:
         """Wait for the first request."""
         super().connection_made(transport)
-        self._receive_within(MOST_HEADER_SECONDS)
+        self._receive_within(MOST_HEADER_SECONDS, self.transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes; those of headers, trailers and chunk sizes are counted."""
         self._unset_keepalive_if_required()
         if self._receiving is None:
-            self._receive_within(MOST_HEADER_SECONDS)
+            self._receive_within(MOST_HEADER_SECONDS, self.transport.abort)
         self._n_bytes += len(data)
         try:
             self.parser.feed_data(data)
@@ -58,8 +65,7 @@ class PatientProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin the body, unless the request is to be read again."""
         if not self.parser.should_upgrade():
-            seconds = bodies.MOST_BODY_SECONDS + _SECONDS_AFTER_BODY
-            self._receive_within(seconds)
+            self._receive_within(MOST_BODY_SECONDS, self._refuse_slow_body)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -122,10 +128,21 @@ class PatientProtocol(HttpToolsProtocol):
             self.send_400_response(reason)
             self._read_within(MOST_UNREAD_SECONDS)
 
-    def _receive_within(self, seconds: float) -> None:
+    def _refuse_slow_body(self) -> None:
+        if self.cycle.response_started:
+            self.transport.abort()
+            return
+        response = _SLOW_BODY.response()
+        lines = [name + b": " + value for name, value in response.raw_headers]
+        head = STATUS_LINE[response.status_code] + b"\r\n".join(lines)
+        self.transport.write(head + b"\r\n\r\n" + response.body)
+        self.transport.close()
+        self._read_within(MOST_UNREAD_SECONDS)
+
+    def _receive_within(self, seconds: float, otherwise: Callable[[], None]) -> None:
         if self._receiving is not None:
             self._receiving.cancel()
-        self._receiving = self.loop.call_later(seconds, self.transport.abort)
+        self._receiving = self.loop.call_later(seconds, otherwise)
 
     def _stop_receiving(self) -> None:
         self._n_bytes = 0

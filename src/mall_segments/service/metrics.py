@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
@@ -15,7 +18,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from starlette.requests import ClientDisconnect
 
 if TYPE_CHECKING:
@@ -61,25 +64,29 @@ class Metrics:
             "mall_segments_model_is_current",
             "1 while the model in use is the published one, 0 while that is refused.",
             registry=self._registry,
-            multiprocess_mode="mostrecent",
+            multiprocess_mode="livemin",
         )
         self._switches = Counter(
             "mall_segments_model_switches",
             "Models loaded since the start, the first one included.",
             registry=self._registry,
         )
+        # Labels are few, and finding them takes longer than counting.
+        self._requests_of = cache(self._requests.labels)
+        self._seconds_of = cache(self._seconds.labels)
+        self._customers_of = cache(self._customers.labels)
 
     def count_request(self, route: str, status: int, seconds: float) -> None:
         """Count an answer and the time it took."""
-        self._requests.labels(route, status).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._requests_of(route, status).inc()
+        self._seconds_of(route).observe(seconds)
 
     def count_customers(
         self, segmentation: str, n_customers: Mapping[int, int]
     ) -> None:
         """Count customers by their segment."""
         for segment_id, n_own in n_customers.items():
-            self._customers.labels(segmentation, segment_id).inc(n_own)
+            self._customers_of(segmentation, segment_id).inc(n_own)
 
     def show_model(self, *, is_current: bool, is_switched: bool) -> None:
         """Show whether the published model is the one in use."""
@@ -89,8 +96,10 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""
-        if not os.environ.get(MULTIPROCESS_VARIABLE):
+        folder = os.environ.get(MULTIPROCESS_VARIABLE)
+        if not folder:
             return generate_latest(self._registry)
+        forget_dead_workers(Path(folder))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
@@ -145,3 +154,15 @@ class MetricsMiddleware:
                         "build_id": notes.get("build_id"),
                     }
                 )
+
+
+def forget_dead_workers(folder: Path) -> None:
+    """Drop the gauges of workers that died; the server starts others silently."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            # Another user's process may have the number by now.
+            with suppress(PermissionError):
+                os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]

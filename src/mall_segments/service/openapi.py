@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
-from mall_segments.service.bodies import (
-    JSON,
-    MOST_BODY_BYTES,
-    MOST_BODY_SECONDS,
-    MOST_CUSTOMERS,
-)
+from mall_segments.service.bodies import MOST_CUSTOMERS
+from mall_segments.service.connection import MOST_BODY_SECONDS
 from mall_segments.service.customers import MOST_NAMES
+from mall_segments.service.limits import MOST_BODY_BYTES
 from mall_segments.service.problems import MEDIA_TYPE
 from mall_segments.service.schemas import Problem
 
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from mall_segments.model import Model
     from mall_segments.service.customers import CustomerReader
 
+_JSON: Final = "application/json"
 _REFERENCE: Final = "#/components/schemas/{model}"
 _CUSTOMER: Final = {"$ref": _REFERENCE.format(model="Customer")}
 _BUILD_HEADER: Final = {
@@ -50,7 +48,7 @@ PREDICTION_RESPONSES: Final = {
     },
     **_problems(
         {
-            400: "No valid JSON: a NaN, a key twice, too deep.",
+            400: "Ambiguous headers, or no valid JSON: a NaN, a key twice, too deep.",
             408: f"The body was not there within {MOST_BODY_SECONDS:g} seconds.",
             413: f"Over {MOST_BODY_BYTES:,} bytes or {MOST_CUSTOMERS:,} customers.",
             415: "The body is not application/json in UTF-8, or is compressed.",
@@ -68,10 +66,18 @@ METRICS_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
 }
 _CUSTOMERS: Final = {"type": "array", "items": _CUSTOMER, "maxItems": MOST_CUSTOMERS}
 PREDICTION_REQUEST: Final = {
+    "parameters": [
+        {
+            "name": "segmentation",
+            "in": "query",
+            "description": "What to assign to; the model's first by default.",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
-        "content": {JSON: {"schema": {"anyOf": [_CUSTOMER, _CUSTOMERS]}}},
-    }
+        "content": {_JSON: {"schema": {"anyOf": [_CUSTOMER, _CUSTOMERS]}}},
+    },
 }
 
 
@@ -94,7 +100,7 @@ def describe(app: FastAPI, reader: CustomerReader | None) -> dict[str, Any]:
         each.name for each in reader.model.segmentations
     ]
     one = _example(reader.model)
-    operation["requestBody"]["content"][JSON]["examples"] = {
+    operation["requestBody"]["content"][_JSON]["examples"] = {
         "one": {"value": one},
         "list": {"value": [{"customer_id": "0007", **one}, one]},
     }
@@ -102,7 +108,7 @@ def describe(app: FastAPI, reader: CustomerReader | None) -> dict[str, Any]:
 
 
 def _customer(reader: CustomerReader) -> dict[str, Any]:
-    customer: dict[str, Any] = reader.adapter.json_schema()
+    customer: dict[str, Any] = reader.adapter.json_schema()["$defs"]["Customer"]
     for column in reader.model.columns:
         for alias in column.aliases[:1]:
             customer["properties"][alias] = customer["properties"][column.name]

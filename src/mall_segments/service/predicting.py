@@ -1,32 +1,57 @@
-"""From the body of a request to the answer about each customer."""
+"""From the body of a request to the body of its answer."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from pydantic import TypeAdapter
 
 from mall_segments.service.bodies import parse_json
+from mall_segments.service.schemas import Assignment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mall_segments.model import ModelSegmentation
     from mall_segments.service.customers import CustomerReader
-    from mall_segments.service.schemas import Assignment
+
+_ONE: Final = TypeAdapter(Assignment)
+_MANY: Final = TypeAdapter(list[Assignment])
+
+
+class Predicted(NamedTuple):
+    """Assignments in JSON, and how many customers each segment got."""
+
+    body: bytes
+    n_customers: Mapping[int, int]
 
 
 def predict(
     reader: CustomerReader, segmentation: ModelSegmentation, body: bytes
-) -> Assignment | list[Assignment]:
-    """Assign one customer or a list of them, all or none."""
+) -> Predicted:
+    """Assign the customers of a request, all of them or none."""
     content = parse_json(body)
-    segments, features = segmentation.segments, segmentation.features
-    customers = reader.read(content, features)
+    customers = reader.read(content, segmentation.features)
+    answers = _answer(reader, segmentation, customers)
+    return Predicted(
+        _MANY.dump_json(answers)
+        if isinstance(content, list)
+        else _ONE.dump_json(answers[0]),
+        Counter(answer["segment_id"] for answer in answers),
+    )
+
+
+def _answer(
+    reader: CustomerReader,
+    segmentation: ModelSegmentation,
+    customers: Sequence[Mapping[str, Any]],
+) -> list[Assignment]:
     if not customers:
         return []
+    segments, features = segmentation.segments, segmentation.features
     found = reader.assigners[segmentation.name].assign(
         {name: [each.get(name) for each in customers] for name in features}
-    )
-    columns = (
-        *(found.segment, found.distance, found.second, found.membership),
-        *(found.is_outlier, found.is_imputed, found.reason),
     )
     answers: list[Assignment] = [
         {
@@ -43,10 +68,20 @@ def predict(
             "build_id": reader.model.build_id,
         }
         for segment, distance, second, membership, outlier, imputed, reason in zip(
-            *(column.tolist() for column in columns), strict=True
+            found.segment.tolist(),
+            found.distance.tolist(),
+            found.second.tolist(),
+            found.membership.tolist(),
+            found.is_outlier.tolist(),
+            found.is_imputed.tolist(),
+            found.reason.tolist(),
+            strict=True,
         )
     ]
-    for answer, customer in zip(answers, customers, strict=True):
+    for place, customer in enumerate(customers):
         if "customer_id" in customer:
-            answer["customer_id"] = customer["customer_id"]
-    return answers if isinstance(content, list) else answers[0]
+            answers[place] = {
+                "customer_id": customer["customer_id"],
+                **answers[place],
+            }
+    return answers

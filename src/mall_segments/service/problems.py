@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -82,36 +81,30 @@ def field_problem(
     return problem
 
 
-def invalid_query(name: str, detail: str) -> ProblemError:
-    """Describe what is wrong with a parameter of the query."""
-    shown = name[:_LONGEST_SHOWN]
-    return ProblemError(
-        422,
-        "invalid-query",
-        "The query cannot be understood",
-        f"{shown}: {detail}",
-        errors=[{"detail": detail, "field": shown, "pointer": "#"}],
-    )
-
-
 def install_handlers(app: FastAPI) -> None:
     """Answer every error of an application with a problem detail."""
-    for kind in (ProblemError, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, _answer)
+    app.add_exception_handler(ProblemError, _answer_problem)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_failure)
 
 
-async def _answer(_: Request, error: Exception) -> Response:
-    if isinstance(error, ProblemError):
-        return error.response()
-    if isinstance(error, RequestValidationError):
-        first = error.errors()[0]
-        return invalid_query(str(first["loc"][-1]), first["msg"]).response()
-    if isinstance(error, HTTPException):
-        kind = _KINDS.get(error.status_code, "http")
-        status, detail = error.status_code, error.detail
-        return ProblemError(
-            status, kind, detail, detail, headers=error.headers
-        ).response()
+async def _answer_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - handlers are called by type
+    return error.response()
+
+
+async def _answer_http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - handlers are called by type
+    return ProblemError(
+        error.status_code,
+        _KINDS.get(error.status_code, "http"),
+        error.detail,
+        error.detail,
+        headers=error.headers,
+    ).response()
+
+
+async def _answer_failure(_: Request, __: Exception) -> Response:
     return ProblemError(
         500,
         "failure",

@@ -9,45 +9,45 @@ from typing_extensions import TypedDict
 
 from mall_segments.model import ModelSegment
 
-_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-
-@with_config(_CONFIG)
+@with_config(ConfigDict(extra="forbid"))
 class Assignment(TypedDict):
     """Where one customer belongs."""
 
-    customer_id: NotRequired[str | int | None]
-    """As it was sent; absent where none was."""
-    segment_id: int
-    """The nearest segment."""
+    customer_id: NotRequired[
+        Annotated[
+            str | int | None,
+            Field(description="As it was sent; absent where none was."),
+        ]
+    ]
+    segment_id: Annotated[int, Field(description="The nearest segment.")]
     segment_name: str
     persona: str
-    distance: Annotated[float, Field(ge=0)]
-    """From the segment's centroid, in scaled units."""
-    second_segment_id: int
-    """The second nearest segment."""
-    membership: Annotated[float, Field(ge=0, le=1)]
-    """How probable the nearest segment is."""
-    is_outlier: bool
-    """Farther away than the segment's own usually are."""
-    is_imputed: bool
-    """A median stands for a missing value."""
-    main_reason: str
-    """The feature that most separates it from the second segment."""
+    distance: Annotated[
+        float, Field(ge=0, description="From the segment's centroid, in scaled units.")
+    ]
+    second_segment_id: Annotated[int, Field(description="The second nearest segment.")]
+    membership: Annotated[
+        float, Field(ge=0, le=1, description="How probable the nearest segment is.")
+    ]
+    is_outlier: Annotated[
+        bool, Field(description="Farther away than the segment's own usually are.")
+    ]
+    is_imputed: Annotated[
+        bool, Field(description="A median stands for a missing value.")
+    ]
+    main_reason: Annotated[
+        str,
+        Field(
+            description="The feature that most separates it from the second segment."
+        ),
+    ]
     segmentation: str
-    build_id: str
-    """The generation whose model answered."""
+    build_id: Annotated[str, Field(description="The generation whose model answered.")]
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(**_CONFIG, from_attributes=True)
-
-
-class PredictionQuery(_Answer):
-    """What customers are assigned to."""
-
-    segmentation: str | None = None
-    """What to assign to; the model's first by default."""
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 class SegmentationSegments(_Answer):
@@ -139,12 +139,11 @@ class FieldProblem(_Answer):
     """What is wrong with one field."""
 
     detail: str
-    pointer: str
-    """JSON pointer into the body."""
-    customer: int = 0
-    """Place in the list, from 0; absent without a list."""
-    field: str = ""
-    """The field as it was sent."""
+    pointer: Annotated[str, Field(description="JSON pointer into the body.")]
+    customer: Annotated[
+        int, Field(description="Place in the list, from 0; absent without a list.")
+    ] = 0
+    field: Annotated[str, Field(description="The field as it was sent.")] = ""
 
 
 class Problem(_Answer):

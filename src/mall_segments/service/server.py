@@ -6,9 +6,10 @@ import os
 import signal
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
 from mall_segments.home import HOME_VARIABLE
 from mall_segments.service.app import ACCESS_LOG_VARIABLE, app_of_environment
@@ -56,6 +57,7 @@ def run_service(
             workers=n_workers,
             http=PatientProtocol,
             ws="none",
+            log_config=_log_config(),
             access_log=False,
             proxy_headers=False,
             server_header=False,
@@ -66,3 +68,14 @@ def run_service(
 
 def _exit(*_: object) -> NoReturn:
     sys.exit(0)
+
+
+def _log_config() -> dict[str, Any]:
+    config = dict(LOGGING_CONFIG)
+    # uvicorn's own access log names the address and the query of whoever asks.
+    config["loggers"] = {
+        name: logger
+        for name, logger in LOGGING_CONFIG["loggers"].items()
+        if name != "uvicorn.access"
+    }
+    return config

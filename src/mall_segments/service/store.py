@@ -53,9 +53,13 @@ class ModelStore:
         except LinkError as error:
             self._report(str(error), public="current points to no generation")
             return False
-        except Exception as error:  # noqa: BLE001 - an old model would serve on
-            is_known = isinstance(error, MallSegmentsError | OSError)
-            self._report(str(error) if is_known else f"unexpected {error!r}")
+        except (MallSegmentsError, OSError) as error:
+            self._report(str(error))
+            return False
+        except Exception as error:
+            # Nothing may end the watch: an old model would serve on unnoticed.
+            _logger.exception("The published model could not be loaded")
+            self._report(f"unexpected {type(error).__name__}")
             return False
         is_other = self.current is None or loaded.model != self.current.model
         if is_other:

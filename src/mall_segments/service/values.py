@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Final, NotRequired
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import AfterValidator, Field, Strict, WithJsonSchema
 
 from mall_segments.intake.number_formats import NO_VALUES
 from mall_segments.wording import is_storable, shorten
@@ -18,14 +18,10 @@ LONGEST_ID: Final = 256
 # Squares of what is larger would not be finite.
 _LARGEST: Final = 1e100
 
-_Code = Annotated[str, Strict()] | Annotated[int, Strict()]
-_Id = Annotated[str, Strict(), Field(max_length=LONGEST_ID)] | Annotated[int, Strict()]
-
 
 def customer_fields(model: Model) -> dict[str, Any]:
     """Return the type of each column of a customer, for a `TypedDict`."""
-    handed_back = Field(description="Handed back with the answer.")
-    fields: dict[str, Any] = {ID: NotRequired[Annotated[_Id | None, handed_back]]}
+    fields: dict[str, Any] = {ID: NotRequired[_ID_TYPE]}
     for column in model.columns:
         is_number = column.type == "number"
         kind = _number(model, column) if is_number else _level(column)
@@ -48,7 +44,7 @@ def _number(model: Model, column: ModelColumn) -> Any:
     ]
     if model.missing_values == "reject":
         return number
-    return Annotated[number | None, BeforeValidator(_none_if_missing)]
+    return Annotated[number | _MISSING | None, Field(union_mode="left_to_right")]
 
 
 def _least(model: Model, column: ModelColumn) -> float:
@@ -60,9 +56,24 @@ def _least(model: Model, column: ModelColumn) -> float:
     return 0.0 if is_log else -_LARGEST
 
 
-def _none_if_missing(value: object) -> object:
-    is_missing = isinstance(value, str) and value.strip().lower() in NO_VALUES
-    return None if is_missing else value
+def _missing(text: str) -> None:
+    if text.strip().lower() not in NO_VALUES:
+        raise ValueError("a number")
+
+
+_MISSING = Annotated[
+    str,
+    Strict(),
+    AfterValidator(_missing),
+    WithJsonSchema({"enum": list(NO_VALUES), "description": "A missing value."}),
+]
+
+_ID_TYPE = Annotated[
+    Annotated[int, Strict()]
+    | Annotated[str, Strict(), Field(max_length=LONGEST_ID)]
+    | None,
+    Field(union_mode="left_to_right", description="Handed back with the answer."),
+]
 
 
 def _level(column: ModelColumn) -> Any:
@@ -76,9 +87,10 @@ def _level(column: ModelColumn) -> Any:
     def to_level(value: str | int) -> str | None:
         text = str(value).strip()
         if not is_storable(text):
-            raise ValueError("a text may not hold NUL")
+            raise ValueError("a text")
         if text.lower() in NO_VALUES:
             return None
         return text if column.levels is None else levels.get(text.lower())
 
-    return Annotated[_Code, AfterValidator(to_level)] | None
+    code = Annotated[str, Strict()] | Annotated[int, Strict()]
+    return Annotated[code, AfterValidator(to_level)] | None

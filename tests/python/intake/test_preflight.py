@@ -188,11 +188,11 @@ ROWS = [
     [
         (
             [f"{number % 20},F,20,{number},50" for number in range(60)],
-            "looks like orders: 60 rows have about 20 ids in 'id', with different",
+            "looks like orders: 60 rows have 20 ids in 'id', with different values",
         ),
         (
             [f"{number % 20},F,20,30,50" for number in range(60)],
-            "repeats its rows: 60 rows have about 20 ids in 'id', with the same values",
+            "repeats its rows: 60 rows have 20 ids in 'id', with the same values",
         ),
         (
             [f"{number},F,20,{number * 1000},50" for number in range(1, 60)],

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 from running_service import CUSTOMER, problem_of, wait_until
 
-from mall_segments.service import bodies
 from mall_segments.service import connection as connections
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def test_a_huge_body_is_not_read_to_its_end(shared_service: RunningService) -> N
 def test_a_slow_body_is_given_up(
     service: RunningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "MOST_BODY_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "MOST_BODY_SECONDS", 0.3)
     with service.connect() as connection:
         connection.sendall(
             b"POST /predict_cluster HTTP/1.1\r\nHost: x\r\n"
@@ -181,6 +180,32 @@ def raw(service: RunningService, *parts: bytes) -> bytes:
         while b"\r\n\r\n" not in answer:
             answer += connection.recv(65_536)
         return answer
+
+
+@pytest.mark.parametrize(
+    ("headers", "detail"),
+    [
+        (b"Content-Length: 2\r\n", b"host is missing"),
+        (b"Host: a\r\nHost: a\r\nContent-Length: 2\r\n", b"host is given twice"),
+        (
+            b"Host: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
+            b"content-type is given twice",
+        ),
+    ],
+)
+def test_ambiguous_headers_are_refused(
+    shared_service: RunningService, headers: bytes, detail: bytes
+) -> None:
+    answer = raw(
+        shared_service,
+        b"POST /predict_cluster HTTP/1.1\r\nContent-Type: application/json\r\n"
+        + headers
+        + b"\r\n{}",
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"urn:mall-segments:invalid-headers" in answer
+    assert detail in answer
 
 
 @pytest.mark.parametrize("is_split", [True, False])
@@ -287,29 +312,3 @@ def test_a_body_that_comes_after_its_answer_is_taken_for_no_headers(
             answer = connection.recv(65_536)
             status = answer.split(b" ", 2)[1]
             assert status == (b"422" if request is head else b"200"), answer
-
-
-@pytest.mark.parametrize(
-    ("headers", "detail"),
-    [
-        (b"Content-Length: 2\r\n", b"host is missing"),
-        (b"Host: a\r\nHost: a\r\nContent-Length: 2\r\n", b"host is given twice"),
-        (
-            b"Host: a\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n",
-            b"content-type is given twice",
-        ),
-    ],
-)
-def test_ambiguous_headers_are_refused(
-    shared_service: RunningService, headers: bytes, detail: bytes
-) -> None:
-    answer = raw(
-        shared_service,
-        b"POST /predict_cluster HTTP/1.1\r\nContent-Type: application/json\r\n"
-        + headers
-        + b"\r\n{}",
-    )
-
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"urn:mall-segments:invalid-headers" in answer
-    assert detail in answer

@@ -18,6 +18,7 @@ from running_service import is_ready, wait_until
 from served_model import FIRST_BUILD, SECOND_BUILD, model_content, publish_model
 
 from mall_segments.service.access_log import AccessLog
+from mall_segments.service.metrics import forget_dead_workers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,6 +166,21 @@ def test_workers_share_metrics_survive_kills_and_switch_models(home: Path) -> No
             return {answer.headers["mall-segments-build-id"] for answer in answers}
 
         wait_until(lambda: build_ids() == {SECOND_BUILD})
+
+
+def test_the_gauge_of_a_dead_worker_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    alive = f"gauge_livemin_{os.getpid()}.db"
+    for name in (alive, f"gauge_livemin_{dead.pid}.db", f"counter_{dead.pid}.db"):
+        (tmp_path / name).touch()
+
+    forget_dead_workers(tmp_path)
+
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {alive, f"counter_{dead.pid}.db"}
 
 
 def test_an_access_log_that_nobody_reads_stops_nothing(

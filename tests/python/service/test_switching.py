@@ -139,7 +139,7 @@ def tampered(text: str, change: str) -> str:
         ("resealed", "has"),
         ("swapped", "has"),
         ("gone", "cannot be read"),
-        ("no manifest", "manifest.json cannot be read"),
+        ("no manifest", "manifest.json cannot be read: No such file"),
         ("a folder", "is not a regular file"),
     ],
 )
@@ -245,12 +245,30 @@ def test_a_failure_of_its_own_does_not_end_the_watch(
     with monkeypatch.context() as patch:
         patch.setattr("mall_segments.service.store.load_model", fail)
         assert not store.refresh()
-    assert store.problem == "unexpected ZeroDivisionError()"
+    assert store.problem == "unexpected ZeroDivisionError"
     assert store.current is not None
     assert store.current.model.build_id == FIRST_BUILD
 
     assert store.refresh()
     assert store.current.model.build_id == SECOND_BUILD
+
+
+def test_a_look_that_fails_is_not_the_last(
+    service: RunningService, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_looks = 0
+
+    def fail(_: object) -> bool:
+        nonlocal n_looks
+        n_looks += 1
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelStore, "refresh", fail)
+        wait_until(lambda: n_looks > 1)
+    publish_model(home, second_content())
+
+    wait_until(lambda: service.ready()["build_id"] == SECOND_BUILD)
 
 
 def test_without_a_model_it_is_alive_but_not_ready(tmp_path: Path) -> None:
