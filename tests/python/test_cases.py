@@ -114,7 +114,7 @@ AGREED = [
     refused("62/customers.csv", "Divide them by 1,000, or name a feature of that unit"),
     refused(
         "63/customers.csv",
-        "looks like orders: 300 rows have about 40 ids in 'CustomerID', with different "
+        "looks like orders: 300 rows have 40 ids in 'CustomerID', with different "
         "values. One row per customer is needed; `orders_path` reads orders.",
     ),
     Agreed("70/customers.csv", build="no column is recognised as age_years"),
