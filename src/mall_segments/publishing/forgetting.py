@@ -236,13 +236,28 @@ def _copy_database(
             "WHERE database_name = $1 AND NOT internal",
             [_OLD],
         ).fetchall()
-        for schema, name, _ in views:
+        creating = []
+        for schema, name, sql in views:
             view = Relation(_OLD, schema, name)
-            copied = view._replace(database=REBUILT)
-            comments += comment_statements(engine, view, copied, "VIEW")
-        write_database(target, statements, [row[2] for row in views], comments, option)
+            if _is_readable(engine, view):
+                creating.append(sql)
+                copied = view._replace(database=REBUILT)
+                comments += comment_statements(engine, view, copied, "VIEW")
+        write_database(target, statements, creating, comments, option)
     engine.execute(f"DETACH {_OLD}")
     return most_lost
+
+
+def _is_readable(engine: duckdb.DuckDBPyConnection, view: Relation) -> bool:
+    """Whether a view finds what it reads; if not, the next build makes it anew.
+
+    It may read a customer file that is gone, or be left by a build of other tables.
+    """
+    try:
+        engine.execute(f"DESCRIBE {view}")
+    except (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException):
+        return False
+    return True
 
 
 def _tables(engine: duckdb.DuckDBPyConnection) -> list[Relation]:

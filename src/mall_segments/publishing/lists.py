@@ -26,6 +26,7 @@ CHANGES: Final = ("joined", "left", "moved")
 FORMATS: Final = ("csv", "parquet", "xlsx")
 
 _MOST_EXCEL_ROWS: Final = 1_048_575
+_ROWS_AT_ONCE: Final = 10_000
 _LONGEST_SHEET_NAME: Final = 31
 # Columns by which the rows are told into lists, and which no list shows.
 _OF_SEGMENT: Final = "list_segment_id"
@@ -213,7 +214,7 @@ def _write_workbook(
     path: Path,
     generation: Generation,
 ) -> None:
-    import pandas as pd  # noqa: PLC0415 - heavy
+    import xlsxwriter  # noqa: PLC0415 - heavy
 
     for each in lists:
         if each.n_customers > _MOST_EXCEL_ROWS:
@@ -222,27 +223,43 @@ def _write_workbook(
                 f"customers, and a sheet of Excel holds {_MOST_EXCEL_ROWS:,}: write "
                 "CSV or Parquet files, with --output FOLDER and --format csv"
             )
-    parts = ("formulas", "numbers", "urls")
-    options = {f"strings_to_{part}": False for part in parts}
-    with (
-        replacing(path) as draft,
-        draft.open("wb") as file,
-        pd.ExcelWriter(
-            file, engine="xlsxwriter", engine_kwargs={"options": options}
-        ) as writer,
-    ):
-        sheet = writer.book.add_worksheet("definitions")
+    options = {
+        "constant_memory": True,
+        "nan_inf_to_errors": True,
+        **{f"strings_to_{each}": False for each in ("formulas", "numbers", "urls")},
+    }
+    with replacing(path) as draft:
+        workbook = xlsxwriter.Workbook(str(draft), options)
+        bold = workbook.add_format({"bold": True, "bottom": 1})
+        sheet = workbook.add_worksheet("definitions")
         sheet.set_column(0, 6, 32)
         lines = _definitions(connection, lists, wanted, generation)
         for number, line in enumerate(lines):
-            sheet.write_row(number, 0, line)
+            is_header = line[:1] in (("segment_id",), ("column",))
+            sheet.write_row(number, 0, line, bold if is_header else None)
         for each in lists:
-            rows = connection.execute(each.query).df()
-            name = _sheet_name(each, writer.book.sheetnames)
-            rows.to_excel(writer, sheet_name=name, index=False, freeze_panes=(1, 1))
-            sheet = writer.sheets[name]
-            sheet.autofilter(0, 0, len(rows), len(rows.columns) - 1)
-            sheet.set_column(0, len(rows.columns) - 1, 16)
+            sheet = workbook.add_worksheet(_sheet_name(each, workbook.sheetnames))
+            _write_rows(sheet, bold, connection.execute(each.query))
+        try:
+            workbook.close()
+        except xlsxwriter.exceptions.FileCreateError as error:
+            cause = error.args[0] if error.args else error
+            raise PublishError(f"{path} cannot be written: {cause}") from None
+
+
+def _write_rows(sheet: Any, bold: Any, rows: duckdb.DuckDBPyConnection) -> None:
+    """Write rows as they come, so that a million of them need no memory."""
+    names = [column[0] for column in rows.description or ()]
+    sheet.freeze_panes(1, 1)
+    for place, name in enumerate(names):
+        sheet.set_column(place, place, max(10, min(40, len(name) + 2)))
+    sheet.write_row(0, 0, names, bold)
+    number = 0
+    while some := rows.fetchmany(_ROWS_AT_ONCE):
+        for row in some:
+            number += 1
+            sheet.write_row(number, 0, row)
+    sheet.autofilter(0, 0, number, max(0, len(names) - 1))
 
 
 def _definitions(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import duckdb
@@ -17,6 +16,7 @@ import duckdb
 from mall_segments.errors import PublishError
 from mall_segments.publishing.tables import (
     Relation,
+    create_views,
     quote_identifier,
     quote_text,
     reason,
@@ -57,10 +57,7 @@ def write_database(
     comments: Sequence[str],
     option: str = "",
 ) -> None:
-    """Run the statements that fill a new database.
-
-    A view that finds no longer what it reads is left out; the next build makes it anew.
-    """
+    """Run the statements that fill a new database: all of them, or `PublishError`."""
     attach = f"ATTACH {quote_text(str(target))} AS {REBUILT}{option}"
     written = subprocess.run(  # noqa: S603 - this Python
         [sys.executable, "-c", _CHILD],
@@ -81,10 +78,9 @@ def rebuild(tables: list[str], views: list[str], comments: list[str]) -> None:
             for statement in tables:
                 engine.execute(statement)
             engine.execute(f"USE {REBUILT}")
-            # Views may read each other, in any order.
-            for statement in views * len(views) + comments:
-                with suppress(duckdb.Error):
-                    engine.execute(statement)
+            create_views(engine, views)
+            for comment in comments:
+                engine.execute(comment)
             engine.execute(f"USE memory; CHECKPOINT {REBUILT}; DETACH {REBUILT}")
     except duckdb.Error as error:
         sys.exit(reason(error))

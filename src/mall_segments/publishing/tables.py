@@ -119,7 +119,7 @@ def copy_tables(
     Tables of up to a million rows are sorted. Those named in ``views`` become views, of
     the tables of the same names in the new file.
     """
-    queries = {}
+    creating: list[str] = []
     described = []
     with attached(cursor, database, read_only=False) as alias:
         for name, relation in tables.items():
@@ -128,14 +128,15 @@ def copy_tables(
             own = quote_identifier(name)
             described += comment_statements(cursor, relation, own, kind, comments)
             if name in views:
-                queries[name] = view_query(cursor, relation)
+                query = view_query(cursor, relation)
+                creating.append(f"CREATE VIEW {own} AS {query}")
                 continue
             few = count_rows(cursor, relation) <= SORTED_ROWS_LIMIT
             cursor.execute(
                 f"CREATE TABLE {target} AS FROM {relation}" + " ORDER BY ALL" * few
             )
     with duckdb.connect(str(database)) as copied:
-        create_views(copied, queries)
+        create_views(copied, creating)
         # A commit for each of hundreds of comments would take half a second.
         copied.begin()
         for statement in described:
@@ -153,19 +154,19 @@ def view_query(cursor: Any, relation: Relation) -> str | None:
     return None if row is None else str(row[0]).partition(" AS ")[2]
 
 
-def create_views(cursor: Any, queries: Mapping[str, str | None]) -> None:
+def create_views(cursor: Any, statements: Collection[str]) -> None:
     """Create views that may read each other, in whatever order works."""
-    waiting = dict(queries)
+    waiting = statements
     while waiting:
         failures = {}
-        for name, query in waiting.items():
+        for statement in waiting:
             try:
-                cursor.execute(f"CREATE VIEW {quote_identifier(name)} AS {query}")
+                cursor.execute(statement)
             except (duckdb.CatalogException, duckdb.BinderException) as error:
-                failures[name] = error
+                failures[statement] = error
         if len(failures) == len(waiting):
             raise next(iter(failures.values()))
-        waiting = {name: waiting[name] for name in failures}
+        waiting = failures.keys()
 
 
 def count_rows(cursor: Any, relation: Relation) -> int:

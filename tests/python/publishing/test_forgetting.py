@@ -320,3 +320,25 @@ def test_a_text_is_found_wherever_it_lies(tmp_path: Path) -> None:
     assert len(found) == 12
     assert not [path for path in found if path.name.startswith("other")]
     assert [text for text in texts if not is_searchable(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("views", "comments"),
+    [
+        (["CREATE VIEW shown AS FROM nothing"], []),
+        ([], ["COMMENT ON TABLE nothing IS 'a comment'"]),
+    ],
+)
+def test_a_view_or_comment_that_cannot_be_copied_is_refused(
+    views: list[str], comments: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(PublishError, match="nothing"):
+        write_database(tmp_path / "rebuilt.duckdb", [], views, comments)
+
+
+def test_views_may_read_views_that_are_made_later(tmp_path: Path) -> None:
+    path = tmp_path / "rebuilt.duckdb"
+    views = ["CREATE VIEW first AS FROM second", "CREATE VIEW second AS SELECT 1 AS n"]
+    write_database(path, [], views, ["COMMENT ON VIEW first IS 'read'"])
+    with duckdb.connect(path, read_only=True) as connection:
+        assert connection.execute("FROM first").fetchall() == [(1,)]
