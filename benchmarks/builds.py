@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 BENCHMARKS = Path(__file__).resolve().parent
 PROJECT = BENCHMARKS.parent
 RESULTS = BENCHMARKS / "results" / "builds.json"
-MEMORY = "4GB"
+MEMORY = "3500MB"
 
 COPY = """
 import sys, duckdb

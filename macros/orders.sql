@@ -46,19 +46,23 @@
 {% macro orders_input() %}
     {#-
     How orders are read: `relation`, what follows `from`, with the canonical names;
-    `columns`, by canonical name text, integer, float or moment; and `date_format`,
-    for moments that are text: iso, day_first, month_first or compact.
+    `columns`, by canonical name text, integer, float or moment; `numbers`, by name the
+    SQL of a number that is text; and `date_format`, for moments that are text: iso,
+    day_first, month_first or compact.
     -#}
     {%- if var('orders_path', none) -%}
         {%- if execute -%}
             {{- return(adapter.dispatch('orders_input', 'mall_segments')()) -}}
         {%- endif -%}
-        {{- return({'relation': 'orders', 'columns': {}, 'date_format': 'iso'}) -}}
+        {{- return({
+            'relation': 'orders', 'columns': {}, 'numbers': {}, 'date_format': 'iso',
+        }) -}}
     {%- endif -%}
     {%- set relation = ref(*(var('orders_model', none) or 'orders').split('.')) -%}
     {{ return({
         'relation': relation,
         'columns': canonical_order_columns(relation),
+        'numbers': {},
         'date_format': {true: 'day_first', false: 'month_first', none: 'iso'}[
             orders_settings().day_first if var('orders_model', none) else none
         ],
@@ -148,39 +152,14 @@
 {%- endmacro %}
 
 {% macro order_number(input, name) %}
-    {#- The cell as a double, read as the settings `numbers` say. -#}
+    {#- The cell as a double; null where it is none, or there is no such column. -#}
     {%- set type = input.columns.get(name) -%}
-    {%- set numbers = var('numbers', none) or {} -%}
-    {%- set decimal = numbers.get('decimal') or '.' -%}
-    {%- set thousands = numbers.get('thousands')
-        or (',' if decimal == '.' else '.') -%}
-    {%- set text = namespace(sql=name ~ '_text') -%}
     {%- if not type -%}
     {{ dbt.cast('null', 'double') }}
     {%- elif type != 'text' -%}
     {{ dbt.cast(name, 'double') }}
-    {%- elif decimal == '.' and not numbers.get('thousands') -%}
-    try_cast(
-        case
-            when {{ text.sql }} like '%,%' then
-                case
-                    {#- 12,50 is refused, not read as 1250. -#}
-                    {%- set pattern = '^-?[0-9]{1,3}(,[0-9]{3})+([.][0-9]+)?$' %}
-                    when {{ matches_pattern(text.sql, pattern) }}
-                        then replace({{ text.sql }}, ',', '')
-                end
-            else {{ text.sql }}
-        end as double
-    )
     {%- else -%}
-    {%- if thousands != 'none' -%}
-        {%- set text.sql = "replace(" ~ text.sql ~ ", "
-            ~ dbt.string_literal(dbt.escape_single_quotes(thousands)) ~ ", '')" -%}
-    {%- endif -%}
-    {%- if decimal != '.' -%}
-        {%- set text.sql = "replace(" ~ text.sql ~ ", '" ~ decimal ~ "', '.')" -%}
-    {%- endif -%}
-    try_cast({{ text.sql }} as double)
+    {{ input.numbers.get(name) or 'try_cast(' ~ name ~ '_text as double)' }}
     {%- endif -%}
 {%- endmacro %}
 

@@ -52,15 +52,3 @@
 {% macro snowflake__hash_bucket(text, n_buckets) -%}
     mod(to_number(substr(md5({{ text }}), 1, 8), 'XXXXXXXX'), {{ n_buckets }})
 {%- endmacro %}
-
-{% macro matches_pattern(text, pattern) %}
-    {{- return(adapter.dispatch('matches_pattern', 'mall_segments')(text, pattern)) -}}
-{% endmacro %}
-
-{% macro default__matches_pattern(text, pattern) -%}
-    {{ text }} rlike '{{ pattern }}'
-{%- endmacro %}
-
-{% macro duckdb__matches_pattern(text, pattern) -%}
-    regexp_matches({{ text }}, '{{ pattern }}')
-{%- endmacro %}

@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mall_segments.clustering.search import RELATIVE_TIE, find_centroids
+from mall_segments.clustering.search import (
+    FEW_POINTS,
+    RELATIVE_TIE,
+    find_centroids,
+)
 from mall_segments.clustering.threads import in_parallel
 
 if TYPE_CHECKING:
@@ -111,7 +115,10 @@ def fit_kmeans_range(
         labels = assign_points(points, fitted.centroids)
         return KMeansFit(fitted.centroids, labels, fitted.sizes, fitted.inertia)
 
-    return dict(zip(numbers, in_parallel(fit, numbers), strict=True))
+    # Among few points a search is many short calls, which threads would only delay.
+    are_few = len(distinct) <= FEW_POINTS
+    found = [*map(fit, numbers)] if are_few else in_parallel(fit, numbers)
+    return dict(zip(numbers, found, strict=True))
 
 
 def assign_points(points: FloatArray, centroids: FloatArray) -> IntArray:

@@ -245,10 +245,17 @@ def detect_number_format(
     return best
 
 
-def is_grouped_sql(column: str) -> str:
-    """Return whether a cell may have points between its thousands: 9.845."""
+def is_odd_sql(cell: str, value: str) -> str:
+    """Return whether a cast, the value, misreads a cell or reads it one of two ways.
+
+    A cast takes more than people mean by a number: 1_000, nan and infinity. Points may
+    stand between thousands: 9.845.
+    """
     pattern = r"'\s*[-+]?[1-9]\d{0,2}([.]\d{3})+\s*'"
-    return f"contains({column}, '.') and regexp_full_match({column}, {pattern})"
+    return (
+        f"not isfinite({value}) or contains({cell}, '_') or "
+        f"contains({cell}, '.') and regexp_full_match({cell}, {pattern})"
+    )
 
 
 def _read_shapes(

@@ -224,7 +224,6 @@ def _open_texts(
         for path, file in zip(paths, files, strict=True)
         for note in file.notes
     ]
-    delimiters = {file.delimiter for file in files}
     return OpenedCustomers(
         source=source,
         relation=csv_relation(files, [*names, surplus]),
@@ -236,10 +235,16 @@ def _open_texts(
             for name, at in found.positions.items()
         },
         surplus_column=surplus,
-        delimiter=delimiters.pop() if len(delimiters) == 1 else "",
+        delimiter=delimiter_of(files),
         notes=(*found.notes, *notes),
         copies=tuple(file.copy for file in files if file.copy),
     )
+
+
+def delimiter_of(files: Sequence[CsvFile]) -> str:
+    """Return what separates the cells, if it is the same in all files."""
+    delimiters = {file.delimiter for file in files}
+    return delimiters.pop() if len(delimiters) == 1 else ""
 
 
 def read_texts(

@@ -14,7 +14,7 @@ from mall_segments.intake.number_formats import (
     counts_thousands,
     detect_number_format,
     has_currency,
-    is_grouped_sql,
+    is_odd_sql,
 )
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.publishing.tables import quote_identifier, quote_text
@@ -114,8 +114,7 @@ def _facts_sql(column: OpenedColumn, value: str, feature: Feature) -> str:
         if limit is not None
     ]
     is_outside = " or ".join(limits) or "false"
-    # A cast takes more than people mean by a number: 1_000, nan and infinity.
-    is_odd = f"not isfinite({value}) or contains({cell}, '_') or {is_grouped_sql(cell)}"
+    is_odd = is_odd_sql(cell, value)
     aggregates = {
         # Only where there is no number is the text looked at, which costs more.
         "n_values": f"count(case when {value} is not null then '' "

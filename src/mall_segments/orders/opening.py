@@ -5,7 +5,7 @@ DuckDB reads the files; nothing of a row comes to Python but a few samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import duckdb
@@ -14,10 +14,24 @@ import yaml
 from mall_segments.errors import InputError
 from mall_segments.intake.csv_files import csv_relation
 from mall_segments.intake.files import find_files, refusing_broken_files, source_name
-from mall_segments.intake.opening import are_parquet, parquet_call, read_texts
+from mall_segments.intake.number_formats import (
+    PLAIN,
+    counts_thousands,
+    detect_number_format,
+    is_odd_sql,
+    number_sql,
+    text_sql,
+)
+from mall_segments.intake.opening import (
+    are_parquet,
+    delimiter_of,
+    parquet_call,
+    read_texts,
+)
 from mall_segments.intake.strange_files import unique_names
 from mall_segments.orders.columns import known_columns, recognise_order_columns
 from mall_segments.publishing.tables import quote_identifier
+from mall_segments.scoring.assignment import render
 from mall_segments.settings import parse_settings
 from mall_segments.wording import shorten
 
@@ -31,6 +45,7 @@ if TYPE_CHECKING:
 ColumnType = Literal["text", "integer", "float", "moment"]
 DateFormat = Literal["iso", "day_first", "month_first", "compact"]
 
+_NUMBERS: Final = ("amount", "quantity", "unit_price")
 _SAMPLED: Final = 20_000
 _SHOWN: Final = 3
 # The cells of rows that are too long.
@@ -51,9 +66,10 @@ class OpenedOrders:
     """Orders as SQL can read them.
 
     ``relation`` is a selection of the canonical columns as they are, ``columns`` what
-    the values of each are, ``headers`` their headers in the file. ``date_format`` is
-    how a moment that is text is written. ``copies`` are what the relation reads in the
-    place of files that the engine cannot; they are gone with this object.
+    the values of each are, ``headers`` their headers in the file. ``numbers`` is the
+    SQL of each number that is text, ``date_format`` how a moment that is text is
+    written. ``copies`` are what the relation reads in the place of files that the
+    engine cannot; they are gone with this object.
     """
 
     source: str
@@ -61,6 +77,7 @@ class OpenedOrders:
     columns: Mapping[str, ColumnType]
     headers: Mapping[str, str]
     copies: tuple[Copy, ...]
+    numbers: Mapping[str, str] = field(default_factory=dict)
     date_format: DateFormat = "iso"
     notes: tuple[str, ...] = ()
 
@@ -84,6 +101,10 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
         return {
             "relation": f"(select {selected} from {request['relation']})",  # noqa: S608
             "columns": {name: header[column] for name, column in found.items()},
+            "numbers": {
+                name: render("reading.sql", "plain_number", name, "spark")
+                for name in _NUMBERS
+            },
             "date_format": _format_of_setting(day_first=settings.orders.day_first),
             "notes": [],
         }
@@ -91,7 +112,7 @@ def describe_orders(request: Mapping[str, Any]) -> dict[str, Any]:
     with duckdb.connect() as connection:
         opened = open_orders(connection, str(settings.orders_path), settings)
     _OPENED.append(opened)
-    fields = ("relation", "columns", "date_format", "notes")
+    fields = ("relation", "columns", "numbers", "date_format", "notes")
     return {name: getattr(opened, name) for name in fields}
 
 
@@ -102,7 +123,7 @@ def open_orders(
     files = find_files(path)
     source = source_name(files)
     with refusing_broken_files(source):
-        reader, copies = _reader(connection, files, settings)
+        reader, copies, delimiter = _reader(connection, files, settings)
         rows = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()  # noqa: S608
         types = {str(row[0]): str(row[1]) for row in rows}
         header = [name for name in types if not name.startswith(_SURPLUS)]
@@ -122,7 +143,7 @@ def open_orders(
             raise InputError(
                 f"{source} holds no order: there is no row below the header."
             )
-        _refuse_wordy_numbers(connection, opened, settings)
+        opened = _with_numbers(connection, opened, settings, delimiter)
         if opened.columns["ordered_at"] == "moment":
             return opened
         return _with_date_format(connection, opened, settings)
@@ -137,17 +158,17 @@ def _format_of_setting(*, day_first: bool | None) -> DateFormat:
 
 def _reader(
     connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], settings: Settings
-) -> tuple[str, tuple[Copy, ...]]:
-    """Return the SQL that reads the files, and the copies it reads instead of them."""
+) -> tuple[str, tuple[Copy, ...], str]:
+    """Return the SQL that reads the files, the copies it reads, and the delimiter."""
     if are_parquet(paths):
-        return parquet_call(paths), ()
+        return parquet_call(paths), (), ""
     known = known_columns(settings.orders.columns, encoding=settings.encoding)
     files = read_texts(connection, paths, known)
     if not any(file.has_rows for file in files):
         raise InputError(f"{source_name(paths)} holds no order: it has only a header.")
     names = unique_names([*files[0].rows[0], _SURPLUS], ())
     copies = tuple(file.copy for file in files if file.copy)
-    return csv_relation(files, names), copies
+    return csv_relation(files, names), copies, delimiter_of(files)
 
 
 def _kind(engine_type: str) -> ColumnType:
@@ -165,29 +186,46 @@ def _moment(column: str, engine_type: str) -> str:
     return f"{quote_identifier(column)}{zone}"
 
 
-def _refuse_wordy_numbers(
-    connection: duckdb.DuckDBPyConnection, opened: OpenedOrders, settings: Settings
-) -> None:
-    """Refuse a column of money or counts in which no cell is a number."""
-    has_comma = settings.numbers.decimal == ","
-    given, plain = (",. ''", ".") if has_comma else (", ''", "")
-    needed = ("amount",) if "amount" in opened.columns else ("quantity", "unit_price")
-    for name in needed:
-        if opened.columns[name] != "text":
+def _with_numbers(
+    connection: duckdb.DuckDBPyConnection,
+    opened: OpenedOrders,
+    settings: Settings,
+    delimiter: str,
+) -> OpenedOrders:
+    """Find out how money and counts are written, as for the numbers of customers."""
+    is_set = settings.numbers.decimal or settings.numbers.thousands
+    numbers: dict[str, str] = {}
+    for name in _NUMBERS:
+        if opened.columns.get(name) != "text":
             continue
-        number = f"try_cast(translate({name}, '{given}', '{plain}') AS double)"
-        ((parsed, filled),) = connection.execute(
-            f"SELECT count({number}), count(nullif(trim({name}), '')) FROM "  # noqa: S608
-            f"(SELECT * FROM {opened.relation} LIMIT {_SAMPLED})"
+        header, value = opened.headers[name], f"try_cast({name} AS double)"
+        form = PLAIN
+        ((n_values, n_numbers, n_odd),) = connection.execute(
+            f"SELECT count({text_sql(name)}), count({value}), "  # noqa: S608
+            f"count(*) FILTER ({is_odd_sql(name, value)}) FROM {opened.relation}"
         ).fetchall()
-        if filled and not parsed:
-            shown = _samples(connection, opened, f"trim({name}) <> ''", column=name)
-            raise InputError(
-                f"{opened.source}: no value of the column "
-                f"{shorten(opened.headers[name])} is a number: {shown}. Name another "
-                f"column in `orders.columns.{name}`, or say how numbers are written in "
-                "`numbers`."
+        if is_set or n_odd or n_numbers < n_values:
+            form = detect_number_format(
+                connection,
+                opened.relation,
+                name,
+                shown=f"{opened.source}: {shorten(header)}",
+                numbers=settings.numbers,
+                delimiter=delimiter,
+                in_thousands=counts_thousands(header),
             )
+        numbers[name] = number_sql(text_sql(name), form)
+        is_number = f"{numbers[name]} IS NOT NULL"
+        is_needed = name == "amount" or "amount" not in opened.columns
+        if is_needed and n_values and not _samples(connection, opened, is_number):
+            is_text = f"{text_sql(name)} IS NOT NULL"
+            shown = _samples(connection, opened, is_text, column=name)
+            raise InputError(
+                f"{opened.source}: no value of the column {shorten(header)} is a "
+                f"number: {shown}. Name another column in `orders.columns.{name}`, or "
+                "say how numbers are written in `numbers`."
+            )
+    return replace(opened, numbers=numbers)
 
 
 def _with_date_format(

@@ -113,14 +113,57 @@ def test_reads_types_of_parquet(tmp_path):
     assert moment == [("2010-12-09 18:00:00",)]
 
 
+def amounts(path, **orders):
+    found = opened(path, **orders)
+    number = found.numbers["amount"]
+    return [
+        row[0]
+        for row in duckdb.sql(f"SELECT {number} FROM {found.relation}").fetchall()
+    ]
+
+
 def test_reads_each_delimiter_and_quoted_cells(tmp_path):
     path = tmp_path / "orders.csv"
     path.write_text('Kunde;Datum;Betrag\n"Ohm; Söhne";2010-12-09;"1,5"\n')
 
-    found = opened(path, numbers={"decimal": ","})
+    found = opened(path)
 
     rows = duckdb.sql(f"SELECT customer_id, amount FROM {found.relation}").fetchall()
     assert rows == [("Ohm; Söhne", "1,5")]
+    assert amounts(path) == amounts(path, numbers={"decimal": ","}) == [1.5]
+
+
+@pytest.mark.parametrize(
+    ("written_as", "expected"),
+    [
+        (["12.50", "-3", "much", ""], [12.5, -3, None, None]),
+        (["1,234.50", "99.90"], [1234.5, 99.9]),
+        (["1.234,50 €", "-3,00 €", "99,90 €"], [1234.5, -3, 99.9]),
+        (["$1,234.50", "($20.00)", "-$5.00"], [1234.5, -20, -5]),
+        (["1 234,50", "1\u202f000,00"], [1234.5, 1000]),
+        (["£1.2k", "£300"], [1200, 300]),
+    ],
+)
+def test_reads_money_as_the_numbers_of_customers(tmp_path, written_as, expected):
+    path = tmp_path / "orders.csv"
+    lines = [f'C{at};2010-12-09;"{cell}"' for at, cell in enumerate(written_as)]
+    path.write_text("\n".join(["customer;date;amount", *lines]), encoding="utf-8")
+
+    assert amounts(path) == expected
+
+
+def test_refuses_money_written_in_two_ways_or_that_may_be_either(tmp_path):
+    path = tmp_path / "orders.csv"
+    header = "customer;date;amount\nA;2010-12-09;"
+    path.write_text(header + "12,50\nB;2010-12-09;12.50")
+    with pytest.raises(InputError, match=r"'amount' mixes two ways .*'12,50'"):
+        opened(path)
+
+    path.write_text(header + "1.234\nB;2010-12-09;2.345")
+    with pytest.raises(InputError, match=r"'2.345' may be 2.345 or 2345|'1.234' may"):
+        opened(path)
+    assert amounts(path, numbers={"thousands": "."}) == [1234, 2345]
+    assert amounts(path, numbers={"decimal": "."}) == [1.234, 2.345]
 
 
 def test_reads_short_and_long_rows_line_breaks_in_cells_and_other_encodings(tmp_path):
