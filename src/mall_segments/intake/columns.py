@@ -182,13 +182,7 @@ def recognise_columns(
     found: dict[str, int] = {}
     for name, best in match_columns(header, settings).items():
         if len(best) > 1:
-            columns = list_columns(header[at] for at in best)
-            raise InputError(
-                f"{source}: the columns {columns} all fit {name}, and none fits "
-                "better. Remove or rename all but one, or put the exact header of the "
-                f"one to read first in {_alias_setting(name, settings)} of "
-                "dbt_project.yml."
-            )
+            raise InputError(_tie(name, [header[at] for at in best], settings, source))
         if best and best[0] not in found.values():
             found[name] = best[0]
     # Of orders, 'order' and 'date' may well stand side by side.
@@ -301,6 +295,22 @@ def known_aliases(settings: ColumnSettings) -> dict[str, tuple[str, ...]]:
         name: aliases if name in aliases else (name, *aliases)
         for name, aliases in listed.items()
     }
+
+
+def _tie(
+    name: str, columns: Sequence[str], settings: ColumnSettings, source: str
+) -> str:
+    """Say which columns fit equally well, and what would tell them apart."""
+    advice = "Remove or rename all but one"
+    if len({"".join(header_words(column)) for column in columns}) > 1:
+        advice += (
+            ", or put the exact header of the one to read first in "
+            f"{_alias_setting(name, settings)} of dbt_project.yml"
+        )
+    return (
+        f"{source}: the columns {list_columns(columns)} all fit {name}, and none fits "
+        f"better. {advice}."
+    )
 
 
 def _alias_setting(name: str, settings: ColumnSettings) -> str:

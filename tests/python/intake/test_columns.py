@@ -127,6 +127,23 @@ def test_refuses_two_units_when_no_alias_decides() -> None:
     message = refusal([*PUBLISHED[:3], "Income (USD)", "Income (EUR)", "Score"])
 
     assert "'Income (USD)', 'Income (EUR)' all fit annual_income_kusd" in message
+    assert "read first in `features[annual_income_kusd].aliases`" in message
+
+
+def test_the_first_alias_decides_between_units() -> None:
+    features = [
+        each.model_copy(update={"aliases": ["Income (EUR)", *each.aliases]})
+        if each.name == "annual_income_kusd"
+        else each
+        for each in SETTINGS.features
+    ]
+    settings = SETTINGS.model_copy(update={"features": features})
+
+    found = recognise_columns(
+        [*PUBLISHED[:3], "Income (USD)", "Income (EUR)", "Score"], settings
+    )
+
+    assert found.columns["annual_income_kusd"] == "Income (EUR)"
 
 
 def test_a_column_that_only_contains_an_alias_is_not_read() -> None:
@@ -142,7 +159,7 @@ def test_refuses_two_columns_that_fit_equally_well(twin: str) -> None:
     message = refusal([*PUBLISHED, twin])
 
     assert "all fit age_years" in message
-    assert "`features[age_years].aliases`" in message
+    assert "Remove or rename all but one." in message
     assert repr(twin) in message
 
 
