@@ -131,12 +131,12 @@ def test_refuses_two_units_when_no_alias_decides() -> None:
 
 
 def test_the_first_alias_decides_between_units() -> None:
-    features = [
-        each.model_copy(update={"aliases": ["Income (EUR)", *each.aliases]})
+    features = tuple(
+        each.model_copy(update={"aliases": ("Income (EUR)", *each.aliases)})
         if each.name == "annual_income_kusd"
         else each
         for each in SETTINGS.features
-    ]
+    )
     settings = SETTINGS.model_copy(update={"features": features})
 
     found = recognise_columns(
