@@ -23,8 +23,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def service(home: Path) -> Iterator[RunningService]:
+def service(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningService]:
     """A service of its own, for tests that publish or damage models."""
+    # What it does at a look, not how long it waits for one, is tested.
+    monkeypatch.setattr("mall_segments.service.app.SECONDS_BETWEEN_LOOKS", 0.1)
     with RunningService(home) as running:
         yield running
 
