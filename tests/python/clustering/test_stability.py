@@ -40,6 +40,12 @@ def test_jaccard_is_per_segment_and_worked_by_hand():
     assert rand == pytest.approx(expected)
 
 
+def test_a_segment_without_customers_is_neither_stable_nor_dissolved():
+    rows = np.repeat([[0.0], [9.0]], 10, axis=0)
+    found = segment_stability(rows, ones(rows), np.array([[0.0], [9.0], [99.0]]), 1)
+    assert np.isnan(found).tolist() == [False, False, True]
+
+
 def test_an_answer_that_is_not_there_is_not_found_again():
     # Segments cut across two clear groups: a refit never repeats them, although it
     # would if it started from them.

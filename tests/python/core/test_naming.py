@@ -59,6 +59,19 @@ def test_names_mention_the_typical_level_of_a_category():
     assert name == "High income and contract monthly"
 
 
+@pytest.mark.parametrize(
+    "monthly",
+    [
+        pytest.param((0.9, 0.85), id="most have it, as everywhere"),
+        pytest.param((0.45, 0.05), id="many have it, but not most"),
+    ],
+)
+def test_a_level_that_does_not_tell_the_segment_apart_is_not_mentioned(monthly):
+    shares = {"contract": {"monthly": monthly, "yearly": (0.1, 0.1)}}
+    (name,) = name_segments([traits(shares, income=1)], [INCOME, CONTRACT], [None])
+    assert name == "High income"
+
+
 def test_names_mention_three_features_at_most():
     features = [Feature(name=f"x{number}") for number in range(5)]
     scores = {f"x{number}": number - 0.8 for number in range(5)}

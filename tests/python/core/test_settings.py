@@ -52,6 +52,10 @@ def test_from_two_to_fifty_segments_may_be_asked_for(number):
     assert parse_settings(settings).segmentations[0].n_segments == number
 
 
+def test_two_segments_may_share_the_customers_evenly():
+    assert parse_settings(SHIPPED | {"min_segment_share": 0.5}).min_segment_share == 0.5
+
+
 def test_customer_files_have_no_features_of_orders():
     settings = parse_settings(SHIPPED)
     assert {each.source for each in settings.features} == {"customers", "orders"}

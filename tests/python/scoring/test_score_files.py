@@ -113,6 +113,12 @@ def test_imputes_missing_values_and_says_so(tmp_path: Path) -> None:
     assert scored.n_imputed == 1
 
 
+def test_counts_no_imputed_value_of_a_rejected_row(tmp_path: Path) -> None:
+    scored, _, _ = score(tmp_path, "1,Male,20,15,", "2,Male,-5,15,", GOOD)
+
+    assert (scored.n_scored, scored.n_rejected, scored.n_imputed) == (2, 1, 1)
+
+
 def test_a_model_that_rejects_missing_values_rejects_them(tmp_path: Path) -> None:
     content = model_content() | {"missing_values": "reject"}
     strict = write_example_model(tmp_path / "model.json", content)
