@@ -10,6 +10,7 @@ import pytest
 
 from mall_segments.clustering.choosing import choose_count, score_cluster_counts
 from mall_segments.clustering.counts import (
+    CountScore,
     choice_by_gap,
     choices_by_criterion,
     gap_statistics,
@@ -125,6 +126,35 @@ def test_the_published_number_stays_while_the_vote_is_close(shipped_scores):
     assert (kept.n_segments, kept.reason) == (6, "previous")
     given_up = choose_count(shipped_scores, low=2, high=10, previous=2)
     assert (given_up.n_segments, given_up.reason) == (5, "vote")
+
+
+@pytest.mark.parametrize(
+    ("separation", "n_segments"),
+    [
+        pytest.param(None, 2, id="another number leads by one vote"),
+        pytest.param(4.0, 3, id="another number leads by two votes"),
+    ],
+)
+def test_the_published_number_stays_with_one_vote_less(separation, n_segments):
+    scores = [
+        CountScore(
+            n_segments=number,
+            fit=None,
+            silhouette=silhouette,
+            calinski_harabasz=100 / number,
+            davies_bouldin=None,
+            gap=None,
+            gap_standard_error=None,
+            stability=None,
+            lowest_jaccard=jaccard,
+            separation=separation if number < 4 else None,
+            smallest_segment_share=0.2,
+            is_exact=True,
+        )
+        for number, silhouette, jaccard in ((2, 0.3, 0.9), (3, 0.5, 0.9), (4, 0.2, 0.5))
+    ]
+    found = choose_count(scores, low=2, high=4, previous=2)
+    assert found.n_segments == n_segments
 
 
 def test_a_published_number_outside_the_range_is_given_up(shipped_scores):

@@ -61,6 +61,20 @@ def test_the_shipped_segments_are_the_published_ones(shipped):
     assert 1 < own["variance"].iloc[0] / (65.5684 / (195 * 2)) < 1.1
 
 
+def test_the_model_takes_no_logarithm_of_what_is_below_0(known_shipped):
+    settings = make_settings(
+        [{"name": "spend", "transform": "log"}, {"name": "change"}],
+        [{"name": "both", "features": ["spend", "change"], "n_segments": 2}],
+    )
+    customers = pd.DataFrame(
+        {"spend": [1.0, 2.0, 900.0, 1000.0], "change": [-5.0, -4.0, 4.0, 5.0]}
+    )
+    facts = {"counts": chosen(both=2), "verdicts": judged("clear segments", "both")}
+    frames = refit(customers, settings, known_shipped, **facts)
+    model = model_of(frames, settings)
+    assert [column.minimum for column in model.columns] == [0, None]
+
+
 def test_two_segmentations_never_share_a_persona(shipped):
     assert shipped.segments["persona"].is_unique
 
@@ -93,6 +107,15 @@ def test_a_number_of_segments_that_comes_back_brings_its_ids_back(
     kept = three.segmentation("income_spending")
     assert {segment.segment_id for segment in kept.segments} & {1, 2, 3, 4, 5}
     assert kept.retired_segments
+    # Once more the three: what was retired before them stays known.
+    still = refit(
+        shipped_customers, shipped_settings, known_shipped, three, counts=counts
+    )
+    three = model_of(still, shipped_settings, three)
+    retired = three.segmentation("income_spending").retired_segments
+    assert [each.segment_id for each in retired] == [
+        each.segment_id for each in kept.retired_segments
+    ]
     again = refit(shipped_customers, shipped_settings, known_shipped, three)
     own = again.segments[again.segments["segmentation"] == "income_spending"]
     sizes = dict(zip(own["segment_id"], own["n_fitted"], strict=True))
