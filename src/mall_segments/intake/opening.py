@@ -95,6 +95,8 @@ class OpenedColumn:
         cell = quote_identifier(self.column)
         if self.kind == "whole":
             return f"cast({cell} as varchar)"
+        if self.kind == "number":
+            return f"nullif(cast({cell} as varchar), 'nan')"
         return text_sql(cell if self.kind == "text" else f"cast({cell} as varchar)")
 
     @property

@@ -95,10 +95,13 @@ def test_segments_are_worth_what_their_customers_are(query: Any) -> None:
     """Segments have spent, and are expected to order and spend, what customers do."""
     assert query(
         "SELECT max(abs(a.orders - b.orders) + abs(a.value - b.value) "
-        "+ abs(a.spend - b.spend) + abs(a.share - 1)) < 1e-6 FROM "
+        "+ abs(a.spend - b.spend) + abs(a.n_orders - b.n_orders) + abs(a.share - 1)) "
+        "< 1e-6 FROM "
         "(SELECT sum(expected_orders_12m) AS orders, sum(expected_value_12m) AS value, "
-        "sum(total_spend) AS spend, sum(spend_share) AS share FROM dim_segments "
+        "sum(total_spend) AS spend, sum(n_orders) AS n_orders, "
+        "sum(spend_share) AS share FROM dim_segments "
         "GROUP BY segmentation) AS a, "
         "(SELECT sum(expected_orders_12m) AS orders, sum(expected_value_12m) AS value, "
-        "sum(total_spend) AS spend FROM fct_customer_rfm) AS b"
+        "sum(total_spend) AS spend, sum(n_orders) AS n_orders "
+        "FROM fct_customer_rfm) AS b"
     ) == [(True,)]
