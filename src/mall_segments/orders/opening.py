@@ -195,6 +195,7 @@ def _with_numbers(
     """Find out how money and counts are written, as for the numbers of customers."""
     is_set = settings.numbers.decimal or settings.numbers.thousands
     numbers: dict[str, str] = {}
+    notes: list[str] = []
     for name in _NUMBERS:
         if opened.columns.get(name) != "text":
             continue
@@ -214,6 +215,10 @@ def _with_numbers(
                 delimiter=delimiter,
                 in_thousands=counts_thousands(header),
             )
+        if form.is_noted:
+            notes.append(
+                f"{opened.source}: numbers of {shorten(header)} are read with {form}."
+            )
         numbers[name] = number_sql(text_sql(name), form)
         is_number = f"{numbers[name]} IS NOT NULL"
         is_needed = name == "amount" or "amount" not in opened.columns
@@ -225,7 +230,7 @@ def _with_numbers(
                 f"number: {shown}. Name another column in `orders.columns.{name}`, or "
                 "say how numbers are written in `numbers`."
             )
-    return replace(opened, numbers=numbers)
+    return replace(opened, numbers=numbers, notes=tuple(notes))
 
 
 def _with_date_format(
@@ -298,7 +303,7 @@ def _with_separated_format(
     return replace(
         opened,
         date_format=_format_of_setting(day_first=found),
-        notes=(note,) if day_first is None else (),
+        notes=opened.notes if day_first is not None else (*opened.notes, note),
     )
 
 

@@ -152,6 +152,16 @@ def test_reads_money_as_the_numbers_of_customers(tmp_path, written_as, expected)
     assert amounts(path) == expected
 
 
+def test_says_how_it_reads_what_may_surprise(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text("customer;date;amount\nA;31/12/2010;1.234,50\nB;1/12/2010;7,00")
+
+    numbers, dates = opened(path).notes
+
+    assert "numbers of 'amount' are read with decimal ',', thousands '.'" in numbers
+    assert "dates of 'date' are read with the day first" in dates
+
+
 def test_refuses_money_written_in_two_ways_or_that_may_be_either(tmp_path):
     path = tmp_path / "orders.csv"
     header = "customer;date;amount\nA;2010-12-09;"
