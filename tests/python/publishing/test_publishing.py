@@ -32,7 +32,11 @@ from mall_segments.publishing.previous import (
 from mall_segments.publishing.publish import input_files, settings_sha256
 from mall_segments.publishing.sealed_json import write_sealed
 from mall_segments.publishing.switching import rollback
-from mall_segments.publishing.tables import quote_identifier, quote_text
+from mall_segments.publishing.tables import (
+    describe_table,
+    quote_identifier,
+    quote_text,
+)
 from small_warehouse import (
     SETTINGS,
     TABLES,
@@ -628,6 +632,13 @@ def test_builds_killed_at_any_moment_leave_whole_generations(home: Path) -> None
     assert result.stderr == ""
     assert result.returncode == 0
     assert int(result.stdout) > 60
+
+
+def test_rows_of_a_view_are_counted_whatever_they_hold() -> None:
+    with duckdb.connect() as connection:
+        connection.execute("CREATE VIEW few AS SELECT * FROM (VALUES (NULL), (1)) t(x)")
+
+        assert describe_table(connection, "few", as_view=True)["n_rows"] == 2
 
 
 def test_refuses_to_publish_a_table_that_is_not_there(home: Path) -> None:
